@@ -1,0 +1,1 @@
+"""Powerdesk: one power-market desk in one package."""

@@ -1,0 +1,111 @@
+"""Principals, channels, entitlements and policies: frozen types, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class Channel(StrEnum):
+    """How a number leaves the house; it follows from the credential, never from the caller's wish."""
+
+    HUB = "hub"
+    API = "api"
+    STREAM = "stream"
+    DOWNLOAD = "download"
+    EXCEL = "excel"
+    GRAPHQL = "graphql"
+    FLIGHT = "flight"
+    SDK = "sdk"
+    COPILOT = "copilot"
+
+
+class PrincipalKind(StrEnum):
+    """What stands behind a request."""
+
+    USER = "user"
+    SERVICE = "service"
+    KEY = "key"
+    LINK = "link"
+    OPERATOR = "operator"  # the owner of the data folder, by the loopback token
+    SYSTEM = "system"  # the house itself: projections, jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Entitlement:
+    """tenant x market x product x channel x validity; '*' matches any market, product or channel."""
+
+    market: str
+    product: str
+    channel: str
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    deny: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A tuple the principal lacks."""
+
+    market: str
+    product: str
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """Entitlements compiled at an instant: deny by default, explicit deny wins. `version` rises on every change."""
+
+    version: int
+    entitlements: tuple[Entitlement, ...] = ()
+    everything: bool = False
+
+    def allows(self, market: str, product: str, channel: Channel, *, at: datetime) -> bool:
+        """Tell whether (market, product, channel) is granted at the instant."""
+        if self.everything:
+            return True
+        matching = [e for e in self.entitlements if _matches(e, market, product, channel) and _valid(e, at)]
+        return any(not e.deny for e in matching) and not any(e.deny for e in matching)
+
+
+def _matches(entitlement: Entitlement, market: str, product: str, channel: Channel) -> bool:
+    return (
+        entitlement.market in ("*", market)
+        and entitlement.product in ("*", product)
+        and entitlement.channel in ("*", channel.value)
+    )
+
+
+def _valid(entitlement: Entitlement, at: datetime) -> bool:
+    after_start = entitlement.valid_from is None or entitlement.valid_from <= at
+    return after_start and (entitlement.valid_to is None or at < entitlement.valid_to)
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks, for which tenant, by which credential. `id` is what the audit log shows."""
+
+    id: str
+    kind: PrincipalKind
+    tenant: str
+    name: str
+    roles: frozenset[str] = frozenset()
+    channels: frozenset[Channel] = frozenset()
+    """What this credential may use: a session {hub, download}; a key {api, ...} by its scopes; the operator all."""
+    grants: Grants = field(default_factory=lambda: Grants(version=0))
+    session: str | None = None
+    """Session or key id behind the request; revocation names it."""
+
+
+SYSTEM = Principal(
+    id="system",
+    kind=PrincipalKind.SYSTEM,
+    tenant="*",
+    name="the house",
+    channels=frozenset(Channel),
+    grants=Grants(version=0, everything=True),
+)

@@ -1,0 +1,70 @@
+"""Bus: a durable log per topic, keyed, at least once, resumable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to be published; messages of one key keep their order."""
+
+    key: str
+    value: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as read: position is strictly increasing (from 1) within its topic and partition."""
+
+    topic: str
+    position: int
+    key: str
+    value: bytes
+    headers: Mapping[str, str]
+    partition: int = 0
+
+
+class Consumer(Protocol):
+    """One member of a consumer group."""
+
+    def poll(self, *, timeout_s: float, limit: int = 256) -> tuple[Message, ...]:
+        """Return the next messages in order, waiting at most `timeout_s`; empty when none came."""
+        ...
+
+    def commit(self, message: Message) -> None:
+        """Say durably that the effects of everything up to `message` in its partition are done."""
+        ...
+
+    def close(self) -> None:
+        """Leave the group; uncommitted messages come again to the next member."""
+        ...
+
+
+class Bus(Protocol):
+    """Publish durably and read again from any position."""
+
+    def publish(self, topic: str, messages: Sequence[Outgoing]) -> tuple[int, ...]:
+        """Append all or none; durable when this returns. Concurrent callers share one flush (group commit)."""
+        ...
+
+    def read(self, topic: str, *, after: int, limit: int, partition: int = 0) -> tuple[Message, ...]:
+        """Return up to `limit` messages with position > `after`, at once."""
+        ...
+
+    def end(self, topic: str, *, partition: int = 0) -> int:
+        """Return the last durable position, 0 when the topic is empty."""
+        ...
+
+    def consume(self, topic: str, *, group: str) -> Consumer:
+        """Join `group`, starting after its last commit (or at the beginning)."""
+        ...
+
+    def close(self) -> None:
+        """Flush and release."""
+        ...

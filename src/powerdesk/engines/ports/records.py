@@ -1,0 +1,60 @@
+"""Records: transactions over SQLAlchemy Core tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    from sqlalchemy import Connection
+
+    from powerdesk.engines.ports.bus import Bus, Outgoing
+
+
+class Reader:
+    """A read-only view inside one snapshot; what `queries` receive."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+
+class Unit(Reader):
+    """One write transaction; what `operations` receive. It commits when its block ends without an exception."""
+
+    def __init__(self, connection: Connection, outbox: list[tuple[str, Outgoing]]) -> None:
+        super().__init__(connection)
+        self._outbox = outbox
+
+    def send(self, topic: str, message: Outgoing) -> None:
+        """Queue a message in the outbox of this same transaction; it is published at least once after commit."""
+        self._outbox.append((topic, message))
+
+
+class Records(Protocol):
+    """Open readers and units; commits are durable (fsync) before `unit` returns."""
+
+    def reader(self) -> AbstractContextManager[Reader]:
+        """Open a snapshot for reading."""
+        ...
+
+    def unit(self) -> AbstractContextManager[Unit]:
+        """Open a write transaction; serialised with other units, rolled back on exception."""
+        ...
+
+    def migrate(self) -> None:
+        """Bring the schema to the newest revision, forward only."""
+        ...
+
+    def relay_outbox(self, bus: Bus, *, limit: int = 256) -> int:
+        """Publish waiting outbox messages in order and mark them sent; return how many."""
+        ...
+
+    def tables(self) -> Sequence[str]:
+        """Return the names of the tables present."""
+        ...
+
+    def close(self) -> None:
+        """Release connections."""
+        ...
