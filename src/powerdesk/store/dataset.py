@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime, timedelta
+    from datetime import timedelta
+
+    import pyarrow as pa
 
 
 class Dtype(StrEnum):
@@ -51,12 +53,15 @@ class Licence:
 
 @dataclass(frozen=True, slots=True)
 class PublicationRule:
-    """When a row without a stamp of its own was knowable: a named function of its key columns and interval."""
+    """When rows without a stamp of their own were knowable: a named function of key columns and interval_end.
+
+    `instants` takes a table with the dataset's key columns and `interval_end` and returns one nullable
+    timestamp[us, UTC] per row; null means: use the receipt time. It is pure and vectorised.
+    """
 
     name: str
     meaning: str
-    instant: Callable[[Mapping[str, object]], datetime | None]
-    """Receives the row's key columns and interval_end; None means: use the receipt time."""
+    instants: Callable[[pa.Table], pa.Array]
 
 
 @dataclass(frozen=True, slots=True)
