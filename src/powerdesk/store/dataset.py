@@ -43,6 +43,7 @@ class Licence:
     """What a source permits: `redistribute` outside the tenant, `derive` new data, and the words to show."""
 
     source: str
+    market: str
     name: str
     redistribute: bool
     derive: bool
@@ -73,6 +74,17 @@ class Freshness:
 
 
 @dataclass(frozen=True, slots=True)
+class Cadence:
+    """How long the intervals of a series are: minutes by the values of a few key columns.
+
+    A series whose values are not listed has no expected set: nothing is said about its completeness.
+    """
+
+    by: tuple[str, ...]
+    minutes: Mapping[tuple[str, ...], int]
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """Everything the house needs to know about one dataset.
 
@@ -97,6 +109,7 @@ class Dataset:
     sources: tuple[str, ...] = ()
     """Ranking of sources for one key, best first."""
     sum_rule: SumRule | None = None
+    cadence: Cadence | None = None
     inputs: tuple[str, ...] = ()
     """Datasets this one is derived from; empty for observed data."""
     release: str | None = None

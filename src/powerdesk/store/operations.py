@@ -1,0 +1,258 @@
+"""Writes: accept a batch durably, project it, derive from what was read, make again what was made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from powerdesk.access.types import SYSTEM, Channel
+from powerdesk.engines.ports import bus as bus_port
+from powerdesk.engines.ports import tables as table_port
+from powerdesk.kernel import intervals, problem
+from powerdesk.store import checking, events, queries, revising, schema, stamping, tables
+from powerdesk.store import lineage as lineages
+from powerdesk.store.types import Accepted, Knowledge, Outcome, Request, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from powerdesk.engines.ports.bus import Message
+    from powerdesk.engines.ports.records import Unit
+    from powerdesk.store.dataset import Dataset
+    from powerdesk.store.queries import Store
+
+FILTERED_VALUES = 256
+"""Longer lists cost an engine more than they save it when looking up known cells."""
+
+HOUSE = queries.Asker(principal=SYSTEM, channel=Channel.API)
+
+
+class NotReproducibleError(problem.Problem):
+    """The lineage cannot be made again: its calculation, inputs or payload are gone or gave other rows."""
+
+    status = 409
+    slug = "not-reproducible"
+    title = "The result cannot be made again"
+
+
+def define(store: Store) -> None:
+    """Create a table for every dataset and set out from what is already applied."""
+    for declared in store.datasets.values():
+        store.tables.define(table_spec(declared))
+    commits = {name: store.tables.position(name) for name in store.datasets}
+    store.progress.start(position=0, commits=commits)
+
+
+def table_spec(declared: Dataset) -> table_port.TableSpec:
+    """Return the engine's view of a declaration: names, dtypes and the key."""
+    specs = tuple(
+        table_port.ColumnSpec(
+            column.name,
+            table_port.Dtype(column.dtype.value),
+            nullable=not column.key and column.name != declared.end_column,
+        )
+        for column in declared.columns
+    )
+    return table_port.TableSpec(name=declared.id, columns=specs, key=declared.key, time_column=declared.time_column)
+
+
+def accept(
+    store: Store,
+    *,
+    dataset: Dataset,
+    rows: pa.Table,
+    source: str,
+    received_at: datetime,
+    batch_id: str,
+    lineage: str | None = None,
+) -> Accepted:
+    """Check a batch and append its good rows to the durable log; they are safe when this returns.
+
+    The same batch id may come any number of times: values already known are counted by the projection, not stored.
+    """
+    checked = checking.check(dataset, rows)
+    position = 0
+    if checked.rows.num_rows:
+        stamped = stamping.stamp(dataset, checked.rows, source=source, received_at=received_at, lineage=lineage)
+        outgoing = bus_port.Outgoing(
+            key=dataset.id,
+            value=schema.encode(stamped),
+            headers={"dataset": dataset.id, "batch_id": batch_id, "version": str(dataset.version)},
+        )
+        (position,) = store.bus.publish(events.BATCHES_TOPIC, [outgoing])
+    return Accepted(
+        batch_id=batch_id,
+        dataset=dataset.id,
+        position=position,
+        rows=checked.rows.num_rows,
+        rejected=checked.rejected,
+        repeated=checked.repeated,
+        findings=checked.findings,
+        warnings=checked.warnings,
+    )
+
+
+def settled(store: Store, accepted: Accepted, *, timeout_s: float = queries.PROJECTION_TIMEOUT_S) -> Outcome:
+    """Wait until an accepted batch is readable and return what it did."""
+    if accepted.position:
+        store.progress.wait(accepted.position, timeout_s=timeout_s)
+        outcome = store.progress.outcome(accepted.position)
+        if outcome is not None:
+            return outcome
+    return Outcome(
+        dataset=accepted.dataset, batch_id=accepted.batch_id, commit=accepted.position, new=0, revised=0, duplicates=0
+    )
+
+
+def project(store: Store, message: Message) -> Outcome:
+    """Apply one accepted batch to Tables and announce it. Safe to repeat: the batch id is applied once."""
+    dataset_id, batch_id = message.headers["dataset"], message.headers["batch_id"]
+    declared = queries.dataset(store, dataset_id)
+    rows = _evolved(declared, schema.decode(message.value))
+    revised = revising.revise(declared, rows=rows, known=_known(store, declared, rows), commit=message.position)
+    if revised.rows.num_rows:
+        store.tables.append(dataset_id, batch_id=f"{message.position}:{batch_id}", rows=revised.rows)
+    outcome = Outcome(
+        dataset=dataset_id,
+        batch_id=batch_id,
+        commit=message.position,
+        new=revised.new,
+        revised=revised.revised,
+        duplicates=revised.duplicates,
+    )
+    _announce(store, outcome, markets=tuple(pc.unique(rows.column(declared.market_column)).to_pylist()))
+    store.progress.advance(outcome)
+    return outcome
+
+
+def _evolved(declared: Dataset, rows: pa.Table) -> pa.Table:
+    """Read rows logged under an older version of the declaration: columns added since are null."""
+    wanted = schema.log_schema(declared)
+    if rows.schema.equals(wanted):
+        return rows
+    columns = [
+        rows.column(field.name).cast(field.type)
+        if field.name in rows.column_names
+        else pa.nulls(rows.num_rows, field.type)
+        for field in wanted
+    ]
+    return pa.table(columns, schema=wanted)
+
+
+def _known(store: Store, declared: Dataset, rows: pa.Table) -> pa.Table:
+    """Return every stored revision of the cells that the rows touch (a superset by time and low-cardinality keys)."""
+    times = rows.column(declared.time_column)
+    bounds = pc.min_max(times)
+    within = {name: tuple(pc.unique(rows.column(name)).to_pylist()) for name in (*declared.series_key, "source")}
+    selection = table_port.Selection(within=within, start=bounds["min"].as_py(), end=_just_after(bounds["max"]))
+    everything = table_port.Cut(as_of=_FOREVER, commit=2**62)
+    return store.tables.history(declared.id, selection=selection, cut=everything).cast(schema.row_schema(declared))
+
+
+_FOREVER = intervals.parse_instant("9999-01-01T00:00:00Z")
+
+
+def _just_after(instant: pa.TimestampScalar) -> datetime:
+    after: datetime = pa.scalar(instant.value + 1, type=schema.INSTANT).as_py()
+    return after
+
+
+def _announce(store: Store, outcome: Outcome, *, markets: tuple[str, ...]) -> None:
+    message = events.CommittedV1(
+        dataset=outcome.dataset,
+        batch_id=outcome.batch_id,
+        commit=outcome.commit,
+        new=outcome.new,
+        revised=outcome.revised,
+        duplicates=outcome.duplicates,
+        markets=markets,
+    )
+    store.bus.publish(
+        events.COMMITTED_TOPIC, [bus_port.Outgoing(key=outcome.dataset, value=msgspec.json.encode(message))]
+    )
+
+
+def note_lineage(unit: Unit, *, lineage: lineages.Lineage, now: datetime) -> str:
+    """Record what is about to make a batch; the same lineage again changes nothing. Return its id."""
+    present = unit.connection.execute(
+        sa.select(tables.lineages.c.id).where(tables.lineages.c.id == lineage.id)
+    ).scalar()
+    if present is None:
+        unit.connection.execute(
+            sa.insert(tables.lineages).values(
+                id=lineage.id,
+                kind=lineage.kind,
+                dataset=lineage.dataset,
+                body=msgspec.json.encode(lineage).decode(),
+                created_at=now,
+            )
+        )
+    return lineage.id
+
+
+def derive(
+    store: Store,
+    *,
+    calculation: lineages.Calculation,
+    requests: Mapping[str, Request],
+    cut: Snapshot,
+    parameters: Mapping[str, str],
+    seed: int | None,
+    dependencies: str,
+) -> tuple[str, Accepted]:
+    """Run a calculation on inputs read at a cut and accept its rows under the lineage id of all that made them."""
+    view = queries.view(store, HOUSE, cut=cut)
+    found = {name: view.rows(request) for name, request in requests.items()}
+    made = lineages.Lineage(
+        kind=lineages.Kind.CALCULATION.value,
+        name=calculation.name,
+        version=calculation.version,
+        dataset=calculation.dataset,
+        inputs=tuple(lineages.input_of(request, cut, found[name], name) for name, request in requests.items()),
+        parameters=dict(parameters),
+        seed=seed,
+        dependencies=dependencies,
+    )
+    rows = calculation.compute(found, parameters, seed)
+    now = store.clock.now()
+    with store.records.unit() as unit:
+        lineage_id = note_lineage(unit, lineage=made, now=now)
+    accepted = accept(
+        store,
+        dataset=queries.dataset(store, calculation.dataset),
+        rows=rows,
+        source=calculation.name,
+        received_at=now,
+        batch_id=lineage_id,
+        lineage=lineage_id,
+    )
+    return lineage_id, accepted
+
+
+def remake(store: Store, *, made: lineages.Lineage) -> pa.Table:
+    """Make a derived result again from its lineage; raise NotReproducibleError when its inputs or code changed."""
+    calculation = store.calculations.get(made.name)
+    if calculation is None or calculation.version != made.version:
+        raise NotReproducibleError(
+            found=f"calculation {made.name} version {'none' if calculation is None else calculation.version}",
+            allowed=f"version {made.version}, which made the rows",
+            remedy="install the release that had it, or derive anew",
+        )
+    found = {}
+    for read in made.inputs:
+        cut = Snapshot(
+            as_of=intervals.parse_instant(read.as_of), commit=read.commit, knowledge=Knowledge(read.knowledge)
+        )
+        found[read.name] = queries.view(store, HOUSE, cut=cut).rows(lineages.request_of(read))
+        if lineages.rows_sha256(found[read.name]) != read.rows_sha256:
+            raise NotReproducibleError(
+                found=f"other rows of {read.dataset} at the same snapshot",
+                allowed="the rows the lineage names by hash",
+                remedy="retention may have removed them; the id is no longer reproducible",
+            )
+    return calculation.compute(found, made.parameters, made.seed)

@@ -1,0 +1,171 @@
+"""Completeness and freshness: what was expected, what is there, and every gap between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from powerdesk.store import schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime, timedelta
+
+    from powerdesk.store.dataset import Dataset, Freshness
+
+MICROSECONDS_PER_MINUTE = 60_000_000
+ALL_SERIES = "*"
+
+
+class FreshnessState(StrEnum):
+    """How the newest row stands against the dataset's own rule."""
+
+    OK = "ok"
+    LATE = "late"
+    STALE = "stale"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Intervals that were due and are not there: one series, or all of a group (`series` is '*')."""
+
+    group: tuple[str, ...]
+    series: tuple[str, ...]
+    start: datetime
+    end: datetime
+    intervals: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupQuality:
+    """One group of series with a common cadence (a market's run): cells due, cells there, gaps."""
+
+    group: tuple[str, ...]
+    minutes: int
+    series: int
+    expected: int
+    present: int
+    gaps: tuple[Gap, ...]
+
+    @property
+    def completeness(self) -> float | None:
+        """Present / expected; None when nothing was due."""
+        return self.present / self.expected if self.expected else None
+
+
+def freshness_state(rule: Freshness, *, age: timedelta | None) -> FreshnessState:
+    """Return the state for the age of the newest row; None means there is none."""
+    if age is None:
+        return FreshnessState.NEVER
+    if age > rule.stale_after:
+        return FreshnessState.STALE
+    return FreshnessState.LATE if age > rule.late_after else FreshnessState.OK
+
+
+def quality(
+    dataset: Dataset, *, keys: pa.Table, series: pa.Table, start: datetime, end: datetime, as_of: datetime
+) -> tuple[GroupQuality, ...]:
+    """Compare the cells present in [start, end) with those due by `as_of`, group by group.
+
+    `keys` holds the key columns of the rows present (any order, no repetition), `series` the series known at the cut
+    (distinct series keys): a series seen before is expected again. An interval is due when the publication rule's
+    instant for it plus the dataset's `late_after` has passed. O(series x intervals) bits of memory.
+    """
+    cadence = dataset.cadence
+    if cadence is None:
+        return ()
+    result = []
+    for group, minutes in cadence.minutes.items():
+        wanted = _in_group(series, cadence.by, group)
+        if wanted.num_rows:
+            result.append(
+                _group_quality(dataset, group, minutes, _in_group(keys, cadence.by, group), wanted, (start, end, as_of))
+            )
+    return tuple(result)
+
+
+def _in_group(rows: pa.Table, by: tuple[str, ...], group: tuple[str, ...]) -> pa.Table:
+    for name, value in zip(by, group, strict=True):
+        rows = rows.filter(pc.equal(rows.column(name), value))
+    return rows
+
+
+def _group_quality(
+    dataset: Dataset,
+    group: tuple[str, ...],
+    minutes: int,
+    keys: pa.Table,
+    series: pa.Table,
+    span: tuple[datetime, datetime, datetime],
+) -> GroupQuality:
+    starts = _due(dataset, series.slice(0, 1), minutes, span)
+    names = dataset.series_key
+    codes = {
+        values: code for code, values in enumerate(zip(*(series.column(n).to_pylist() for n in names), strict=True))
+    }
+    present = np.zeros((len(codes), len(starts)), dtype=bool)
+    row_codes = np.array(
+        [codes.get(values, -1) for values in zip(*(keys.column(n).to_pylist() for n in names), strict=True)],
+        dtype=np.int64,
+    )
+    times = keys.column(dataset.time_column).cast(pa.int64()).to_numpy()
+    slots = np.searchsorted(starts, times)
+    inside = (row_codes >= 0) & (slots < len(starts))
+    inside[inside] &= starts[slots[inside]] == times[inside]
+    present[row_codes[inside], slots[inside]] = True
+    gaps = tuple(_gaps(group, tuple(codes), present, starts, minutes * MICROSECONDS_PER_MINUTE))
+    return GroupQuality(
+        group=group, minutes=minutes, series=len(codes), expected=present.size, present=int(present.sum()), gaps=gaps
+    )
+
+
+def _due(dataset: Dataset, sample: pa.Table, minutes: int, span: tuple[datetime, datetime, datetime]) -> np.ndarray:
+    """Return the starts, in microseconds, of the intervals in the span that were due at its as_of."""
+    start, end, as_of = (pa.scalar(instant, type=schema.INSTANT).value for instant in span)
+    step = minutes * MICROSECONDS_PER_MINUTE
+    starts = np.arange(-(-start // step) * step, end, step, dtype=np.int64)
+    if len(starts) == 0:
+        return starts
+    columns = {name: pa.repeat(sample.column(name)[0], len(starts)) for name in dataset.series_key}
+    columns[dataset.time_column] = pa.array(starts).cast(schema.INSTANT)
+    columns[dataset.end_column] = pa.array(starts + step).cast(schema.INSTANT)
+    ruled = dataset.publication.instants(pa.table(columns))
+    known = np.asarray(pc.is_valid(ruled).to_numpy(zero_copy_only=False), dtype=bool)
+    stamps = pc.fill_null(ruled.cast(pa.int64()), 0).to_numpy(zero_copy_only=False)
+    due_at = np.where(known, stamps, starts + step)
+    allowance = int(dataset.freshness.late_after.total_seconds() * 1_000_000)
+    return np.asarray(starts[due_at + allowance <= as_of])
+
+
+def _gaps(
+    group: tuple[str, ...], series: tuple[tuple[str, ...], ...], present: np.ndarray, starts: np.ndarray, step: int
+) -> Iterator[Gap]:
+    """Yield gaps of the whole group first, then those of single series outside them."""
+    nobody = ~present.any(axis=0)
+    for first, last in _runs(nobody):
+        yield _gap(group, (ALL_SERIES,), starts, first, last, step)
+    for code in np.flatnonzero((~present & ~nobody).any(axis=1)):
+        for first, last in _runs(np.asarray(~present[code] & ~nobody)):
+            yield _gap(group, series[code], starts, first, last, step)
+
+
+def _runs(missing: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yield (first, last) of each run of True."""
+    edges = np.diff(np.r_[0, missing.astype(np.int8), 0])
+    yield from zip(np.flatnonzero(edges == 1).tolist(), (np.flatnonzero(edges == -1) - 1).tolist(), strict=True)
+
+
+def _gap(group: tuple[str, ...], series: tuple[str, ...], starts: np.ndarray, first: int, last: int, step: int) -> Gap:
+    return Gap(
+        group=group,
+        series=series,
+        start=pa.scalar(int(starts[first]), type=schema.INSTANT).as_py(),
+        end=pa.scalar(int(starts[last]) + step, type=schema.INSTANT).as_py(),
+        intervals=last - first + 1,
+    )

@@ -1,0 +1,277 @@
+"""Reads: every one says as of when, for whom and by which channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from powerdesk.access import entitlements
+from powerdesk.engines.ports import tables as table_port
+from powerdesk.store import events, lineage, tables
+from powerdesk.store.types import (
+    Answer,
+    Knowledge,
+    LookAheadError,
+    Request,
+    Snapshot,
+    UnknownColumnError,
+    UnknownDatasetError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from powerdesk.access.types import Channel, Missing, Principal
+    from powerdesk.engines.ports.bus import Bus
+    from powerdesk.engines.ports.objects import Objects
+    from powerdesk.engines.ports.records import Reader, Records
+    from powerdesk.kernel.clock import Clock
+    from powerdesk.store.dataset import Dataset
+    from powerdesk.store.progress import Progress
+
+PROJECTION_TIMEOUT_S = 10.0
+SYSTEM_NAMES = tuple(spec.name for spec in table_port.SYSTEM_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The engines and declarations behind every read and write; app makes one."""
+
+    tables: table_port.Tables
+    bus: Bus
+    records: Records
+    objects: Objects
+    clock: Clock
+    progress: Progress
+    datasets: Mapping[str, Dataset]
+    calculations: Mapping[str, lineage.Calculation]
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who reads, and the channel that follows from the credential used."""
+
+    principal: Principal
+    channel: Channel
+
+
+def dataset(store: Store, dataset_id: str) -> Dataset:
+    """Return the declaration; raise UnknownDatasetError naming those there are."""
+    found = store.datasets.get(dataset_id)
+    if found is None:
+        raise UnknownDatasetError(
+            found=f"dataset {dataset_id!r}", allowed=", ".join(sorted(store.datasets)), remedy="choose one of these"
+        )
+    return found
+
+
+def snapshot(
+    store: Store,
+    *,
+    as_of: datetime,
+    knowledge: Knowledge = Knowledge.PUBLISHED,
+    commit: int | None = None,
+) -> Snapshot:
+    """Return the cut for a read: everything accepted so far when no commit is given, made readable first."""
+    head = store.bus.end(events.BATCHES_TOPIC)
+    wanted = head if commit is None else min(commit, head)
+    store.progress.wait(wanted, timeout_s=PROJECTION_TIMEOUT_S)
+    return Snapshot(as_of=as_of, commit=wanted, knowledge=knowledge)
+
+
+def rows(store: Store, asker: Asker, *, request: Request, cut: Snapshot) -> Answer:
+    """Return the belief in force for each key at the cut, in key order; `more` tells whether a page follows."""
+    declared, narrowed, left_out = _prepared(store, asker, request)
+    selection = _selection(declared, narrowed)
+    if selection.limit is not None:
+        selection = replace(selection, limit=selection.limit + 1)
+    found = store.tables.rows(declared.id, selection=selection, cut=_port_cut(cut))
+    more = request.limit is not None and found.num_rows > request.limit
+    return Answer(
+        dataset=declared.id,
+        rows=found.slice(0, request.limit) if more else found,
+        snapshot=cut,
+        left_out=left_out,
+        more=more,
+    )
+
+
+def latest(store: Store, asker: Asker, *, request: Request, cut: Snapshot) -> Answer:
+    """Return the newest interval of each series at the cut."""
+    declared, narrowed, left_out = _prepared(store, asker, request)
+    found = store.tables.latest(declared.id, selection=_selection(declared, narrowed), cut=_port_cut(cut))
+    return Answer(dataset=declared.id, rows=found, snapshot=cut, left_out=left_out)
+
+
+def history(store: Store, asker: Asker, *, request: Request, cut: Snapshot) -> Answer:
+    """Return every revision within the cut, system columns included: how a number came to be what it is."""
+    declared, narrowed, left_out = _prepared(store, asker, replace(request, columns=None))
+    found = store.tables.history(declared.id, selection=_selection(declared, narrowed), cut=_port_cut(cut))
+    return Answer(dataset=declared.id, rows=found, snapshot=cut, left_out=left_out)
+
+
+def changes(store: Store, asker: Asker, *, request: Request, after: int, upto: int) -> pa.Table:
+    """Return rows with after < commit <= upto in commit order: what a subscriber has not seen yet."""
+    declared, narrowed, _ = _prepared(store, asker, request)
+    return store.tables.changes(declared.id, after=after, upto=upto, selection=_selection(declared, narrowed))
+
+
+def count(store: Store, asker: Asker, *, request: Request, cut: Snapshot) -> int:
+    """Return how many rows the request would give without a limit."""
+    declared, narrowed, _ = _prepared(store, asker, request)
+    selection = replace(_selection(declared, narrowed), limit=None, after=None)
+    return store.tables.count(declared.id, selection=selection, cut=_port_cut(cut))
+
+
+def left_out(store: Store, asker: Asker, *, request: Request) -> tuple[Missing, ...]:
+    """Return what the caller may not see of the request, without reading it."""
+    declared = dataset(store, request.dataset)
+    markets = _markets(declared, request)
+    return _missing(store, asker, declared, markets)
+
+
+def view(store: Store, asker: Asker, *, cut: Snapshot) -> View:
+    """Return a reader that cannot see past the cut."""
+    return View(store=store, asker=asker, cut=cut)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The store as it was known at a cut; asking for later knowledge raises LookAheadError."""
+
+    store: Store
+    asker: Asker
+    cut: Snapshot
+
+    def rows(self, request: Request, *, as_of: datetime | None = None) -> pa.Table:
+        """Return `rows` at the cut, or at an earlier `as_of`."""
+        at = self.cut if as_of is None else replace(self.cut, as_of=self._allowed(as_of))
+        return self._guarded(rows(self.store, self.asker, request=_with_stamps(self.store, request), cut=at).rows, at)
+
+    def latest(self, request: Request) -> pa.Table:
+        """Return `latest` at the cut."""
+        return self._guarded(
+            latest(self.store, self.asker, request=_with_stamps(self.store, request), cut=self.cut).rows, self.cut
+        )
+
+    def _allowed(self, as_of: datetime) -> datetime:
+        if as_of > self.cut.as_of:
+            raise LookAheadError(
+                found=f"as_of {as_of.isoformat()}",
+                allowed=f"at or before the cut {self.cut.as_of.isoformat()}",
+                remedy="cut the view later, knowing that the result then knows more",
+            )
+        return as_of
+
+    def _guarded(self, found: pa.Table, at: Snapshot) -> pa.Table:
+        name = "published_at" if at.knowledge is Knowledge.PUBLISHED else "received_at"
+        newest = pc.max(found.column(name)).as_py()
+        highest = pc.max(found.column("commit")).as_py()
+        if (newest is not None and newest > at.as_of) or (highest is not None and highest > at.commit):
+            raise LookAheadError(
+                found=f"a row known at {newest} with commit {highest}",
+                allowed=f"known by {at.as_of.isoformat()} with commit <= {at.commit}",
+                remedy="report this: the engine broke its contract",
+            )
+        return found
+
+
+def lineage_of(reader: Reader, *, lineage_id: str) -> lineage.Lineage | None:
+    """Return what made the rows that carry this id, None when no such id was written."""
+    body = reader.connection.execute(
+        sa.select(tables.lineages.c.body).where(tables.lineages.c.id == lineage_id)
+    ).scalar()
+    return None if body is None else msgspec.json.decode(body, type=lineage.Lineage)
+
+
+def products(store: Store, declared: Dataset) -> tuple[tuple[str, str | None], ...]:
+    """Return (product, market column) pairs a row needs: its own, and its inputs' unless a release is declared."""
+    needed = {declared.product}
+    if declared.release is None:
+        for name in declared.inputs:
+            needed |= {product for product, _ in products(store, dataset(store, name))}
+    return tuple((product, declared.market_column) for product in sorted(needed))
+
+
+def _with_stamps(store: Store, request: Request) -> Request:
+    """Add the columns the guard looks at."""
+    if request.columns is None:
+        return request
+    dataset(store, request.dataset)
+    return replace(request, columns=tuple(dict.fromkeys((*request.columns, "published_at", "received_at", "commit"))))
+
+
+def _prepared(store: Store, asker: Asker, request: Request) -> tuple[Dataset, Request, tuple[Missing, ...]]:
+    """Check names and entitlements; return the request narrowed to what the caller may see."""
+    declared = dataset(store, request.dataset)
+    _check_names(declared, request)
+    markets = _markets(declared, request)
+    missing = _missing(store, asker, declared, markets)
+    refused = {tuple_.market for tuple_ in missing}
+    if missing and not request.allow_partial:
+        raise entitlements.refused(missing, dataset=declared.id)
+    allowed = tuple(market for market in markets if market not in refused)
+    within = {**request.within, declared.market_column: allowed}
+    return declared, replace(request, within=within), missing
+
+
+def _check_names(declared: Dataset, request: Request) -> None:
+    known = {column.name for column in declared.columns} | set(SYSTEM_NAMES)
+    named = (*request.within, *(request.columns or ()))
+    unknown = sorted({name for name in named if name not in known})
+    if unknown:
+        raise UnknownColumnError(
+            found=", ".join(unknown), allowed=", ".join(sorted(known)), remedy=f"see GET /v1/datasets/{declared.id}"
+        )
+
+
+def _markets(declared: Dataset, request: Request) -> tuple[str, ...]:
+    """Return the markets a request touches: those named, those of the locations named, else all that are licensed."""
+    named = request.within.get(declared.market_column)
+    if named is not None:
+        return tuple(named)
+    locations = request.within.get("location")
+    if locations is not None:
+        return tuple(sorted({location.partition(":")[0] for location in locations}))
+    return licensed_markets(declared)
+
+
+def licensed_markets(declared: Dataset) -> tuple[str, ...]:
+    """Return the markets whose sources a declaration licenses, in order."""
+    return tuple(sorted({licence.market for licence in declared.licences}))
+
+
+def _missing(store: Store, asker: Asker, declared: Dataset, markets: tuple[str, ...]) -> tuple[Missing, ...]:
+    at = store.clock.now()
+    found = [
+        entitlements.missing(asker.principal, market=market, product=product, channel=asker.channel, at=at)
+        for market in markets
+        for product, _ in products(store, declared)
+    ]
+    return tuple(dict.fromkeys(missing for missing in found if missing is not None))
+
+
+def _selection(declared: Dataset, request: Request) -> table_port.Selection:
+    columns = request.columns
+    if columns is not None:
+        columns = tuple(dict.fromkeys((*declared.key, *columns)))
+    return table_port.Selection(
+        within=request.within,
+        start=request.start,
+        end=request.end,
+        columns=columns,
+        after=request.after,
+        limit=request.limit,
+        descending=request.descending,
+        sources=request.sources or declared.sources,
+    )
+
+
+def _port_cut(cut: Snapshot) -> table_port.Cut:
+    return table_port.Cut(as_of=cut.as_of, commit=cut.commit, knowledge=table_port.Knowledge(cut.knowledge.value))
