@@ -136,7 +136,7 @@ class Tables(Protocol):
         ...
 
     def seal(self, table: str, *, before: datetime) -> int:
-        """Move whole months before `before` into sorted immutable files in Objects; return rows moved. Reads do not change."""
+        """Move whole UTC months before `before` into sorted Objects; return rows moved. Reads do not change."""
         ...
 
     def close(self) -> None:

@@ -1,0 +1,1 @@
+"""In-process adapters of the ports: nothing to install, nothing to start."""
