@@ -1,0 +1,63 @@
+/** Numbers as the desk reads them: fixed decimals so that columns align, a true minus sign, never a bare NaN. */
+
+const MINUS = '−'
+export const ABSENT = '–'
+
+const fixed = new Map<number, Intl.NumberFormat>()
+
+function formatterOf(decimals: number): Intl.NumberFormat {
+  let found = fixed.get(decimals)
+  if (found === undefined) {
+    found = new Intl.NumberFormat('en-US', { minimumFractionDigits: decimals, maximumFractionDigits: decimals })
+    fixed.set(decimals, found)
+  }
+  return found
+}
+
+/** Return the number with `decimals`; a missing value is a dash, never a zero; minus zero loses its sign. */
+export function numberText(value: number | null | undefined, decimals = 2): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return ABSENT
+  const text = formatterOf(decimals).format(Math.abs(value))
+  const isZero = !/[1-9]/.test(text)
+  return value < 0 && !isZero ? `${MINUS}${text}` : text
+}
+
+/** Return the number with an explicit sign, as differences are written. */
+export function signedText(value: number | null | undefined, decimals = 2): string {
+  const text = numberText(value, decimals)
+  if (text === ABSENT || text.startsWith(MINUS) || !/[1-9]/.test(text)) return text
+  return `+${text}`
+}
+
+/** Return a plain decimal for clipboards and files: ASCII minus, no grouping, empty when missing. */
+export function plainNumber(value: number | null | undefined): string {
+  return value === null || value === undefined || !Number.isFinite(value) ? '' : String(value)
+}
+
+export type Direction = 'up' | 'down' | 'flat'
+
+/** Return the direction of a difference; below half of the last shown decimal nothing moved. */
+export function direction(difference: number | null | undefined, decimals = 2): Direction {
+  if (difference === null || difference === undefined || !Number.isFinite(difference)) return 'flat'
+  if (Math.abs(difference) < 0.5 * 10 ** -decimals) return 'flat'
+  return difference > 0 ? 'up' : 'down'
+}
+
+/** Return a count with thin grouping: 18 502. */
+export function countText(value: number): string {
+  return formatterOf(0).format(value).replaceAll(',', ' ')
+}
+
+/** Return a share as a percentage; 99.97 never rounds up to 100, because 100 means nothing is missing. */
+export function shareText(share: number | null | undefined): string {
+  if (share === null || share === undefined || !Number.isFinite(share)) return ABSENT
+  if (share >= 1) return '100%'
+  return `${formatterOf(1).format(Math.floor(share * 1000) / 10)}%`
+}
+
+/** Return a size in bytes as kB or MB. */
+export function bytesText(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`
+  if (bytes < 1_000_000) return `${(bytes / 1000).toFixed(1)} kB`
+  return `${(bytes / 1_000_000).toFixed(1)} MB`
+}
