@@ -47,18 +47,33 @@ class Consumer(Protocol):
 
 
 class Bus(Protocol):
-    """Publish durably and read again from any position."""
+    """Publish durably and read again from any position. Safe to call from several threads.
+
+    Topics and groups are named by a-z 0-9 `. _ -` (faults.UnfitRequestError otherwise) and appear when first published
+    to or consumed. Members of one group in one partition stand by while another member reads.
+    """
 
     def publish(self, topic: str, messages: Sequence[Outgoing]) -> tuple[int, ...]:
         """Append all or none; durable when this returns. Concurrent callers share one flush (group commit)."""
         ...
 
     def read(self, topic: str, *, after: int, limit: int, partition: int = 0) -> tuple[Message, ...]:
-        """Return up to `limit` messages with position > `after`, at once."""
+        """Return up to `limit` messages with position > `after`, at once; fewer when they are large.
+
+        Empty means there are none. Messages forgotten by `truncate` are passed over; `begin` tells from where.
+        """
         ...
 
     def end(self, topic: str, *, partition: int = 0) -> int:
         """Return the last durable position, 0 when the topic is empty."""
+        ...
+
+    def begin(self, topic: str, *, partition: int = 0) -> int:
+        """Return the first position still kept, 1 when nothing was ever forgotten."""
+        ...
+
+    def truncate(self, topic: str, *, before: int, partition: int = 0) -> int:
+        """Forget messages with position < `before`, or fewer, as storage allows; return the first position kept."""
         ...
 
     def consume(self, topic: str, *, group: str) -> Consumer:

@@ -1,0 +1,113 @@
+"""Bus in a local folder: a folder per topic, checksummed log segments, one flush for all who publish at once."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import TYPE_CHECKING
+
+from powerdesk.engines.embedded import files
+from powerdesk.engines.embedded.bus_groups import Group, TopicConsumer
+from powerdesk.engines.embedded.bus_topic import SEGMENT_BYTES_MAX, Topic
+from powerdesk.engines.ports import faults
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from powerdesk.engines.ports.bus import Consumer, Message, Outgoing
+
+NAME = re.compile(r"[a-z0-9_][a-z0-9._-]{0,199}(?<!\.)")
+
+
+class LogBus:
+    """Topics under `root`, each with a single partition 0. One process owns the folder; threads share the object."""
+
+    def __init__(self, root: Path, *, segment_bytes_max: int = SEGMENT_BYTES_MAX) -> None:
+        self._root = root
+        self._segment_bytes_max = segment_bytes_max
+        self._lock = threading.Lock()
+        self._topics: dict[str, Topic] = {}
+        self._groups: dict[tuple[str, str], Group] = {}
+        self._closed = False
+        try:
+            files.make_folder(root)
+        except OSError as error:
+            raise faults.of_os_error(error, doing=f"opening the bus folder {root}") from error
+
+    def publish(self, topic: str, messages: Sequence[Outgoing]) -> tuple[int, ...]:
+        """Append all or none, and return their positions once they are on the disk."""
+        log = self._topic(topic)
+        return log.publish(messages) if messages else ()
+
+    def read(self, topic: str, *, after: int, limit: int, partition: int = 0) -> tuple[Message, ...]:
+        """Return up to `limit` messages with position > `after`, at once."""
+        return self._topic(topic, partition).read(after=after, limit=limit)
+
+    def end(self, topic: str, *, partition: int = 0) -> int:
+        """Return the last durable position, 0 when the topic is empty."""
+        return self._topic(topic, partition).flushed
+
+    def begin(self, topic: str, *, partition: int = 0) -> int:
+        """Return the first position still kept."""
+        return self._topic(topic, partition).begin
+
+    def truncate(self, topic: str, *, before: int, partition: int = 0) -> int:
+        """Forget whole segments that lie before `before`; return the first position kept."""
+        return self._topic(topic, partition).truncate(before=before)
+
+    def consume(self, topic: str, *, group: str) -> Consumer:
+        """Join `group`, starting after its last commit (or at the beginning)."""
+        log = self._topic(topic)
+        checked(group, what="group")
+        with self._lock:
+            if (topic, group) not in self._groups:
+                try:
+                    self._groups[topic, group] = Group(self._root / topic / f"{group}.group")
+                except OSError as error:
+                    raise faults.of_os_error(error, doing=f"opening group {group} of topic {topic}") from error
+            return TopicConsumer(log, self._groups[topic, group])
+
+    def close(self) -> None:
+        """Wait for flushes under way and release the files; everything acknowledged is on the disk already."""
+        with self._lock:
+            self._closed = True
+            topics = list(self._topics.values())
+        for topic in topics:
+            topic.close()
+
+    def _topic(self, name: str, partition: int = 0) -> Topic:
+        if partition:
+            raise faults.UnfitRequestError(
+                found=f"partition {partition} of topic {name}",
+                allowed="partition 0: this bus has one partition in each topic",
+                remedy="use partition 0",
+            )
+        known = self._topics.get(name)
+        return known if known is not None else self._opened(name)
+
+    def _opened(self, name: str) -> Topic:
+        checked(name, what="topic")
+        with self._lock:
+            if self._closed:
+                raise faults.EngineUnavailableError(
+                    found="the bus is closed", allowed="an open bus", remedy="open the bus again"
+                )
+            if name not in self._topics:
+                try:
+                    files.make_folder(self._root / name)
+                    self._topics[name] = Topic(self._root / name, name, segment_bytes_max=self._segment_bytes_max)
+                except OSError as error:
+                    raise faults.of_os_error(error, doing=f"opening topic {name}") from error
+            return self._topics[name]
+
+
+def checked(name: str, *, what: str) -> str:
+    """Return a topic's or group's name when every bus can have it; raise UnfitRequestError otherwise."""
+    if NAME.fullmatch(name):
+        return name
+    raise faults.UnfitRequestError(
+        found=f"{what} {name[:200]!r}",
+        allowed="1 to 200 of a-z 0-9 . _ -, beginning with a letter, digit or _, not ending with a dot",
+        remedy=f"choose another {what} name",
+    )
