@@ -1,0 +1,1 @@
+"""NYISO MIS daily CSV and monthly zips, and the CSV exports of its OASIS; anonymous."""

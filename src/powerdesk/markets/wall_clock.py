@@ -1,0 +1,80 @@
+"""Local stamps of a file to UTC row by row: what the zone does not decide becomes a rejected row, never a guess."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from powerdesk.kernel import local_times
+from powerdesk.kernel.local_times import LocalTimeError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+
+def by_flag(
+    local: NDArray[np.datetime64], *, zone: str, repeated: NDArray[np.bool_]
+) -> tuple[NDArray[np.datetime64], NDArray[np.bool_]]:
+    """Return UTC instants (n,) and which are decided, where `repeated` says daylight time is over (EST, PST)."""
+    usable = ~np.isnat(local)
+    usable[usable] = ~skipped(local[usable], zone=zone)
+    utc = np.full(local.shape, np.datetime64("NaT", "us"))
+    if usable.any():
+        utc[usable] = local_times.local_to_utc(local[usable], zone=zone, ambiguity=repeated[usable])
+    return utc, usable
+
+
+def by_sequence(
+    local: NDArray[np.datetime64], *, zone: str, series: NDArray[np.int64], not_after: datetime | None
+) -> tuple[NDArray[np.datetime64], NDArray[np.bool_]]:
+    """Return UTC instants (n,) and which are decided, where only the order of the rows of a series can tell."""
+    usable = ~np.isnat(local)
+    usable[usable] = ~skipped(local[usable], zone=zone)
+    utc = np.full(local.shape, np.datetime64("NaT", "us"))
+    twice = np.zeros(local.shape, dtype=bool)
+    twice[usable] = occurs_twice(local[usable], zone=zone)
+    once = usable & ~twice
+    if once.any():
+        utc[once] = local_times.local_to_utc(local[once], zone=zone, ambiguity="refuse")
+    for code in np.unique(series[twice]):
+        rows = np.flatnonzero(twice & (series == code))
+        try:
+            utc[rows] = local_times.local_to_utc(local[rows], zone=zone, ambiguity="sequence", not_after=not_after)
+        except LocalTimeError:
+            usable[rows] = False
+    return utc, usable
+
+
+def skipped(local: NDArray[np.datetime64], *, zone: str) -> NDArray[np.bool_]:
+    """Tell which wall-clock times (n,), none NaT, the clock skips."""
+    result = np.zeros(local.shape, dtype=bool)
+    for low, high in _windows(local, zone=zone, repeated=False):
+        result |= (local >= low) & (local < high)
+    return result
+
+
+def occurs_twice(local: NDArray[np.datetime64], *, zone: str) -> NDArray[np.bool_]:
+    """Tell which wall-clock times (n,), none NaT, the clock shows twice."""
+    result = np.zeros(local.shape, dtype=bool)
+    for low, high in _windows(local, zone=zone, repeated=True):
+        result |= (local >= low) & (local < high)
+    return result
+
+
+def _windows(local: NDArray[np.datetime64], *, zone: str, repeated: bool) -> list[tuple[np.datetime64, np.datetime64]]:
+    """Return the half-open wall-clock spans that are repeated (or skipped) in the years of `local`."""
+    if not local.size:
+        return []
+    first, last = (
+        int(year) + 1970 for year in np.array([local.min(), local.max()]).astype("datetime64[Y]").astype(int)
+    )
+    spans: list[tuple[np.datetime64, np.datetime64]] = []
+    for year in range(first, last + 1):
+        for change in local_times.transitions(zone, year):
+            walls = sorted((change.at_us + change.before_us, change.at_us + change.after_us))
+            if (change.after_us < change.before_us) == repeated:
+                spans.append((np.datetime64(walls[0], "us"), np.datetime64(walls[1], "us")))
+    return spans
