@@ -1,0 +1,78 @@
+# The verbs of the house. Each is safe to repeat; `make help` lists them.
+PYTHON ?= python3
+ifeq ($(OS),Windows_NT)
+BIN := .venv/Scripts
+else
+BIN := .venv/bin
+endif
+PY := $(BIN)/python
+ARGS ?=
+SUBJECT ?=
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup up down logs check format test bench docs web wheel lock services services-stop clean
+
+help: ## list the verbs
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+setup: ## make .venv from the hashed locks and build the hub; does nothing when nothing changed
+	@$(PYTHON) tools/setup.py
+
+up: setup ## start every role in one process and print a sign-in link; Ctrl-C stops it (ARGS="--port 8600")
+	@$(BIN)/powerdesk up $(ARGS)
+
+down: ## stop the running desk
+	@$(BIN)/powerdesk down $(ARGS)
+
+logs: ## follow the running desk's log
+	@$(PYTHON) tools/logs.py $(ARGS)
+
+format: setup ## rewrite layout and the lint faults that have one safe mend
+	@$(PY) -m ruff format .
+	@$(PY) -m ruff check --fix .
+
+check: setup ## layout, lint, types, import contracts, tidy, locks and docs in step; the same for the web
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+	@$(PY) -m mypy --strict tools benchmarks/harness.py
+	@$(PY) tools/contracts.py
+	@$(PY) tools/lock.py --check
+	@$(PY) tools/tidy.py
+	@$(PY) tools/docs_build.py --check
+	@$(PY) tools/docs_complete.py
+	@$(PY) tools/web.py run check
+
+# Python's tests come last, so that the last line is the runner's own.
+test: check ## check, then every test; real services are fetched only when POWERDESK_REQUIRE_SERVICES=1
+ifeq ($(POWERDESK_REQUIRE_SERVICES),1)
+	@$(PY) tools/services.py install
+endif
+	@$(PY) tools/web.py run test
+	@$(PY) -m pytest $(ARGS)
+
+bench: ## run the benchmarks (SUBJECT=name for one); JSON lines
+	@$(PYTHON) tools/setup.py --extra bench 1>&2
+	@$(PY) benchmarks/harness.py $(SUBJECT)
+
+docs: setup ## regenerate the reference pages, the problem pages and the import graph
+	@$(PY) tools/docs_build.py
+
+web: setup ## build the hub again
+	@$(PY) tools/web.py build --force
+
+wheel: setup ## build dist/powerdesk-*.whl with the hub inside
+	@$(PY) -m hatchling build -t wheel -d dist
+
+lock: setup ## resolve the dependencies again and rewrite requirements/
+	@$(PY) tools/lock.py
+
+services: ## fetch what the tests need beyond Python and Node
+	@$(PYTHON) tools/services.py install
+
+services-stop: ## stop what `make services` started
+	@$(PYTHON) tools/services.py stop
+
+clean: ## remove what was built; keeps .venv and every data folder
+	@$(PYTHON) tools/clean.py
