@@ -1,0 +1,136 @@
+"""Declarations as JSON: what GET /v1/datasets says, and the OpenAPI part of each dataset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from powerdesk.delivery.rest import encoding, parameters
+from powerdesk.store import schema
+from powerdesk.store.dataset import Dtype
+
+if TYPE_CHECKING:
+    from powerdesk.store.dataset import Column, Dataset
+
+JSON_TYPES: dict[Dtype, dict[str, str]] = {
+    Dtype.TEXT: {"type": "string"},
+    Dtype.FLOAT64: {"type": "number"},
+    Dtype.INT64: {"type": "integer"},
+    Dtype.BOOL: {"type": "boolean"},
+    Dtype.INSTANT: {"type": "string", "format": "date-time"},
+}
+
+
+def dataset_json(declared: Dataset, *, position: int) -> dict[str, Any]:
+    """Return a declaration with its present commit."""
+    return {
+        "id": declared.id,
+        "title": declared.title,
+        "meaning": declared.meaning,
+        "grain": declared.grain,
+        "product": declared.product,
+        "version": declared.version,
+        "position": position,
+        "publication": {"name": declared.publication.name, "meaning": declared.publication.meaning},
+        "freshness": {
+            "late_after_s": declared.freshness.late_after.total_seconds(),
+            "stale_after_s": declared.freshness.stale_after.total_seconds(),
+        },
+        "columns": [_column(column) for column in declared.columns],
+        "system_columns": [
+            {"name": field.name, "dtype": str(field.type), "meaning": schema.SYSTEM_MEANINGS[field.name]}
+            for field in schema.SYSTEM_FIELDS
+        ],
+        "key": list(declared.key),
+        "series_key": list(declared.series_key),
+        "time_column": declared.time_column,
+        "end_column": declared.end_column,
+        "licences": [
+            {
+                "source": licence.source,
+                "market": licence.market,
+                "name": licence.name,
+                "redistribute": licence.redistribute,
+                "derive": licence.derive,
+                "attribution": licence.attribution,
+            }
+            for licence in declared.licences
+        ],
+        "inputs": list(declared.inputs),
+        "retention_s": None if declared.retention is None else declared.retention.total_seconds(),
+    }
+
+
+def _column(column: Column) -> dict[str, Any]:
+    return {
+        "name": column.name,
+        "dtype": column.dtype.value,
+        "unit": column.unit,
+        "meaning": column.meaning,
+        "nullable": column.nullable,
+        "key": column.key,
+        "allowed": None if column.allowed is None else list(column.allowed),
+    }
+
+
+def units(declared: Dataset, names: list[str]) -> dict[str, str]:
+    """Return the unit of each named column that has one."""
+    known = {column.name: column.unit for column in declared.columns}
+    return {name: unit for name in names if (unit := known.get(name)) is not None}
+
+
+def query_parameters(declared: Dataset) -> list[dict[str, Any]]:
+    """Return the OpenAPI parameters of a rows request."""
+    filters = [
+        _parameter(column.name, f"{column.meaning}; several values comma separated", {"type": "string", "minLength": 1})
+        for column in declared.columns
+        if column.key and column.dtype is Dtype.TEXT
+    ]
+    instant = {"type": "string", "format": "date-time"}
+    flag = {"type": "string", "enum": ["true", "false"]}
+    return [
+        *filters,
+        _parameter("start", "first instant, inclusive; offset required", instant),
+        _parameter("end", "first instant no longer included; offset required", instant),
+        _parameter("as_of", "only what was known by then; the request's instant when absent", instant),
+        _parameter("knowledge", "whose knowledge", {"type": "string", "enum": ["published", "received"]}),
+        _parameter("commit", "only what was accepted up to this commit", {"type": "integer", "minimum": 0}),
+        _parameter("columns", "columns wanted, comma separated; keys always come", {"type": "string", "minLength": 1}),
+        _parameter("source", "only this source", {"type": "string", "minLength": 1}),
+        _parameter("limit", "rows a page", {"type": "integer", "minimum": 1, "maximum": parameters.BULK_LIMIT}),
+        _parameter("cursor", "`next` of the page before", {"type": "string"}),
+        _parameter("format", "shape or format", {"type": "string", "enum": [item.value for item in encoding.Format]}),
+        _parameter("order", "by key", {"type": "string", "enum": ["asc", "desc"]}),
+        _parameter("estimate", "only count what would come", flag),
+        _parameter("allow_partial", "leave refused markets out and say so", flag),
+    ]
+
+
+def _parameter(name: str, meaning: str, json_schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "description": meaning, "schema": json_schema}
+
+
+def columns_schema(declared: Dataset) -> dict[str, Any]:
+    """Return the JSON schema of a columns-shaped answer."""
+    arrays = {
+        column.name: {
+            "type": "array",
+            "description": column.meaning + (f" [{column.unit}]" if column.unit else ""),
+            "items": {**JSON_TYPES[column.dtype], "nullable": True} if not column.key else JSON_TYPES[column.dtype],
+        }
+        for column in declared.columns
+    }
+    return {
+        "type": "object",
+        "required": ["dataset", "as_of", "knowledge", "commit", "count"],
+        "properties": {
+            "dataset": {"type": "string", "enum": [declared.id]},
+            "as_of": {"type": "string", "format": "date-time"},
+            "knowledge": {"type": "string"},
+            "commit": {"type": "integer"},
+            "count": {"type": "integer"},
+            "columns": {"type": "object", "properties": arrays},
+            "units": {"type": "object"},
+            "next": {"type": "string", "nullable": True},
+            "left_out": {"type": "array", "items": {"type": "object"}},
+        },
+    }

@@ -1,0 +1,189 @@
+"""From a query string to a request: every fault found and named at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from powerdesk.delivery.rest import encoding
+from powerdesk.kernel import intervals, problem
+from powerdesk.store.dataset import Dtype
+from powerdesk.store.types import Knowledge, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from powerdesk.store.dataset import Dataset
+
+COMMON = (
+    "start", "end", "as_of", "knowledge", "commit", "columns", "source", "limit", "cursor", "format", "order",
+    "estimate", "allow_partial",
+)  # fmt: skip
+DEFAULT_LIMIT = 1_000
+DISPLAY_LIMIT = 5_000
+BULK_LIMIT = 1_000_000
+MAX_VALUES = 20_000
+MAX_COMMIT = 2**62
+
+
+class BadParametersError(problem.Problem):
+    """Query parameters that cannot be read; `errors` names each with what is allowed."""
+
+    status = 400
+    slug = "bad-parameters"
+    title = "Some parameters cannot be read"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query string understood: what to read, at which cut, in which format."""
+
+    request: Request
+    as_of: datetime | None
+    knowledge: Knowledge
+    commit: int | None
+    format: encoding.Format
+    cursor: str | None
+    estimate: bool
+
+    @property
+    def canonical(self) -> str:
+        """The query's identity: everything but cursor, limit and format."""
+        request = self.request
+        parts = (
+            request.dataset, sorted((name, sorted(values)) for name, values in request.within.items()),
+            request.start, request.end, request.columns, request.sources, request.descending,
+            self.knowledge.value, request.allow_partial,
+        )  # fmt: skip
+        return repr(parts)
+
+
+class _Reading:
+    """Collects findings while parameters are read."""
+
+    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
+        self.findings: list[problem.Finding] = []
+        self.values: dict[str, list[str]] = {}
+        for name, value in pairs:
+            self.values.setdefault(name, []).append(value)
+
+    def fault(self, name: str, allowed: str, remedy: str, found: str | None = None) -> None:
+        shown = ",".join(self.values.get(name, [])) if found is None else found
+        self.findings.append(problem.Finding(pointer=name, found=repr(shown[:80]), allowed=allowed, remedy=remedy))
+
+    def one(self, name: str) -> str | None:
+        given = self.values.get(name)
+        if given is None:
+            return None
+        if len(given) > 1:
+            self.fault(name, "one value", "give it once")
+        return given[0]
+
+    def many(self, name: str) -> tuple[str, ...] | None:
+        given = self.values.get(name)
+        if given is None:
+            return None
+        found = tuple(dict.fromkeys(part.strip() for text in given for part in text.split(",") if part.strip()))
+        if not found or len(found) > MAX_VALUES:
+            self.fault(name, f"1 to {MAX_VALUES} values, comma separated", "name at least one or drop the parameter")
+        return found
+
+    def instant(self, name: str) -> datetime | None:
+        text = self.one(name)
+        if text is None:
+            return None
+        try:
+            return intervals.parse_instant(text.replace(" ", "+"))  # a '+' in a URL arrives as a space
+        except problem.Problem as error:
+            self.fault(name, error.allowed, error.remedy)
+            return None
+
+    def choice(self, name: str, allowed: Mapping[str, str]) -> str | None:
+        text = self.one(name)
+        if text is not None and text not in allowed:
+            self.fault(name, ", ".join(allowed), "choose one of these")
+            return None
+        return text
+
+    def integer(self, name: str, low: int, high: int) -> int | None:
+        text = self.one(name)
+        if text is None:
+            return None
+        try:
+            value = int(text) if text.isascii() else low - 1
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            self.fault(name, f"an integer from {low} to {high}", "correct the number")
+            return None
+        return value
+
+
+FLAGS = {"true": "yes", "false": "no"}
+
+
+def read(dataset: Dataset, pairs: Sequence[tuple[str, str]], *, accept: str, display_only: bool) -> Asked:
+    """Return what the query string asks of a dataset; raise BadParametersError naming every fault."""
+    reading = _Reading(pairs)
+    filters = {column.name for column in dataset.columns if column.key and column.dtype is Dtype.TEXT}
+    for name in sorted(set(reading.values) - filters - set(COMMON)):
+        reading.fault(name, ", ".join(sorted(filters | set(COMMON))), "correct the name", found=name)
+    within = {name: values for name in sorted(filters) if (values := reading.many(name)) is not None}
+    start, end = reading.instant("start"), reading.instant("end")
+    if start is not None and end is not None and end <= start:
+        reading.fault("end", "an instant after start", "start is inclusive, end exclusive")
+    columns = reading.many("columns")
+    known = {column.name for column in dataset.columns} | set(_system())
+    if columns is not None and (unknown := [name for name in columns if name not in known]):
+        reading.fault("columns", ", ".join(sorted(known)), "correct the names", found=",".join(unknown))
+    limit = reading.integer("limit", 1, DISPLAY_LIMIT if display_only else BULK_LIMIT)
+    order = reading.choice("order", {"asc": "oldest first", "desc": "newest first"})
+    partial = reading.choice("allow_partial", FLAGS)
+    estimate = reading.choice("estimate", FLAGS)
+    knowledge = reading.choice("knowledge", {item.value: item.value for item in Knowledge})
+    sources = reading.many("source") or ()
+    asked = Asked(
+        request=Request(
+            dataset=dataset.id,
+            within={**within, **({"source": sources} if sources else {})},
+            start=start,
+            end=end,
+            columns=columns,
+            limit=limit or DEFAULT_LIMIT,
+            descending=order == "desc",
+            allow_partial=partial == "true",
+        ),
+        as_of=reading.instant("as_of"),
+        knowledge=Knowledge(knowledge or Knowledge.PUBLISHED.value),
+        commit=reading.integer("commit", 0, MAX_COMMIT),
+        format=_format(reading, accept, display_only=display_only),
+        cursor=reading.one("cursor"),
+        estimate=estimate == "true",
+    )
+    if reading.findings:
+        raise BadParametersError(
+            found=f"{len(reading.findings)} parameters that cannot be read",
+            allowed="see errors",
+            remedy=f"correct them; GET /v1/datasets/{dataset.id} describes the columns",
+            findings=tuple(reading.findings),
+        )
+    return asked
+
+
+def _format(reading: _Reading, accept: str, *, display_only: bool) -> encoding.Format:
+    allowed = encoding.JSON_FORMATS if display_only else frozenset(encoding.Format)
+    named = reading.choice("format", {item.value: item.value for item in encoding.Format if item in allowed})
+    if named is not None:
+        return encoding.Format(named)
+    for part in accept.split(","):
+        wanted = encoding.ACCEPTED.get(part.partition(";")[0].strip().lower())
+        if wanted is not None and wanted in allowed:
+            return wanted
+    return encoding.Format.JSON
+
+
+def _system() -> tuple[str, ...]:
+    return (
+        "published_at", "published_by", "received_at", "source", "stage", "revision", "commit", "reason", "lineage",
+    )  # fmt: skip

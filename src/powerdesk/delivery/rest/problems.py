@@ -1,0 +1,94 @@
+"""Errors on the wire: problem+json with the request's id, and a request id on every answer."""
+
+from __future__ import annotations
+
+import http
+import logging
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from powerdesk.access import entitlements
+from powerdesk.kernel.problem import DOCS_ROOT, Problem
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.requests import Request
+
+MEDIA_TYPE = "application/problem+json"
+log = logging.getLogger("powerdesk.delivery")
+
+
+def problem_body(error: Problem, *, instance: str, request_id: str) -> dict[str, Any]:
+    """Return the RFC 9457 members and ours: found, allowed, remedy, errors, retry_after, entitlement."""
+    body: dict[str, Any] = {
+        "type": error.type_url,
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "instance": instance,
+        "request_id": request_id,
+        "found": error.found,
+        "allowed": error.allowed,
+        "remedy": error.remedy,
+        "errors": [
+            {"pointer": f.pointer, "found": f.found, "allowed": f.allowed, "remedy": f.remedy} for f in error.findings
+        ],
+    }
+    if error.retry_after_s is not None:
+        body["retry_after"] = error.retry_after_s
+    if isinstance(error, entitlements.RefusedError):
+        body["entitlement"] = [
+            {"market": item.market, "product": item.product, "channel": item.channel.value} for item in error.missing
+        ]
+    return body
+
+
+def response(error: Problem, request: Request) -> Response:
+    """Return the problem as an answer."""
+    headers = {} if error.retry_after_s is None else {"Retry-After": str(max(1, round(error.retry_after_s)))}
+    if error.status == http.HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="powerdesk"'
+    body = problem_body(error, instance=request.url.path, request_id=request_id_of(request))
+    return Response(msgspec.json.encode(body), status_code=error.status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def request_id_of(request: Request) -> str:
+    """Return the id given to this request by the middleware."""
+    return str(request.scope.get("powerdesk.request_id", ""))
+
+
+def install(app: FastAPI) -> None:
+    """Answer every failure as problem+json."""
+
+    @app.exception_handler(Problem)
+    async def on_problem(request: Request, error: Problem) -> Response:
+        return response(error, request)
+
+    @app.exception_handler(HTTPException)
+    async def on_http(request: Request, error: HTTPException) -> Response:
+        return _plain(request, error.status_code, str(error.detail), dict(error.headers or {}))
+
+    @app.exception_handler(Exception)
+    async def on_bug(request: Request, error: Exception) -> Response:
+        log.error("request %s failed", request_id_of(request), exc_info=error)
+        return _plain(request, 500, "an error of ours; it is logged under the request id", {})
+
+
+def _plain(request: Request, status: int, detail: str, headers: dict[str, str]) -> Response:
+    title = http.HTTPStatus(status).phrase
+    body = {
+        "type": f"{DOCS_ROOT}http-{status}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": request.url.path,
+        "request_id": request_id_of(request),
+        "found": f"{request.method} {request.url.path}",
+        "allowed": headers.get("allow", "see /openapi.json"),
+        "remedy": "correct the path or method" if status < 500 else "try again; report the request id",  # noqa: PLR2004 - HTTP's classes
+        "errors": [],
+    }
+    return Response(msgspec.json.encode(body), status_code=status, media_type=MEDIA_TYPE, headers=headers)
