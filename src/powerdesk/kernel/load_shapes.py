@@ -51,7 +51,8 @@ def nerc_holidays(year: int) -> tuple[date, ...]:
     """Return the six NERC holidays of a year, as observed: Sunday moves to Monday, Saturday stays."""
     from holidays.countries.united_states import UnitedStates  # noqa: PLC0415 - 200 ms that few callers need
 
-    days = sorted(day for day, name in UnitedStates(years=year, observed=False).items() if name in _NERC_NAMES)
+    every = UnitedStates(years=year, observed=False)  # type: ignore[no-untyped-call]  # the library has no types here
+    days = sorted(day for day, name in every.items() if name in _NERC_NAMES)
     if len(days) != len(_NERC_NAMES):
         raise LoadShapeError(
             found=f"{len(days)} NERC holidays in {year}",

@@ -174,23 +174,26 @@ class Money:
 
 
 def _weight(weight: int | Decimal) -> Fraction:
-    if isinstance(weight, bool) or not isinstance(weight, int | Decimal) or not Decimal(weight).is_finite():
-        raise MoneyError(
-            found=f"weight {weight!r}", allowed="int or finite Decimal", remedy="convert the weight exactly"
-        )
-    if weight < 0:
+    exact = _exact_factor(weight)
+    if exact < 0:
         raise MoneyError(found=f"weight {weight}", allowed="0 or more", remedy="allocate the two signs separately")
-    return Fraction(weight)
+    return Fraction(exact)
 
 
-def _require_decimal(value: object) -> None:
-    if not isinstance(value, Decimal) or not value.is_finite():
-        raise MoneyError(
-            found=f"{type(value).__name__} {value!r}",
-            allowed="a finite Decimal",
-            remedy="build it from text, Decimal('12.30'); a float has already lost the cents",
-        )
-    return value
+def _exact_factor(value: object) -> Decimal:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
+    return _require_decimal(value)
+
+
+def _require_decimal(value: object) -> Decimal:
+    if isinstance(value, Decimal) and value.is_finite():
+        return value
+    raise MoneyError(
+        found=f"{type(value).__name__} {value!r}",
+        allowed="a finite Decimal",
+        remedy="build it from text, Decimal('12.30'); a float has already lost the cents",
+    )
 
 
 def _require_currency(code: str) -> Currency:
