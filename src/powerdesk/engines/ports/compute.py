@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, ParamSpec, Protocol, TypeVar
+
+from powerdesk.kernel.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -10,6 +12,14 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class ComputeCrashedError(Problem):
+    """A worker process died during the call (killed, or out of memory)."""
+
+    status: ClassVar[int] = 500
+    slug: ClassVar[str] = "compute-crashed"
+    title: ClassVar[str] = "A worker process died"
 
 
 class Compute(Protocol):

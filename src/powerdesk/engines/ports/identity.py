@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import ClassVar, Protocol
+
+from powerdesk.kernel.problem import Problem
+
+
+class IdentityBusyError(Problem):
+    """Too many password checks at once."""
+
+    status: ClassVar[int] = 503
+    slug: ClassVar[str] = "identity-busy"
+    title: ClassVar[str] = "Too many sign-ins at once"
 
 
 class Identity(Protocol):

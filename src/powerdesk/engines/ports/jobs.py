@@ -4,11 +4,36 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from powerdesk.kernel.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
+
+
+class UnknownJobError(Problem):
+    """A job or a run that nobody defined."""
+
+    status: ClassVar[int] = 404
+    slug: ClassVar[str] = "unknown-job"
+    title: ClassVar[str] = "No such job"
+
+
+class BadScheduleError(Problem):
+    """A cron expression that cannot be read."""
+
+    slug: ClassVar[str] = "bad-schedule"
+    title: ClassVar[str] = "The schedule cannot be read"
+
+
+class LeaseLostError(Problem):
+    """The run was given to another worker because this one did not report in time."""
+
+    status: ClassVar[int] = 409
+    slug: ClassVar[str] = "lease-lost"
+    title: ClassVar[str] = "Another worker has this run"
 
 
 class JobState(StrEnum):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from powerdesk.kernel.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -11,6 +13,30 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from powerdesk.engines.ports.bus import Bus, Outgoing
+
+
+class RecordsFullError(Problem):
+    """The disk is full; the unit left nothing behind."""
+
+    status: ClassVar[int] = 507
+    slug: ClassVar[str] = "disk-full"
+    title: ClassVar[str] = "No space left"
+
+
+class RecordsBusyError(Problem):
+    """Another process holds the write lock for too long."""
+
+    status: ClassVar[int] = 503
+    slug: ClassVar[str] = "records-busy"
+    title: ClassVar[str] = "The records are busy"
+
+
+class NewerSchemaError(Problem):
+    """The data was written by a newer version; there is no way back."""
+
+    status: ClassVar[int] = 500
+    slug: ClassVar[str] = "newer-schema"
+    title: ClassVar[str] = "The data folder is newer than this program"
 
 
 class Reader:

@@ -1,0 +1,310 @@
+"""The contract of Records. Another engine joins by one line in OPENERS.
+
+Run as a program (`python test_records.py ENGINE PLACE MODE`) it is the victim of the kill test.
+"""
+
+# ruff: noqa: D102, PT012 - test clock and bus are described by their ports; a unit that raises is one statement here
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+
+from powerdesk.engines import bookkeeping, columns
+from powerdesk.engines.embedded import records as embedded
+from powerdesk.engines.ports import bus as bus_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from powerdesk.engines.ports.records import Records
+
+MIGRATIONS = Path(__file__).parents[2] / "src/powerdesk/app/migrations"
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SCHEDULES = bookkeeping.job_schedules
+
+samples = sa.Table(
+    "samples",
+    sa.MetaData(),
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", columns.Instant),
+    sa.Column("amount", columns.ScaledMoney),
+    sa.Column("flag", sa.Boolean(create_constraint=False)),
+    sa.Column("share", sa.Double),
+    sa.Column("body", sa.LargeBinary),
+    sa.Column("words", columns.Text),
+)
+
+
+class StillClock:
+    """Stands at noon."""
+
+    def now(self) -> datetime:
+        return NOON
+
+    def monotonic_s(self) -> float:
+        return 0.0
+
+
+def open_sqlite(place: Path) -> Records:
+    return embedded.SqliteRecords(place / "records.sqlite", clock=StillClock(), migrations=MIGRATIONS)
+
+
+OPENERS = {"sqlite": open_sqlite}
+
+
+class ListBus:
+    """Keeps what is published; `refusing` makes every publish fail."""
+
+    def __init__(self) -> None:
+        self.published: list[tuple[str, bus_port.Outgoing]] = []
+        self.refusing = False
+
+    def publish(self, topic: str, messages: Sequence[bus_port.Outgoing]) -> tuple[int, ...]:
+        if self.refusing:
+            raise OSError("the bus is away")
+        self.published += [(topic, message) for message in messages]
+        return tuple(range(len(messages)))
+
+
+@pytest.fixture(params=sorted(OPENERS))
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def records(engine: str, tmp_path: Path) -> Iterator[Records]:
+    opened = OPENERS[engine](tmp_path)
+    opened.migrate()
+    yield opened
+    opened.close()
+
+
+def add(records: Records, name: str) -> None:
+    with records.unit() as unit:
+        unit.connection.execute(sa.insert(SCHEDULES).values(name=name))
+
+
+def names(records: Records) -> list[str]:
+    with records.reader() as reader:
+        return list(reader.connection.execute(sa.select(SCHEDULES.c.name).order_by(SCHEDULES.c.name)).scalars())
+
+
+def test_unit__commits_when_its_block_ends(records: Records) -> None:
+    add(records, "a")
+    assert names(records) == ["a"]
+
+
+def test_unit__leaves_nothing_after_an_exception(records: Records) -> None:
+    with pytest.raises(KeyError), records.unit() as unit:
+        unit.connection.execute(sa.insert(SCHEDULES).values(name="a"))
+        unit.send("topic", bus_port.Outgoing(key="k", value=b"v"))
+        raise KeyError("stop")
+    assert names(records) == []
+    assert records.relay_outbox(ListBus()) == 0  # type: ignore[arg-type]  # relaying only publishes
+
+
+def test_unit__inside_a_unit_is_refused_and_the_outer_one_goes_on(records: Records) -> None:
+    with records.unit() as unit:
+        with pytest.raises(AssertionError, match="inside a unit"), records.unit():
+            pass
+        unit.connection.execute(sa.insert(SCHEDULES).values(name="a"))
+    assert names(records) == ["a"]
+
+
+def test_unit__sees_its_own_writes_and_readers_do_not(records: Records) -> None:
+    with records.unit() as unit:
+        unit.connection.execute(sa.insert(SCHEDULES).values(name="a"))
+        assert unit.connection.execute(sa.select(SCHEDULES.c.name)).scalar() == "a"
+        assert names(records) == []
+
+
+def test_reader__keeps_its_snapshot_while_others_write(records: Records) -> None:
+    add(records, "a")
+    with records.reader() as reader:
+        add(records, "b")
+        assert reader.connection.execute(sa.select(sa.func.count()).select_from(SCHEDULES)).scalar() == 1
+    assert names(records) == ["a", "b"]
+
+
+def test_reader__cannot_write(records: Records) -> None:
+    with records.reader() as reader, pytest.raises(sa.exc.DBAPIError):
+        reader.connection.execute(sa.insert(SCHEDULES).values(name="a"))
+    assert names(records) == []
+
+
+def test_units__of_many_threads_lose_no_increment(records: Records) -> None:
+    add(records, "0")
+    failures: list[BaseException] = []
+
+    def increment() -> None:
+        try:
+            for _ in range(10):
+                with records.unit() as unit:
+                    value = unit.connection.execute(sa.select(SCHEDULES.c.name)).scalar_one()
+                    unit.connection.execute(sa.update(SCHEDULES).values(name=str(int(value) + 1)))
+        except BaseException as error:  # noqa: BLE001 - handed to the asserting thread
+            failures.append(error)
+
+    threads = [threading.Thread(target=increment) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert names(records) == ["60"]
+
+
+def test_units__of_two_openings_lose_no_increment(engine: str, records: Records, tmp_path: Path) -> None:
+    other = OPENERS[engine](tmp_path)
+    add(records, "0")
+
+    def increment(opened: Records) -> None:
+        for _ in range(15):
+            with opened.unit() as unit:
+                value = unit.connection.execute(sa.select(SCHEDULES.c.name)).scalar_one()
+                unit.connection.execute(sa.update(SCHEDULES).values(name=str(int(value) + 1)))
+
+    threads = [threading.Thread(target=increment, args=(opened,)) for opened in (records, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    other.close()
+    assert names(records) == ["30"]
+
+
+def test_column_types__round_trip_exactly(records: Records) -> None:
+    row = {
+        "id": 2**53 + 1,
+        "at": datetime(2026, 11, 1, 6, 30, 0, 123457, tzinfo=UTC),
+        "amount": Decimal("-12345678901.234567"),
+        "flag": True,
+        "share": 0.1,
+        "body": b"\x00\xff",
+        "words": "Zürich\n",
+    }
+    with records.unit() as unit:
+        samples.create(unit.connection)
+        unit.connection.execute(sa.insert(samples), [row, dict.fromkeys(row) | {"id": 1}])
+    with records.reader() as reader:
+        full, empty = reader.connection.execute(sa.select(samples).order_by(samples.c.id.desc())).all()
+    assert dict(full._mapping) == row
+    assert [value for key, value in empty._mapping.items() if key != "id"] == [None] * 6
+
+
+@pytest.mark.parametrize(("column", "value"), [("at", NOON.replace(tzinfo=None)), ("amount", Decimal("0.0000001"))])
+def test_column_types__refuse_what_they_cannot_keep(records: Records, column: str, value: object) -> None:
+    with pytest.raises(sa.exc.StatementError, match="allowed"), records.unit() as unit:
+        samples.create(unit.connection)
+        unit.connection.execute(sa.insert(samples).values(id=1, **{column: value}))
+
+
+def test_columns__refuse_a_value_of_another_type(records: Records) -> None:
+    with pytest.raises(sa.exc.DBAPIError), records.unit() as unit:
+        samples.create(unit.connection)
+        unit.connection.execute(sa.text("INSERT INTO samples (id) VALUES ('a word')"))
+
+
+def test_foreign_keys__are_enforced(records: Records) -> None:
+    with pytest.raises(sa.exc.IntegrityError), records.unit() as unit:
+        unit.connection.execute(
+            sa.text("INSERT INTO users (id, tenant, name, name_folded, created_at) VALUES ('u', 'none', 'n', 'n', 0)")
+        )
+
+
+def test_outbox__is_relayed_in_order_once(records: Records) -> None:
+    bus = ListBus()
+    with records.unit() as unit:
+        unit.send("a", bus_port.Outgoing(key="1", value=b"x", headers={"h": "1"}))
+        unit.send("b", bus_port.Outgoing(key="2", value=b"y"))
+        unit.send("a", bus_port.Outgoing(key="3", value=b"\x00"))
+    assert records.relay_outbox(bus, limit=2) == 2  # type: ignore[arg-type]  # relaying only publishes
+    assert records.relay_outbox(bus) == 1  # type: ignore[arg-type]  # relaying only publishes
+    assert records.relay_outbox(bus) == 0  # type: ignore[arg-type]  # relaying only publishes
+    assert [(topic, m.key, m.value, dict(m.headers)) for topic, m in bus.published] == [
+        ("a", "1", b"x", {"h": "1"}),
+        ("b", "2", b"y", {}),
+        ("a", "3", b"\x00", {}),
+    ]
+
+
+def test_outbox__keeps_what_the_bus_refused(records: Records) -> None:
+    bus = ListBus()
+    with records.unit() as unit:
+        unit.send("a", bus_port.Outgoing(key="1", value=b"x"))
+    bus.refusing = True
+    with pytest.raises(OSError, match="away"):
+        records.relay_outbox(bus)  # type: ignore[arg-type]  # relaying only publishes
+    bus.refusing = False
+    assert records.relay_outbox(bus) == 1  # type: ignore[arg-type]  # relaying only publishes
+
+
+def test_migrate__twice_changes_nothing(records: Records) -> None:
+    before = records.tables()
+    records.migrate()
+    assert records.tables() == before
+    assert "audit_log" in before
+
+
+def test_commits__are_there_after_reopening(engine: str, records: Records, tmp_path: Path) -> None:
+    add(records, "a")
+    records.close()
+    again = OPENERS[engine](tmp_path)
+    assert names(again) == ["a"]
+    again.close()
+
+
+@pytest.mark.parametrize("finish", [False, True])
+def test_kill__leaves_all_of_a_unit_or_nothing(engine: str, tmp_path: Path, finish: bool) -> None:  # noqa: FBT001 - a case
+    opened = OPENERS[engine](tmp_path)
+    opened.migrate()
+    victim = subprocess.Popen(  # noqa: S603 - this very file
+        [sys.executable, __file__, engine, str(tmp_path), "finish" if finish else "hang"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with victim:
+        assert victim.stdout is not None
+        assert victim.stdout.readline() == ("committed\n" if finish else "written\n")
+        victim.kill()
+    assert names(opened) == ([f"n{n:04d}" for n in range(500)] if finish else [])
+    bus = ListBus()
+    assert opened.relay_outbox(bus) == (1 if finish else 0)  # type: ignore[arg-type]  # relaying only publishes
+    add(opened, "after")
+    assert "after" in names(opened)
+    opened.close()
+
+
+def test_clock__of_the_outbox_is_the_given_one(records: Records) -> None:
+    with records.unit() as unit:
+        unit.send("a", bus_port.Outgoing(key="1", value=b"x"))
+    with records.reader() as reader:
+        assert reader.connection.execute(sa.select(bookkeeping.outbox.c.queued_at)).scalar() == NOON
+
+
+def victim_main(engine: str, place: str, mode: str) -> None:
+    """Write 500 rows and a message in one unit; say so; wait to be killed."""
+    opened = OPENERS[engine](Path(place))
+    with opened.unit() as unit:
+        unit.connection.execute(sa.insert(SCHEDULES), [{"name": f"n{n:04d}"} for n in range(500)])
+        unit.send("topic", bus_port.Outgoing(key="k", value=b"v"))
+        if mode == "hang":
+            sys.stdout.write("written\n")
+            sys.stdout.flush()
+            sys.stdin.read()
+    sys.stdout.write("committed\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    victim_main(*sys.argv[1:4])
