@@ -30,7 +30,7 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
     query: str
     as_of: datetime
     commit: int
-    key: list[str | int | bool | datetime]
+    key: list[str | int | bool]
     issued_at: datetime
 
 

@@ -115,7 +115,7 @@ def estimate(store: Store, asker: Asker, *, asked: Asked, now: datetime) -> dict
 
 def _next(declared: Dataset, asked: Asked, answer: Answer, *, secret: bytes, now: datetime) -> str:
     last = answer.rows.slice(answer.rows.num_rows - 1, 1)
-    key = [_key_text(last.column(name)) for name in declared.key]
+    key: list[str | int | bool] = [_key_text(last.column(name)) for name in declared.key]
     cursor = cursors.Cursor(
         query=cursors.query_hash(asked.canonical),
         as_of=answer.snapshot.as_of,

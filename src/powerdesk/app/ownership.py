@@ -1,0 +1,156 @@
+"""One owner per data folder: the lock, and how other commands find the owner."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+from powerdesk.kernel import problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+LOCK_NAME, OWNER_NAME, IDENTITY_NAME = "owner.lock", "owner.json", "desk.json"
+LOCKED_BYTE = 1 << 30
+"""Windows locks are mandatory: lock a byte far past the text, so that others may read who owns the folder."""
+
+
+class FolderOwnedError(problem.Problem):
+    """Another process works in this data folder."""
+
+    status = 409
+    slug = "folder-owned"
+    title = "The data folder is in use"
+
+
+class FolderUnusableError(problem.Problem):
+    """The data folder cannot be written to."""
+
+    status = 507
+    slug = "folder-unusable"
+    title = "The data folder cannot be used"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """How to reach the process that owns a folder; the token is readable by the folder's owner only."""
+
+    pid: int
+    url: str
+    token: str
+
+
+class Ownership:
+    """A held lock on a data folder; released on close and by the system when the process dies."""
+
+    def __init__(self, folder: Path, handle: IO[bytes]) -> None:
+        self._folder = folder
+        self._handle = handle
+        self.token = secrets.token_urlsafe(32)
+
+    def announce(self, *, url: str) -> None:
+        """Write how commands of the same user can reach this process."""
+        owner = {"pid": os.getpid(), "url": url, "token": self.token}
+        write_private(self._folder / OWNER_NAME, json.dumps(owner).encode())
+
+    def release(self) -> None:
+        """Give the folder back."""
+        (self._folder / OWNER_NAME).unlink(missing_ok=True)
+        self._handle.close()
+
+
+def take(folder: Path) -> Ownership:
+    """Lock the folder, making it when absent; raise FolderOwnedError when another process has it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = (folder / LOCK_NAME).open("a+b")
+    except OSError as error:
+        raise FolderUnusableError(
+            found=f"{folder}: {error.strerror}",
+            allowed="a folder that this user may write to",
+            remedy="choose another with --data, or correct its rights",
+        ) from error
+    try:
+        _lock(handle)
+    except OSError as error:
+        handle.close()
+        owner = find(folder)
+        who = "another process" if owner is None else f"process {owner.pid} at {owner.url}"
+        raise FolderOwnedError(
+            found=f"{folder} is owned by {who}",
+            allowed="one owner at a time",
+            remedy="stop it with `powerdesk down`, or choose another folder with --data",
+        ) from error
+    return Ownership(folder, handle)
+
+
+def find(folder: Path) -> Owner | None:
+    """Return the live owner's address, None when nobody owns the folder."""
+    try:
+        handle = (folder / LOCK_NAME).open("r+b")
+    except OSError:
+        return None
+    try:
+        _lock(handle)
+    except OSError:
+        return _announced(folder)
+    finally:
+        handle.close()
+    return None
+
+
+def _announced(folder: Path) -> Owner | None:
+    try:
+        said: dict[str, Any] = json.loads((folder / OWNER_NAME).read_text())
+        return Owner(pid=int(said["pid"]), url=str(said["url"]), token=str(said["token"]))
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def secret(folder: Path, name: str) -> bytes:
+    """Return the secret kept under `name` in the folder, making it on first use; only its owner may read it."""
+    path = folder / f"{name}.secret"
+    if not path.exists():
+        write_private(path, secrets.token_bytes(32))
+    return path.read_bytes()
+
+
+def desk_id(folder: Path) -> str:
+    """Return the id of this data folder, which streams use as their epoch."""
+    path = folder / IDENTITY_NAME
+    if not path.exists():
+        write_private(path, json.dumps({"id": secrets.token_hex(8)}).encode())
+    return str(json.loads(path.read_text())["id"])
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file atomically that only its owner may read."""
+    waiting = path.with_name(path.name + ".new")
+    waiting.unlink(missing_ok=True)
+    descriptor = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    waiting.replace(path)
+
+
+def _posix_lock(handle: IO[bytes]) -> None:
+    import fcntl  # noqa: PLC0415 - exists on POSIX only
+
+    fcntl.flock(handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _windows_lock(handle: IO[bytes]) -> None:
+    import msvcrt  # noqa: PLC0415 - exists on Windows only
+
+    handle.seek(LOCKED_BYTE)
+    msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]  # Windows only
+
+
+_lock: Callable[[IO[bytes]], None] = _windows_lock if sys.platform == "win32" else _posix_lock

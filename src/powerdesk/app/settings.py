@@ -1,0 +1,178 @@
+"""The one typed settings tree: every key has a sentence, unknown keys are refused, values are read once.
+
+Order: command line, environment (`POWERDESK_*`, nested by `__`), `settings.toml` of the data folder, defaults.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from powerdesk.kernel import problem
+
+PREFIX = "POWERDESK_"
+NOT_SETTINGS = frozenset({"POWERDESK_REQUIRE_SERVICES", "POWERDESK_SHARED"})
+"""Read by the tests of this repository, not by the desk."""
+FILE_NAME = "settings.toml"
+FeedName = Literal["sim", "caiso", "nyiso"]
+
+
+class SettingsError(problem.Problem):
+    """A setting is unknown or has a value that is not allowed."""
+
+    status = 400
+    slug = "bad-settings"
+    title = "The settings cannot be used"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EngineSettings(_Part):
+    """Where one engine is; the scheme chooses the adapter."""
+
+    url: str = Field(description="Scheme and place of the engine; the embedded default needs no set-up.")
+
+
+class SimSettings(_Part):
+    """The simulated market."""
+
+    seed: int = Field(default=1, ge=0, description="Everything the simulated market does is a function of this seed.")
+    locations: int = Field(default=0, ge=0, le=20_000, description="Settlement points added for load tests; 0 is none.")
+    backfill_days: int = Field(default=2, ge=0, le=3660, description="Days of history made on the first start.")
+
+
+class FetchSettings(_Part):
+    """Real feeds."""
+
+    caiso_url: str = Field(default="https://oasis.caiso.com", description="Base address of CAISO OASIS.")
+    nyiso_url: str = Field(default="http://mis.nyiso.com", description="Base address of the NYISO MIS.")
+    poll_s: float = Field(default=60.0, gt=0, description="Seconds between looks at what a feed should have by now.")
+
+
+class AccessSettings(_Part):
+    """Sign-in, sessions and limits."""
+
+    session_idle_h: float = Field(default=12, gt=0, description="Hours without a request after which a session ends.")
+    session_days: float = Field(default=7, gt=0, description="Days after which a session ends in any case.")
+    link_minutes: float = Field(default=15, gt=0, description="Minutes for which a one-time sign-in link works.")
+    calls_per_minute: int = Field(
+        default=30_000, gt=0, description="Calls a principal may make in a minute, by product."
+    )
+    rows_per_minute: int = Field(
+        default=100_000_000, gt=0, description="Rows a principal may read in a minute, by product."
+    )
+    pepper: SecretStr | None = Field(
+        default=None, description="Secret that keys are hashed with; made in the data folder when absent."
+    )
+
+
+class StreamSettings(_Part):
+    """The live stream."""
+
+    heartbeat_s: float = Field(default=5.0, gt=0, description="Seconds between heartbeats.")
+    connections: int = Field(default=2_000, gt=0, description="Most sockets open at once.")
+    queue_mb: float = Field(default=8.0, gt=0, description="Most megabytes waiting for one slow subscriber.")
+
+
+class Settings(_Part):
+    """All settings of a desk."""
+
+    data: Path = Field(default=Path("powerdesk-data"), description="Folder that holds everything the desk knows.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on; loopback unless told.")
+    port: int = Field(default=8600, ge=0, le=65535, description="The one visible port; 0 takes a free one.")
+    public_hosts: tuple[str, ...] = Field(
+        default=(), description="Host names, besides the loopback ones, under which browsers may reach the desk."
+    )
+    secure_cookies: bool = Field(default=False, description="Set to true behind a proxy that speaks https.")
+    feeds: tuple[FeedName, ...] = Field(default=("sim", "caiso", "nyiso"), description="Feeds that run.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="How much is written to the log."
+    )
+    tables: EngineSettings = Field(default=EngineSettings(url="duckdb:"), description="Time series engine.")
+    records: EngineSettings = Field(default=EngineSettings(url="sqlite:"), description="Transactions engine.")
+    objects: EngineSettings = Field(default=EngineSettings(url="file:"), description="Blob engine.")
+    bus: EngineSettings = Field(default=EngineSettings(url="local:"), description="Durable log engine.")
+    cache: EngineSettings = Field(default=EngineSettings(url="memory:"), description="Cache and counters engine.")
+    compute: EngineSettings = Field(default=EngineSettings(url="local:"), description="Parallel work engine.")
+    sim: SimSettings = Field(default=SimSettings(), description="The simulated market.")
+    fetch: FetchSettings = Field(default=FetchSettings(), description="Real feeds.")
+    access: AccessSettings = Field(default=AccessSettings(), description="Sign-in, sessions and limits.")
+    stream: StreamSettings = Field(default=StreamSettings(), description="The live stream.")
+
+    @field_validator("feeds", "public_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part for part in value.split(",") if part) if isinstance(value, str) else value
+
+
+def load(overrides: dict[str, Any] | None = None, *, environment: dict[str, str] | None = None) -> Settings:
+    """Return the settings from all sources; raise SettingsError naming every fault and its source."""
+    environ = dict(os.environ) if environment is None else environment
+    given = _from_environment(environ)
+    merged = _merged(given, overrides or {})
+    folder = Path(merged.get("data", Settings.model_fields["data"].default))
+    merged = _merged(_from_file(folder / FILE_NAME), merged)
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        raise _explained(error) from error
+
+
+def _from_environment(environ: dict[str, str]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for name, value in environ.items():
+        if name.startswith(PREFIX) and name not in NOT_SETTINGS:
+            _put(tree, name.removeprefix(PREFIX).lower().split("__"), value)
+    return tree
+
+
+def _put(tree: dict[str, Any], path: list[str], value: str) -> None:
+    for part in path[:-1]:
+        branch = tree.setdefault(part, {})
+        if not isinstance(branch, dict):
+            return
+        tree = branch
+    tree[path[-1]] = value
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(found=f"{path}: {error}", allowed="TOML", remedy="correct the line named") from error
+
+
+def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for name, value in over.items():
+        below = result.get(name)
+        result[name] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return result
+
+
+def _explained(error: ValidationError) -> SettingsError:
+    findings = tuple(
+        problem.Finding(
+            pointer=".".join(str(part) for part in fault["loc"]) or "settings",
+            found="an unknown key" if fault["type"] == "extra_forbidden" else fault["msg"],
+            allowed="a key of docs/reference/settings.md"
+            if fault["type"] == "extra_forbidden"
+            else "see docs/reference/settings.md",
+            remedy=f"correct {PREFIX}{'__'.join(str(part).upper() for part in fault['loc'])} or {FILE_NAME}",
+        )
+        for fault in error.errors(include_input=False, include_url=False)
+    )
+    return SettingsError(
+        found="; ".join(f"{finding.pointer}: {finding.found}" for finding in findings),
+        allowed="the settings of docs/reference/settings.md",
+        remedy=findings[0].remedy,
+        findings=findings,
+    )
