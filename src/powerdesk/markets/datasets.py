@@ -9,15 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from powerdesk.kernel import local_times
-from powerdesk.store.dataset import Column, Dataset, Dtype, Freshness, Licence, PublicationRule, SumRule
+from powerdesk.kernel import calendars, local_times
+from powerdesk.store.dataset import Cadence, Column, Dataset, Dtype, Freshness, Licence, PublicationRule, SumRule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ZONES: Mapping[str, str] = {"CAISO": "America/Los_Angeles", "NYISO": "America/New_York", "SIM": "America/Chicago"}
-"""Time zone of each market's operating day."""
-MARKETS = tuple(ZONES)
 CAISO_OASIS, CAISO_OUTLOOK, NYISO_MIS, NYISO_OASIS, SIMULATED = (
     "caiso-oasis",
     "caiso-outlook",
@@ -53,7 +50,7 @@ def _price_instant(market: str, run: str, start: datetime, end: datetime) -> dat
     if posted is None or run in ADVISORY_RUNS:
         return None
     if run == DAY_AHEAD_RUN:
-        zone = local_times.zone_of(ZONES[market])
+        zone = local_times.zone_of(calendars.calendar_of(market).zone)
         day_before = start.astimezone(zone).date() - _ONE_DAY
         return datetime.combine(day_before, posted, zone)
     return start if (market, run) in AT_INTERVAL_START else end
@@ -175,6 +172,19 @@ PRICES = Dataset(
         # SIM computes its parts and prints them to 1e-6.
         tolerance={"CAISO": 0.02, "NYISO": 1e-6, "SIM": 1e-5},
     ),
+    cadence=Cadence(
+        by=("market", "market_run"),
+        minutes={
+            ("CAISO", "DA"): 60,
+            ("CAISO", "FMM"): 15,
+            ("CAISO", "RT5"): 5,
+            ("NYISO", "DA"): 60,
+            ("NYISO", "RT5"): 5,
+            ("NYISO", "RTC"): 15,
+            ("SIM", "DA"): 60,
+            ("SIM", "RT5"): 5,
+        },
+    ),
 )
 
 LOAD = Dataset(
@@ -187,6 +197,7 @@ LOAD = Dataset(
         name="markets.measurement", meaning="The end of the interval.", instants=at_interval_end
     ),
     product="load",
+    cadence=Cadence(by=("market",), minutes={("CAISO",): 60, ("NYISO",): 5, ("SIM",): 5}),
     freshness=Freshness(late_after=timedelta(minutes=20), stale_after=timedelta(hours=2)),
     licences=LICENCES,
     sources=SOURCES,
@@ -219,6 +230,7 @@ GENERATION = Dataset(
         name="markets.measurement", meaning="The end of the interval.", instants=at_interval_end
     ),
     product="generation",
+    cadence=Cadence(by=("market",), minutes={("CAISO",): 5, ("NYISO",): 5, ("SIM",): 5}),
     freshness=Freshness(late_after=timedelta(minutes=20), stale_after=timedelta(hours=2)),
     licences=LICENCES,
     sources=SOURCES,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+
+from powerdesk.markets.types import Outcome, Parsed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,3 +83,29 @@ def prices(  # one argument per published column
 def location_ids(market: str, names: Sequence[str]) -> list[str]:
     """Return location ids `MARKET:NAME` for the market's own names."""
     return [f"{market}:{name}" for name in names]
+
+
+def fuel_id(name: str) -> str:
+    """Return the market's fuel category as an id: `Natural Gas` -> `natural_gas`."""
+    return re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
+
+
+def merge(parsed: list[Parsed]) -> Parsed:
+    """Return several files of one payload as one; a refusal in one keeps the tables of the others."""
+    tables: dict[str, list[pa.Table]] = {}
+    for one in parsed:
+        for dataset, table in one.tables.items():
+            tables.setdefault(dataset, []).append(table)
+    worst = next((one for one in parsed if one.outcome is not Outcome.OK), parsed[0])
+    return Parsed(
+        kind="+".join(dict.fromkeys(one.kind for one in parsed)),
+        source=parsed[0].source,
+        outcome=worst.outcome,
+        tables={dataset: pa.concat_tables(each) for dataset, each in tables.items()},
+        findings=tuple(finding for one in parsed for finding in one.findings),
+        notes=tuple(note for one in parsed for note in one.notes),
+        duplicates=sum(one.duplicates for one in parsed),
+        rejected=sum(one.rejected for one in parsed),
+        detail=worst.detail,
+        retry_after_s=worst.retry_after_s,
+    )

@@ -31,7 +31,7 @@ def local(texts: Sequence[str | None]) -> NDArray[np.datetime64]:
     """Return wall-clock times datetime64[us] (n,) of 02/19/2025 00:05:00, 6/1/24 0:00 or 2024/06/01 00:15:00."""
 
     def fields(text: str) -> datetime | None:
-        if text[4:5] == "/":
+        if text[:4].isdigit():
             return _fields(_YEAR_FIRST.fullmatch(text), (0, 1, 2))
         return _fields(_US.fullmatch(text), (2, 0, 1))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,8 +11,6 @@ from powerdesk.kernel import local_times
 from powerdesk.kernel.local_times import LocalTimeError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from numpy.typing import NDArray
 
 
@@ -46,6 +45,20 @@ def by_sequence(
         except LocalTimeError:
             usable[rows] = False
     return utc, usable
+
+
+def latest_reading(local: datetime, *, zone: str) -> np.datetime64:
+    """Return the later UTC instant that a naive wall-clock time can mean: an upper bound never looks ahead."""
+    aware = local.replace(tzinfo=local_times.zone_of(zone), fold=1)
+    return np.datetime64(aware.astimezone(UTC).replace(tzinfo=None), "us")
+
+
+def midnight_after(instant: np.datetime64, *, zone: str) -> np.datetime64:
+    """Return the UTC instant at which the local day of `instant` ends."""
+    info = local_times.zone_of(zone)
+    local = instant.astype("datetime64[us]").item().replace(tzinfo=UTC).astimezone(info)
+    after = datetime.combine(local.date() + timedelta(days=1), time(), info)
+    return np.datetime64(after.astimezone(UTC).replace(tzinfo=None), "us")
 
 
 def skipped(local: NDArray[np.datetime64], *, zone: str) -> NDArray[np.bool_]:
