@@ -15,7 +15,9 @@ from powerdesk.kernel.problem import Problem
 
 ONE_HOUR = timedelta(hours=1)
 _ZERO = timedelta(0)
-_RFC3339 = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2})(:\d{2})?(?:\.(\d{1,9}))?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+_RFC3339 = re.compile(
+    r"(\d{4}-\d{2}-\d{2})[Tt ]((?!24)\d{2}:\d{2})(:\d{2})?(?:\.(\d{1,9}))?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
+)
 _DURATION = re.compile(r"PT(?=\d)(?:(\d{1,9})H)?(?:(\d{1,2})M)?(?:(\d{1,2})(?:\.(\d{1,6}))?S)?", re.ASCII)
 _MICRO_DIGITS = 6
 _SHORT_UTC_LENGTH = len("2026-03-08T08:00:00Z")
@@ -47,7 +49,8 @@ def parse_instant(text: str) -> datetime:
         except ValueError:
             pass
         else:
-            if text[4] == "-" and text[13] == ":":  # the basic form and the week form are not RFC 3339
+            # the basic and week forms and hour 24 are ISO 8601 that RFC 3339 leaves out
+            if text[4] == text[7] == "-" and text[13] == ":" and text[11:13] != "24":
                 return instant
     return _parse_general(text)
 

@@ -243,13 +243,16 @@ def _by_sequence(
 def _reaches_end(times: NDArray[np.int64], turn: int, end_us: int) -> bool:
     """Tell whether the first run goes on to the end of the hour, judged by the widest step within either run.
 
-    Without this, one row printed twice early in the hour would pass for the second occurrence.
+    Two runs of one row each must show the same time, as an hourly source does. Without the rule, one row printed
+    twice early in the hour would pass for the second occurrence.
     """
     import numpy as np  # noqa: PLC0415 - see local_to_utc
 
     steps = np.diff(times)
     steps = steps[steps > 0]
-    return steps.size == 0 or int(times[turn - 1]) + int(steps.max()) >= end_us
+    if steps.size == 0:
+        return bool(times[turn - 1] == times[turn])
+    return int(times[turn - 1]) + int(steps.max()) >= end_us
 
 
 def _undecided(times_us: NDArray[np.int64], zone: str, why: str) -> LocalTimeError:
