@@ -205,6 +205,8 @@ def _priced(case: IntervalCase, limited: tuple[int, ...], solution: LinearSoluti
         kkt=solution.kkt,
     )
     _check(case, cleared)
+    for values in (cleared.lmp, cleared.congestion, cleared.loss, cleared.dispatch_mw, cleared.flows_mw, overload):
+        values.setflags(write=False)
     return cleared
 
 

@@ -181,12 +181,17 @@ def gas_price_usd_per_mmbtu(*, seed: int, at_s: int) -> float:
 
 
 def offer_prices(*, seed: int, at_s: int) -> FloatArray:
-    """Return the offer price of each step (n_step,) in USD/MWh on the day that holds `at_s`.
+    """Return the offer price of each step (n_step,) in USD/MWh on the day that holds `at_s`; read-only.
 
     Fuel times heat rate plus upkeep, times the step's multiple, with a small margin that each unit changes daily.
     """
+    return _offer_prices(seed, at_s // DAY_S)
+
+
+@lru_cache(maxsize=64)
+def _offer_prices(seed: int, day: int) -> FloatArray:
     units = fleet()
-    gas = gas_price_usd_per_mmbtu(seed=seed, at_s=at_s)
+    gas = gas_price_usd_per_mmbtu(seed=seed, at_s=day * DAY_S)
     fuel_cost = np.zeros(len(UNITS))
     upkeep = np.zeros(len(UNITS))
     for technology, price, other in (
@@ -199,9 +204,10 @@ def offer_prices(*, seed: int, at_s: int) -> FloatArray:
         fuel_cost[chosen], upkeep[chosen] = price, other
     running = units.heat_rate_mmbtu_per_mwh * fuel_cost + upkeep
     keys = noise.stream_keys(seed=seed, names=tuple(f"offer:{name}" for name in units.names))
-    margin = noise.normal(keys, index=at_s // DAY_S)
+    margin = noise.normal(keys, index=day)
     spread = np.where(units.step_cost_multiple == 0.0, FIXED_OFFER_SPREAD_USD_PER_MWH, 0.0)
     fixed = units.step_fixed_usd_per_mwh + spread * margin[units.step_unit]
     scaled = units.step_cost_multiple * (running * (1.0 + 0.025 * margin))[units.step_unit]
     total: FloatArray = fixed + scaled
+    total.setflags(write=False)
     return total

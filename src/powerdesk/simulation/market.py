@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -129,6 +130,7 @@ def day_ahead_cases(*, seed: int, operating_day: date) -> tuple[IntervalCase, ..
     return tuple(cases)
 
 
+@lru_cache(maxsize=32)
 def real_time(*, seed: int, interval: DeliveryInterval) -> Clearing:
     """Return the real-time clearing of a five-minute interval."""
     return clearing.clear(real_time_case(seed=seed, interval=interval))
@@ -139,6 +141,7 @@ def corrected_real_time(*, seed: int, interval: DeliveryInterval) -> Clearing:
     return clearing.clear(corrected_case(seed=seed, interval=interval))
 
 
+@lru_cache(maxsize=4)
 def day_ahead(*, seed: int, operating_day: date) -> tuple[Clearing, ...]:
     """Return the day-ahead clearing of each hour of the operating day, in order."""
     return tuple(clearing.clear(case) for case in day_ahead_cases(seed=seed, operating_day=operating_day))
