@@ -1,0 +1,185 @@
+"""How a verb reaches the desk: the running owner over loopback, a remote desk by key, or one opened in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import httpx
+import msgspec
+
+from powerdesk.app import ownership, settings
+from powerdesk.kernel.problem import Finding, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from powerdesk.app.desk import Desk
+
+TIMEOUT = httpx.Timeout(connect=5.0, read=600.0, write=600.0, pool=5.0)
+
+
+class AnsweredProblem(Problem):
+    """A problem that the desk answered with, shown as it said it."""
+
+    def __init__(self, body: dict[str, Any], status: int) -> None:
+        super().__init__(
+            found=str(body.get("found", body.get("detail", "an error"))),
+            allowed=str(body.get("allowed", "")),
+            remedy=str(body.get("remedy", "")),
+            findings=tuple(
+                Finding(str(e["pointer"]), str(e["found"]), str(e["allowed"]), str(e["remedy"]))
+                for e in body.get("errors", ())
+            ),
+        )
+        self.answered_status = status
+        self.answered_title = str(body.get("title", "The desk refused"))
+
+    @property
+    def status(self) -> int:  # type: ignore[override]  # the desk's own status, not a class fact
+        """The status the desk answered with."""
+        return self.answered_status
+
+    @property
+    def title(self) -> str:  # type: ignore[override]  # the desk's own title, not a class fact
+        """The title the desk answered with."""
+        return self.answered_title
+
+
+class UnreachableError(Problem):
+    """No desk answers at the address."""
+
+    status = 503
+    slug = "unreachable"
+    title = "The desk cannot be reached"
+
+
+class NotRunningError(Problem):
+    """The verb needs a running desk and none owns the folder."""
+
+    status = 503
+    slug = "not-running"
+    title = "No desk is running"
+
+
+class Answering(Protocol):
+    """Something that answers one HTTP request."""
+
+    def send(self, request: httpx.Request) -> httpx.Response:
+        """Return the answer, read whole."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A desk that answers; `base` is its address."""
+
+    base: str
+    headers: dict[str, str]
+    answering: Answering = field(repr=False)
+    running: bool = True
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: dict[str, Any] | None = None,
+        body: Any = None,
+        data: bytes | None = None,
+    ) -> httpx.Response:
+        """Return the answer; raise AnsweredProblem when the desk refuses."""
+        content = data if data is not None else (None if body is None else msgspec.json.encode(body))
+        headers = {**self.headers} if body is None else {**self.headers, "Content-Type": "application/json"}
+        given = {name: value for name, value in (params or {}).items() if value is not None}
+        request = httpx.Request(method, self.base + path, params=given, content=content, headers=headers)
+        response = self.answering.send(request)
+        if response.is_error:
+            raise AnsweredProblem(_body(response), response.status_code)
+        return response
+
+    def get(self, path: str, **params: Any) -> Any:
+        """Return the JSON answer of a GET."""
+        return self.call("GET", path, params=params).json()
+
+    def post(self, path: str, body: Any = None, **params: Any) -> Any:
+        """Return the JSON answer of a POST, None when it has no body."""
+        response = self.call("POST", path, params=params, body=body)
+        return response.json() if response.content else None
+
+
+def _body(response: httpx.Response) -> dict[str, Any]:
+    try:
+        body = response.json()
+    except ValueError:
+        return {"found": f"HTTP {response.status_code}", "remedy": "is this address a Powerdesk?"}
+    return body if isinstance(body, dict) else {}
+
+
+class _Network:
+    """Answers over the network."""
+
+    def __init__(self, client: httpx.Client, base: str) -> None:
+        self._client = client
+        self._base = base
+
+    def send(self, request: httpx.Request) -> httpx.Response:
+        """Send over the network; raise UnreachableError when nobody answers."""
+        try:
+            return self._client.send(request)
+        except httpx.TransportError as error:
+            raise UnreachableError(
+                found=f"{self._base}: {error}",
+                allowed="a running desk",
+                remedy="check the address; `powerdesk up` starts one",
+            ) from error
+
+
+class _InProcess:
+    """Answers from a desk opened in this process."""
+
+    def __init__(self, desk: Desk) -> None:
+        from powerdesk.app import gateway  # noqa: PLC0415 - the web framework loads only when needed
+
+        self._app = gateway.create(desk)
+
+    def send(self, request: httpx.Request) -> httpx.Response:
+        """Answer without a socket."""
+        return asyncio.run(self._send(request))
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        transport = httpx.ASGITransport(app=self._app, raise_app_exceptions=True)
+        async with httpx.AsyncClient(transport=transport, timeout=TIMEOUT) as client:
+            response = await client.send(request)
+            await response.aread()
+            return response
+
+
+@contextlib.contextmanager
+def reach(
+    *, data: Path | None, url: str | None = None, key: str | None = None, need_running: bool = False
+) -> Iterator[Reached]:
+    """Yield the desk: remote when `url` is given, else the folder's owner, else one opened here for the moment."""
+    if url is not None:
+        with httpx.Client(timeout=TIMEOUT) as client:
+            headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+            yield Reached(url.rstrip("/"), headers, _Network(client, url))
+        return
+    chosen = settings.load({} if data is None else {"data": str(data)})
+    owner = ownership.find(chosen.data)
+    if owner is not None:
+        with httpx.Client(timeout=TIMEOUT) as client:
+            yield Reached(owner.url, {"Authorization": f"Bearer {owner.token}"}, _Network(client, owner.url))
+        return
+    if need_running:
+        raise NotRunningError(
+            found=f"nobody owns {chosen.data}", allowed="a running desk", remedy="start it with `powerdesk up`"
+        )
+    from powerdesk.app import desk as desks  # noqa: PLC0415 - engines load only when a desk opens
+
+    with desks.opened(chosen) as desk:
+        headers = {"Authorization": f"Bearer {desk.ownership.token}", "Host": "localhost"}
+        yield Reached("http://localhost", headers, _InProcess(desk), running=False)

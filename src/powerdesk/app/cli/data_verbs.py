@@ -1,0 +1,256 @@
+"""Verbs about data: import, backfill, get, live, replay, datasets, locations, feeds."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - typer reads annotations when it runs
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from powerdesk.app.cli.root import Data, Key, Out, Output, Url, app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from powerdesk.app.cli.connection import Reached
+
+feeds = typer.Typer(help="Feeds: list, pause, resume, retry.", no_args_is_help=True)
+locations = typer.Typer(help="Places where prices are settled.", no_args_is_help=True)
+app.add_typer(feeds, name="feeds")
+app.add_typer(locations, name="locations")
+
+Instant = Annotated[str | None, typer.Option(help="Instant with offset, e.g. 2026-11-21T00:00:00-05:00.")]
+BULK = frozenset({Output.CSV, Output.PARQUET, Output.ARROW})
+SPARK_POINTS = 40
+
+
+@app.command("import")
+def import_files(
+    source: Annotated[str, typer.Argument(help="nyiso or caiso.")],
+    files: Annotated[list[Path], typer.Argument(help="Recorded files, plain, gzip or zip.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Parse and check only.")] = False,  # noqa: FBT002 - a flag
+    data: Data = None,
+    output: Out = None,
+) -> None:
+    """Store recorded files through the same parse and record path as fetched ones."""
+    from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - HTTP loads only when a verb calls
+    from powerdesk.app.cli.leaving import Exit, show  # noqa: PLC0415 - as above
+    from powerdesk.kernel.problem import Problem  # noqa: PLC0415 - as above
+
+    failed = False
+    rows: list[dict[str, Any]] = []
+    with connection.reach(data=data) as desk:
+        for path in files:
+            try:
+                params = {"name": path.name, "dry_run": str(dry_run).lower()}
+                answer = desk.call("POST", f"/v1/imports/{source}", params=params, data=_bytes(path)).json()
+                rows += answer["files"]
+            except Problem as error:
+                show(error)
+                failed = True
+    printing.records(rows, output=output)
+    if failed:
+        raise typer.Exit(Exit.FAILED)
+
+
+def _bytes(path: Path) -> bytes:
+    from powerdesk.app.cli.connection import NotRunningError  # noqa: PLC0415 - HTTP loads only when a verb calls
+
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise NotRunningError(
+            found=f"{path}: {error.strerror}", allowed="a readable file", remedy="check the path"
+        ) from error
+
+
+@app.command()
+def backfill(
+    feed: str,
+    start: Annotated[str, typer.Option(help="First instant, inclusive.")],
+    end: Annotated[str, typer.Option(help="First instant no longer included.")],
+    estimate: Annotated[bool, typer.Option("--estimate", help="Only say what it would cost.")] = False,  # noqa: FBT002 - a flag
+    data: Data = None,
+    output: Out = None,
+) -> None:
+    """Fill a range of a feed from its source, with estimate and progress."""
+    from powerdesk.app.cli import connection, printing, waiting  # noqa: PLC0415 - HTTP loads only when a verb calls
+
+    body = {"feed": feed, "start": start, "end": end}
+    with connection.reach(data=data, need_running=not estimate) as desk:
+        printing.one(desk.post("/v1/backfills/estimate", body), output=output)
+        if not estimate:
+            run_id = desk.post("/v1/backfills", body)["run_id"]
+            printing.one(waiting.job(desk, run_id), output=output)
+
+
+@app.command()
+def get(
+    dataset: str,
+    market: Annotated[str | None, typer.Option(help="Market code.")] = None,
+    location: Annotated[str | None, typer.Option(help="Location ids, comma separated.")] = None,
+    run: Annotated[str | None, typer.Option("--run", help="Market run: DA, RT5, ...")] = None,
+    where: Annotated[list[str] | None, typer.Option("--where", help="column=value, any key column.")] = None,
+    start: Instant = None,
+    end: Instant = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="Only what was known by then.")] = None,
+    columns: Annotated[str | None, typer.Option(help="Columns, comma separated.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Most rows.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write to a file.")] = None,
+    data: Data = None,
+    url: Url = None,
+    key: Key = None,
+    output: Out = None,
+) -> None:
+    """Read rows of a dataset as known at a moment."""
+    from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - HTTP loads only when a verb calls
+
+    how = printing.chosen(output)
+    params: dict[str, Any] = dict(pair.partition("=")[::2] for pair in where or ())
+    params |= {"market": market, "location": location, "market_run": run, "start": start, "end": end}
+    params |= {"as_of": as_of, "columns": columns, "limit": limit}
+    with connection.reach(data=data, url=url, key=key) as desk:
+        if how in BULK:
+            _write_bulk(desk, dataset, params, how, out)
+        else:
+            _write_records(desk, dataset, params, how, out)
+
+
+def _write_bulk(desk: Reached, dataset: str, params: dict[str, Any], how: Output, out: Path | None) -> None:
+    import sys  # noqa: PLC0415 - used here only
+
+    params = {"limit": 1_000_000, **{name: value for name, value in params.items() if value is not None}}
+    answer = desk.call("GET", f"/v1/datasets/{dataset}/rows", params={**params, "format": how.value})
+    if out is None:
+        sys.stdout.buffer.write(answer.content)
+    else:
+        out.write_bytes(answer.content)
+    _leave_if_empty(
+        desk.call("GET", f"/v1/datasets/{dataset}/rows", params={**params, "estimate": "true"}).json()["rows"]
+    )
+
+
+def _write_records(desk: Reached, dataset: str, params: dict[str, Any], how: Output, out: Path | None) -> None:
+    from powerdesk.app.cli import printing  # noqa: PLC0415 - used here only
+
+    rows = [row for page in _pages(desk, dataset, params) for row in page["records"]]
+    if out is not None:
+        import msgspec  # noqa: PLC0415 - used here only
+
+        out.write_bytes(b"\n".join(msgspec.json.encode(row) for row in rows))
+    else:
+        printing.records(rows, output=how)
+    _leave_if_empty(len(rows))
+
+
+def _pages(desk: Reached, dataset: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield pages; a limit is for the whole answer, not for a page."""
+    page = desk.get(f"/v1/datasets/{dataset}/rows", **params, format="records")
+    yield page
+    while page["next"] is not None and params.get("limit") is None:
+        page = desk.get(f"/v1/datasets/{dataset}/rows", **params, format="records", cursor=page["next"])
+        yield page
+
+
+def _leave_if_empty(rows: int) -> None:
+    if rows == 0:
+        from powerdesk.app.cli.leaving import Exit  # noqa: PLC0415 - used here only
+
+        typer.echo("nothing found", err=True)
+        raise typer.Exit(Exit.NOTHING_FOUND)
+
+
+@app.command("datasets")
+def list_datasets(data: Data = None, url: Url = None, key: Key = None, output: Out = None) -> None:
+    """List the datasets."""
+    from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - HTTP loads only when a verb calls
+
+    with connection.reach(data=data, url=url, key=key) as desk:
+        rows = desk.get("/v1/datasets")["datasets"]
+        printing.records(rows, output=output, columns=("id", "title", "grain", "product", "position"))
+
+
+@locations.command("search")
+def search_locations(
+    text: str, market: str | None = None, data: Data = None, url: Url = None, key: Key = None, output: Out = None
+) -> None:
+    """Find locations by part of their name."""
+    from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - HTTP loads only when a verb calls
+
+    with connection.reach(data=data, url=url, key=key) as desk:
+        rows = desk.get("/v1/locations", search=text, market=market)["locations"]
+        printing.records(rows, output=output, columns=("id", "market", "name", "kind", "zone"))
+    _leave_if_empty(len(rows))
+
+
+@feeds.command("list")
+def list_feeds(data: Data = None, url: Url = None, key: Key = None, output: Out = None) -> None:
+    """List the feeds with state, last success and next try."""
+    from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - HTTP loads only when a verb calls
+
+    columns = ("id", "market", "state", "since", "last_ok_at", "last_error", "next_try_at", "rows_24h")
+    with connection.reach(data=data, url=url, key=key) as desk:
+        printing.records(desk.get("/v1/feeds")["feeds"], output=output, columns=columns)
+
+
+def _tell_feed(feed: str, verb: str, data: Path | None) -> None:
+    from powerdesk.app.cli import connection  # noqa: PLC0415 - HTTP loads only when a verb calls
+
+    with connection.reach(data=data) as desk:
+        desk.post(f"/v1/feeds/{feed}/{verb}")
+        typer.echo(f"{feed}: {verb}")
+
+
+@feeds.command("pause")
+def pause_feed(feed: str, data: Data = None) -> None:
+    """Stop asking a source until resumed."""
+    _tell_feed(feed, "pause", data)
+
+
+@feeds.command("resume")
+def resume_feed(feed: str, data: Data = None) -> None:
+    """Ask a paused source again."""
+    _tell_feed(feed, "resume", data)
+
+
+@feeds.command("retry")
+def retry_feed(feed: str, data: Data = None) -> None:
+    """Try an unreachable source now."""
+    _tell_feed(feed, "retry", data)
+
+
+@app.command()
+def live(
+    location: Annotated[str, typer.Argument(help="Location id, e.g. SIM:HUB_NORTH.")],
+    run: Annotated[str, typer.Option("--run", help="Market run.")] = "RT5",
+    updates: Annotated[int, typer.Option(help="Leave after so many updates; 0 goes on.")] = 0,
+    data: Data = None,
+    url: Url = None,
+    key: Key = None,
+    output: Out = None,
+) -> None:
+    """Show prices as they come, with a sparkline."""
+    from powerdesk.app.cli import connection, watching  # noqa: PLC0415 - HTTP loads only when a verb calls
+
+    with connection.reach(data=data, url=url, key=key, need_running=True) as desk:
+        watching.show(desk, params={"location": location, "market_run": run}, updates=updates, output=output)
+
+
+@app.command()
+def replay(
+    location: str,
+    start: Annotated[str, typer.Option(help="First instant, inclusive.")],
+    end: Annotated[str, typer.Option(help="First instant no longer included.")],
+    speed: Annotated[float, typer.Option(help="Times real time.")] = 60.0,
+    run: Annotated[str, typer.Option("--run", help="Market run.")] = "RT5",
+    data: Data = None,
+    url: Url = None,
+    key: Key = None,
+    output: Out = None,
+) -> None:
+    """Play a past window again through the stream, at any speed."""
+    from powerdesk.app.cli import connection, watching  # noqa: PLC0415 - HTTP loads only when a verb calls
+
+    params = {"location": location, "market_run": run, "replay_start": start, "replay_end": end, "speed": speed}
+    with connection.reach(data=data, url=url, key=key, need_running=True) as desk:
+        watching.show(desk, params=params, updates=0, output=output)

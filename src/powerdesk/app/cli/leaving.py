@@ -1,0 +1,62 @@
+"""Exit codes: 0 done, 1 failed, 2 usage, 3 nothing found, 4 refused."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from powerdesk.kernel.problem import Problem
+
+if TYPE_CHECKING:
+    import typer
+
+
+class Exit(IntEnum):
+    """What the command's exit code says."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    NOTHING_FOUND = 3
+    REFUSED = 4
+
+
+REFUSED_STATUSES = frozenset({401, 403})
+NOT_FOUND = 404
+USAGE_STATUSES = frozenset({400, 422})
+
+
+def code_of(status: int) -> Exit:
+    """Return the exit code for a problem's status."""
+    if status in REFUSED_STATUSES:
+        return Exit.REFUSED
+    if status == NOT_FOUND:
+        return Exit.NOTHING_FOUND
+    return Exit.USAGE if status in USAGE_STATUSES else Exit.FAILED
+
+
+def run(app: typer.Typer) -> None:
+    """Run the application; a problem is printed as found / allowed / what to do."""
+    try:
+        app()
+    except Problem as error:
+        show(error)
+        sys.exit(code_of(error.status))
+    except BrokenPipeError:
+        with contextlib.suppress(OSError):
+            sys.stdout.close()
+        sys.exit(Exit.FAILED)
+
+
+def show(error: Problem) -> None:
+    """Print a problem to standard error."""
+    lines = [
+        f"powerdesk: {error.title}",
+        f"  found    {error.found}",
+        f"  allowed  {error.allowed}",
+        f"  do       {error.remedy}",
+    ]
+    lines += [f"  - {finding}" for finding in error.findings]
+    print("\n".join(lines), file=sys.stderr)

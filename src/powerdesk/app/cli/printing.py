@@ -1,0 +1,84 @@
+"""Answers on the terminal: aligned tables for people, JSON lines for pipes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import msgspec
+
+from powerdesk.app.cli.root import Output
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def chosen(output: Output | None) -> Output:
+    """Return the output asked for; a table on a terminal and JSON on a pipe when nothing was asked."""
+    return output or (Output.TABLE if sys.stdout.isatty() else Output.JSON)
+
+
+def records(rows: list[dict[str, Any]], *, output: Output | None, columns: tuple[str, ...] | None = None) -> None:
+    """Print rows as a table, JSON lines or CSV."""
+    how = chosen(output)
+    names = list(columns or (rows[0] if rows else ()))
+    if how is Output.TABLE:
+        _table(rows, names)
+    elif how is Output.CSV:
+        _csv(rows, names)
+    else:
+        for row in rows:
+            print(msgspec.json.encode(row).decode())
+
+
+def one(row: dict[str, Any], *, output: Output | None) -> None:
+    """Print one thing: a line per fact, or one JSON line."""
+    if chosen(output) is Output.TABLE:
+        width = max((len(name) for name in row), default=0)
+        for name, value in row.items():
+            print(f"{name:<{width}}  {text(value)}")
+    else:
+        print(msgspec.json.encode(row).decode())
+
+
+def text(value: Any) -> str:
+    """Return a value as people read it; a missing one is a dot, never a zero."""
+    if value is None:
+        return "·"
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    if isinstance(value, list | tuple):
+        return ", ".join(text(item) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {text(item)}" for name, item in value.items())
+    return str(value)
+
+
+def sparkline(values: list[float]) -> str:
+    """Return a line of blocks from the lowest to the highest value."""
+    if not values:
+        return ""
+    low, high = min(values), max(values)
+    scale = (len(BLOCKS) - 1) / (high - low) if high > low else 0.0
+    return "".join(BLOCKS[round((value - low) * scale)] for value in values)
+
+
+def _table(rows: list[dict[str, Any]], names: list[str]) -> None:
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - the table library loads only to print one
+    from rich.console import Console  # noqa: PLC0415 - as above
+    from rich.table import Table  # noqa: PLC0415 - as above
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in names:
+        numeric = any(isinstance(row.get(name), int | float) for row in rows)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(text(row.get(name)) for name in names))
+    Console().print(table)
+
+
+def _csv(rows: list[dict[str, Any]], names: list[str]) -> None:
+    import csv  # noqa: PLC0415 - rarely used
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([["" if row.get(name) is None else row.get(name) for name in names] for row in rows])

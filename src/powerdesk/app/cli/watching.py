@@ -1,0 +1,71 @@
+"""Show the stream in a terminal: one line a tick, with a sparkline of what came before."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import msgspec
+
+from powerdesk.app.cli import printing
+from powerdesk.app.cli.connection import AnsweredProblem
+from powerdesk.app.cli.root import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from powerdesk.app.cli.connection import Reached
+
+SPARK_POINTS = 40
+QUIET_S = 60.0
+"""Heartbeats come every few seconds: a minute without any means the connection is dead."""
+
+
+def show(desk: Reached, *, params: dict[str, Any], updates: int, output: Output | None) -> None:
+    """Print rows as they arrive until enough came, the replay ended, or the user leaves."""
+    recent: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=SPARK_POINTS))
+    seen = 0
+    try:
+        for kind, body in _events(desk, {"channel": "markets.prices", "from": "snapshot", **params}):
+            if kind in ("replay_end", "bye"):
+                return
+            for row in _rows(body) if kind in ("snap", "upd") else ():
+                _print(row, recent[row["location"]], printing.chosen(output))
+                seen += 1
+                if updates and seen >= updates:
+                    return
+    except KeyboardInterrupt:
+        return
+
+
+def _events(desk: Reached, params: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    timeout = httpx.Timeout(10.0, read=QUIET_S)
+    url = f"{desk.base}/v1/stream/sse"
+    with httpx.stream("GET", url, params=params, headers=desk.headers, timeout=timeout) as answer:
+        if answer.is_error:
+            raise AnsweredProblem(msgspec.json.decode(answer.read()), answer.status_code)
+        kind = ""
+        for line in answer.iter_lines():
+            if line.startswith("event:"):
+                kind = line[6:].strip()
+            elif line.startswith("data:"):
+                yield kind, msgspec.json.decode(line[5:])
+
+
+def _rows(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    columns = body["columns"]
+    for values in zip(*columns.values(), strict=True):
+        yield dict(zip(columns, values, strict=True))
+
+
+def _print(row: dict[str, Any], recent: deque[float], output: Output) -> None:
+    if output is not Output.TABLE:
+        print(msgspec.json.encode(row).decode(), flush=True)
+        return
+    price = row["price_per_mwh"]
+    if price is not None:
+        recent.append(price)
+    spark = printing.sparkline(list(recent))
+    where, when = row["location"], row["interval_start"]
+    print(f"{when}  {where:<24} {printing.text(price):>10} {row.get('currency', '')}/MWh  {spark}", flush=True)

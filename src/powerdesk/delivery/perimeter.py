@@ -1,0 +1,101 @@
+"""What every request passes first: an id, the Host check, the security headers, the metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from prometheus_client import Counter, Histogram
+from starlette.datastructures import Headers, MutableHeaders
+
+from powerdesk.delivery.rest import problems
+from powerdesk.kernel import problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from powerdesk.kernel.clock import Clock
+    from powerdesk.kernel.ids import IdSource
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'; form-action 'self'"
+)
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+REQUESTS = Counter("powerdesk_requests_total", "Requests by route template, method and status class.",
+                   ["route", "method", "status"])  # fmt: skip
+SECONDS = Histogram(
+    "powerdesk_request_seconds", "Seconds to answer, by route template.", ["route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)  # fmt: skip
+
+
+class UnknownHostError(problem.Problem):
+    """The Host header names neither a loopback address nor a host that the settings allow."""
+
+    status = 421
+    slug = "unknown-host"
+    title = "This desk does not answer under that name"
+
+
+class Perimeter:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp, *, clock: Clock, ids: IdSource, host_allowed: Callable[[str], bool]) -> None:
+        self._app = app
+        self._clock = clock
+        self._ids = ids
+        self._host_allowed = host_allowed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = self._ids.new("req")
+        scope["powerdesk.request_id"] = request_id
+        started = self._clock.monotonic_s()
+        status = 500
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        host = Headers(scope=scope).get("host", "")
+        try:
+            if self._host_allowed(host):
+                await self._app(scope, receive, send_with_headers)
+            else:
+                await _refuse_host(scope, host, request_id, send_with_headers)
+        finally:
+            route = getattr(scope.get("route"), "path", "unmatched")
+            REQUESTS.labels(route, scope["method"], f"{status // 100}xx").inc()
+            SECONDS.labels(route).observe(self._clock.monotonic_s() - started)
+
+
+async def _refuse_host(scope: Scope, host: str, request_id: str, send: Send) -> None:
+    error = UnknownHostError(
+        found=f"Host {host[:80]!r}",
+        allowed="loopback names and the setting public_hosts",
+        remedy="add the name to public_hosts",
+    )
+    body = msgspec.json.encode(problems.problem_body(error, instance=scope["path"], request_id=request_id))
+    headers = [(b"content-type", problems.MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
