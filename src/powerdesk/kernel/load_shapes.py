@@ -101,7 +101,11 @@ class PeakCalendar:
 
     def is_on_peak(self, interval: DeliveryInterval) -> bool:
         """Tell whether the interval is on-peak; LoadShapeError when it is so only in part."""
-        on_peak_hours = self.hours(interval, shape=self.peak_shape)
+        day = calendars.calendar_of_zone(self.zone).operating_day(interval.start)
+        block = _peak_block(self, day)
+        if block is not None and block.covers(interval):
+            return True
+        on_peak_hours = self.hours(interval, shape=self.peak_shape) if self._may_touch(interval, day, block) else 0.0
         if on_peak_hours == 0:
             return False
         if on_peak_hours != interval.hours:
@@ -111,6 +115,11 @@ class PeakCalendar:
                 remedy="split the interval by hours first, or ask for `hours`",
             )
         return True
+
+    def _may_touch(self, interval: DeliveryInterval, day: date, block: DeliveryInterval | None) -> bool:
+        """Tell whether the interval, which starts on `day`, leaves the day or overlaps its peak block."""
+        within = calendars.calendar_of_zone(self.zone).day_interval(day).covers(interval)
+        return not within or (block is not None and block.overlaps(interval))
 
     def blocks(self, period: DeliveryInterval, *, shape: LoadShape) -> tuple[DeliveryInterval, ...]:
         """Return the maximal intervals of `period` that belong to the shape, in order. O(days)."""
@@ -157,6 +166,11 @@ class PeakCalendar:
         return DeliveryInterval(
             local_times.resolve_local(start, zone=self.zone), local_times.resolve_local(end, zone=self.zone)
         )
+
+
+@lru_cache(maxsize=4096)
+def _peak_block(calendar: PeakCalendar, day: date) -> DeliveryInterval | None:
+    return calendar._block(day) if calendar.is_peak_day(day) else None  # noqa: SLF001 - the cache of its own method
 
 
 PEAK_CALENDARS: dict[str, PeakCalendar] = {

@@ -148,6 +148,7 @@ def local_to_utc(
     """
     import numpy as np  # noqa: PLC0415 - 100 ms of import that only parsers of files need
 
+    _require_rows(local, ambiguity, series)
     wall_us: NDArray[np.int64] = local.astype("datetime64[us]").astype(np.int64)
     if np.isnat(local).any():
         raise LocalTimeError(
@@ -178,6 +179,23 @@ def local_to_utc(
             chosen = ambiguity[rows]
         first[rows[chosen]] = second[rows[chosen]]
     return first.astype("datetime64[us]")
+
+
+def _require_rows(
+    local: NDArray[np.datetime64], ambiguity: NDArray[np.bool_] | str, series: NDArray[np.generic] | None
+) -> None:
+    """Raise unless the arrays fit: an integer array would pass for row numbers, a short one for a prefix."""
+    if isinstance(ambiguity, str):
+        fits = ambiguity in ("sequence", "refuse")
+    else:
+        fits = ambiguity.dtype.kind == "b" and ambiguity.shape == local.shape
+    if local.dtype.kind != "M" or local.ndim != 1 or not fits or (series is not None and series.shape != local.shape):
+        shown = ambiguity if isinstance(ambiguity, str) else f"{ambiguity.dtype} {ambiguity.shape}"
+        raise LocalTimeError(
+            found=f"times {local.dtype} {local.shape}, ambiguity {shown}",
+            allowed="datetime64 (n,); bool (n,), 'sequence' or 'refuse'; series (n,)",
+            remedy="give one value per row",
+        )
 
 
 def _transition_arrays(

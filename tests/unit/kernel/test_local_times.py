@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import os
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -170,6 +175,47 @@ def test_local_to_utc__refuses_nat_and_accepts_nothing() -> None:
         local_to_utc(np.array(["NaT"], dtype="datetime64[us]"), zone="America/Chicago", ambiguity="refuse")
     empty = local_to_utc(np.array([], dtype="datetime64[s]"), zone="America/Chicago", ambiguity="refuse")
     assert empty.dtype == np.dtype("datetime64[us]")
+
+
+@pytest.mark.parametrize(
+    ("ambiguity", "series"),
+    [
+        (np.array([0, 1]), None),
+        (np.array([True]), None),
+        (np.array([True, None]), None),
+        ("infer", None),
+        ("sequence", np.array(["A"])),
+    ],
+)
+def test_local_to_utc__refuses_arrays_that_do_not_fit_the_rows(ambiguity: Any, series: Any) -> None:
+    with pytest.raises(LocalTimeError, match="one value per row"):
+        local_to_utc(walls("01:00", "01:00"), zone="America/New_York", ambiguity=ambiguity, series=series)
+
+
+def test_local_to_utc__refuses_what_is_no_column_of_times() -> None:
+    whole: Any = np.array([1, 2])
+    for column in (whole, walls("00:00", "00:30").reshape(2, 1)):
+        with pytest.raises(LocalTimeError, match="datetime64"):
+            local_to_utc(column, zone="America/New_York", ambiguity="refuse")
+
+
+def test_local_to_utc__agrees_with_the_utc_column_that_pjm_prints_beside_its_own_clock() -> None:
+    shared = Path(os.environ.get("POWERDESK_SHARED", Path(__file__).parents[4] / "shared"))  # noqa: TID251 - where data lies
+    source = shared / "data" / "iso" / "pjm" / "da_hrl_lmps_PJM-RTO_2025.csv.gz"
+    if not source.exists():
+        pytest.skip(f"no recorded PJM prices at {source}")
+    with gzip.open(source, "rt", encoding="utf-8-sig") as lines:
+        rows = list(csv.DictReader(lines))
+    columns = {
+        name: np.array(
+            [datetime.strptime(row[name], "%m/%d/%Y %I:%M:%S %p") for row in rows],  # noqa: DTZ007 - both columns naive
+            dtype="datetime64[us]",
+        )
+        for name in ("datetime_beginning_ept", "datetime_beginning_utc")
+    }
+    got = local_to_utc(columns["datetime_beginning_ept"], zone="America/New_York", ambiguity="sequence")
+    assert (columns["datetime_beginning_ept"] == np.datetime64("2025-11-02T01:00")).sum() == 2
+    assert np.array_equal(got, columns["datetime_beginning_utc"])
 
 
 def test_local_to_utc__fixed_zone_has_no_ambiguity() -> None:
