@@ -73,6 +73,24 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """One thing a feed can ask for: what it fills, how often it is polled and how much one request may cover."""
+
+    id: str
+    title: str
+    dataset: str
+    market_run: str
+    step: timedelta
+    cadence: timedelta
+    """Time between polls."""
+    window: timedelta
+    """How far back (or, for day-ahead and forecasts, ahead) one poll looks."""
+    series: tuple[str, ...]
+    ahead: bool = False
+    """True when the report is about the next day."""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One GET: where, with which parameters, and what it is expected to bring."""
 
