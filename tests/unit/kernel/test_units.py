@@ -97,8 +97,9 @@ def test_quantity__power_and_energy_never_mix() -> None:
 
 def test_quantity__price_times_energy_points_to_money() -> None:
     price: Quantity[Any] = Quantity(40, units.USD_PER_MWH)
-    assert "Money" in refused(lambda: price * energy_mwh(1))
-    assert "Money" in refused(lambda: energy_mwh(1) * price)
+    energy: Quantity[Any] = energy_mwh(1)
+    assert "Money" in refused(lambda: price * energy)
+    assert "Money" in refused(lambda: energy * price)
 
 
 def test_quantity__kilowatts_become_megawatts_only_when_asked() -> None:
