@@ -6,8 +6,9 @@ from alembic import context
 
 from powerdesk.access import tables as access_tables
 from powerdesk.engines import bookkeeping, columns
+from powerdesk.store import tables as store_tables
 
-REGISTERED = (access_tables, bookkeeping)
+REGISTERED = (access_tables, bookkeeping, store_tables)
 """Importing a tables module is what adds its tables to the metadata; a new context adds its module here."""
 
 context.configure(
