@@ -1,0 +1,105 @@
+"""Codes: a growing dictionary of text tuples, kept in DuckDB and mirrored in memory for reading."""
+
+from __future__ import annotations
+
+import bisect
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+
+class Codes:
+    """Entries 0, 1, 2, ... of one text (or null) per column. Readers may use it while a writer adds."""
+
+    def __init__(self, columns: tuple[str, ...], entries: Sequence[tuple[str | None, ...]]) -> None:
+        self.columns = columns
+        self._entries: tuple[tuple[str | None, ...], ...] = ()
+        self._code: dict[tuple[str | None, ...], int] = {}
+        self._texts: dict[str, Any] = {}
+        self._ranks: dict[tuple[str, ...], tuple[npt.NDArray[np.int32], list[tuple[str, ...]]]] = {}
+        self.add(entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def add(self, entries: Sequence[tuple[str | None, ...]]) -> None:
+        """Take up entries that are committed in the database; their codes follow the last one."""
+        first = len(self._entries)
+        self._code.update({entry: code for code, entry in enumerate(entries, start=first)})
+        self._texts, self._ranks = {}, {}
+        self._entries = (*self._entries, *entries)
+
+    def encode(self, rows: pa.Table) -> tuple[npt.NDArray[np.int32], list[tuple[str | None, ...]]]:
+        """Return a code per row, and the entries that are new (in text order, with the codes after the last one)."""
+        if not self.columns:
+            nothing: list[tuple[str | None, ...]] = [] if self._entries else [()]
+            return np.zeros(rows.num_rows, np.int32), nothing
+        distinct, inverse = _distinct(rows, self.columns)
+        new = sorted((e for e in distinct if e not in self._code), key=_nulls_first)
+        fresh = {entry: code for code, entry in enumerate(new, start=len(self._entries))}
+        codes = np.fromiter((self._code.get(e, fresh.get(e, -1)) for e in distinct), np.int32, len(distinct))
+        return codes[inverse], new
+
+    def texts(self, column: str) -> pa.Array:
+        """Return the texts of one column by code."""
+        cached = self._texts.get(column)
+        entries = self._entries
+        if cached is None or len(cached) != len(entries):
+            at = self.columns.index(column)
+            cached = pa.array([entry[at] for entry in entries], pa.string())
+            self._texts[column] = cached
+        return cached
+
+    def decode(self, column: str, codes: pa.Array) -> pa.Array:
+        """Return the text of one column for each code."""
+        return self.texts(column).take(codes)
+
+    def where(self, column: str, allowed: Sequence[object]) -> npt.NDArray[np.bool_]:
+        """Tell per code whether the column's text is one of `allowed`."""
+        texts = self.texts(column)
+        wanted = pa.array([value for value in allowed if isinstance(value, str)], pa.string())
+        return np.asarray(pc.is_in(texts, value_set=wanted).to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+    def ranks(self, columns: tuple[str, ...]) -> tuple[npt.NDArray[np.int32], list[tuple[str, ...]]]:
+        """Return, per code, the rank of its texts in these columns, and the sorted distinct texts."""
+        cached = self._ranks.get(columns)
+        entries = self._entries
+        if cached is None or len(cached[0]) != len(entries):
+            at = [self.columns.index(column) for column in columns]
+            parts = [tuple(entry[i] or "" for i in at) for entry in entries]
+            ordered = sorted(set(parts))
+            place = {part: rank for rank, part in enumerate(ordered)}
+            cached = (np.fromiter((place[part] for part in parts), np.int32, len(parts)), ordered)
+            self._ranks[columns] = cached
+        return cached
+
+
+def place(ordered: list[tuple[str, ...]], texts: tuple[str, ...]) -> tuple[int, bool]:
+    """Return the rank at which `texts` stands or would stand, and whether it is there."""
+    at = bisect.bisect_left(ordered, texts)
+    return at, at < len(ordered) and ordered[at] == texts
+
+
+def _nulls_first(entry: tuple[str | None, ...]) -> tuple[tuple[bool, str], ...]:
+    return tuple((text is not None, text or "") for text in entry)
+
+
+def _distinct(rows: pa.Table, columns: tuple[str, ...]) -> tuple[list[tuple[str | None, ...]], npt.NDArray[np.intp]]:
+    """Return the distinct tuples of the columns and the index of each row's tuple among them."""
+    packed = np.zeros(rows.num_rows, np.intp)
+    firsts = packed[:0]
+    for column in columns:
+        encoded = pc.dictionary_encode(rows.column(column), null_encoding="encode").combine_chunks()
+        indices = encoded.indices.to_numpy(zero_copy_only=False)
+        # Numbered anew after each column, so that the product stays below the square of the number of rows.
+        packed = packed * max(1, len(encoded.dictionary)) + indices
+        _, firsts, packed = np.unique(packed, return_index=True, return_inverse=True)
+    texts = rows.select(columns).take(pa.array(firsts))
+    return list(zip(*(texts.column(column).to_pylist() for column in columns), strict=True)), packed
