@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from powerdesk.access import entitlements
 from powerdesk.engines.ports import tables as table_port
 from powerdesk.store import events, lineage, tables
+from powerdesk.store import quality as qualities
 from powerdesk.store.types import (
     Answer,
     Knowledge,
@@ -25,7 +26,7 @@ from powerdesk.store.types import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from powerdesk.access.types import Channel, Missing, Principal
     from powerdesk.engines.ports.bus import Bus
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from powerdesk.store.progress import Progress
 
 PROJECTION_TIMEOUT_S = 10.0
+RESTATEMENTS_SHOWN = 20
 SYSTEM_NAMES = tuple(spec.name for spec in table_port.SYSTEM_COLUMNS)
 
 
@@ -51,6 +53,28 @@ class Store:
     progress: Progress
     datasets: Mapping[str, Dataset]
     calculations: Mapping[str, lineage.Calculation]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A half-open span of time."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How a dataset stands over a span: groups with gaps, freshness of the newest ended interval, restatements."""
+
+    dataset: str
+    groups: tuple[qualities.GroupQuality, ...]
+    newest_interval_end: datetime | None
+    age: timedelta | None
+    state: qualities.FreshnessState
+    restatements: pa.Table
+    restated: int
+    left_out: tuple[Missing, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +151,40 @@ def count(store: Store, asker: Asker, *, request: Request, cut: Snapshot) -> int
     declared, narrowed, _ = _prepared(store, asker, request)
     selection = replace(_selection(declared, narrowed), limit=None, after=None)
     return store.tables.count(declared.id, selection=selection, cut=_port_cut(cut))
+
+
+def quality(
+    store: Store, asker: Asker, *, dataset_id: str, within: Mapping[str, tuple[str, ...]], span: Span, cut: Snapshot
+) -> Quality:
+    """Return completeness by group, gaps, freshness and restatements of a dataset over a span, as known at the cut."""
+    request = Request(dataset_id, within=within, allow_partial=True)
+    declared, narrowed, missing = _prepared(store, asker, request)
+    inside = replace(narrowed, start=span.start, end=span.end, columns=(declared.end_column,))
+    port_cut = _port_cut(cut)
+    keys = store.tables.rows(declared.id, selection=_selection(declared, inside), cut=port_cut)
+    everything = replace(narrowed, columns=(declared.end_column,))
+    newest = store.tables.latest(declared.id, selection=_selection(declared, everything), cut=port_cut)
+    revised = store.tables.history(
+        declared.id, selection=_selection(declared, replace(inside, columns=None)), cut=port_cut
+    )
+    revised = revised.filter(pc.greater(revised.column("revision"), 0))
+    series = newest.select(declared.series_key)
+    groups = qualities.quality(declared, keys=keys, series=series, start=span.start, end=span.end, as_of=cut.as_of)
+    ended = newest.filter(
+        pc.less_equal(newest.column(declared.end_column), pa.scalar(cut.as_of, pa.timestamp("us", "UTC")))
+    )
+    newest_end = pc.max((ended if ended.num_rows else newest).column(declared.end_column)).as_py()
+    age = None if newest_end is None else cut.as_of - newest_end
+    return Quality(
+        dataset=declared.id,
+        groups=groups,
+        newest_interval_end=newest_end,
+        age=age,
+        state=qualities.freshness_state(declared.freshness, age=age),
+        restatements=revised.sort_by([("commit", "descending")]).slice(0, RESTATEMENTS_SHOWN),
+        restated=revised.num_rows,
+        left_out=missing,
+    )
 
 
 def left_out(store: Store, asker: Asker, *, request: Request) -> tuple[Missing, ...]:

@@ -61,7 +61,7 @@ def _value_names(dataset: Dataset) -> tuple[str, ...]:
 def _keys_unique(dataset: Dataset, rows: pa.Table) -> bool:
     keys = rows.select([*dataset.key, "source"])
     distinct: int = keys.group_by(keys.column_names).aggregate([]).num_rows
-    return distinct == rows.num_rows
+    return bool(distinct == rows.num_rows)
 
 
 def _redated(dataset: Dataset, rows: pa.Table, known: pa.Table) -> pa.Table:

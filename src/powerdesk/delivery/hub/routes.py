@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -70,7 +71,7 @@ def router(static: Path) -> APIRouter:
     return routes
 
 
-def _root_file(asset: Asset):  # noqa: ANN202 - FastAPI reads the inner function's annotations
+def _root_file(asset: Asset) -> Callable[[Request], Response]:
     def show_root_file(request: Request) -> Response:
         """Answer with a file beside the page, such as the icon."""
         return _answer(request, asset, "no-cache")
