@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from powerdesk.markets.archives import Member
 
-PARSER_VERSION = "1"
+PARSER_VERSION = 1
 MARKET = "CAISO"
 ZONE = "America/Los_Angeles"
 _START, _END = "INTERVALSTARTTIME_GMT", "INTERVALENDTIME_GMT"

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from powerdesk.markets.archives import Member
     from powerdesk.markets.connectors.nyiso.clock import Placed
 
-PARSER_VERSION = "1"
+PARSER_VERSION = 1
 MARKET = "NYISO"
 SYSTEM = "NYISO"
 _STAMP, _ZONE = "Time Stamp", "Time Zone"
