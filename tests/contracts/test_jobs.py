@@ -41,7 +41,17 @@ class HandClock:
         self.instant += timedelta(seconds=seconds)
 
 
-def open_on_sqlite(place: Path, clock: HandClock, ids: Callable[[], str]) -> tuple[Jobs, Callable[[], None]]:
+class CountingIds:
+    """Counts."""
+
+    def __init__(self) -> None:
+        self.counter = itertools.count(1)
+
+    def new(self, prefix: str) -> str:
+        return f"{prefix}_{next(self.counter):06d}"
+
+
+def open_on_sqlite(place: Path, clock: HandClock, ids: CountingIds) -> tuple[Jobs, Callable[[], None]]:
     records = embedded_records.SqliteRecords(place / "records.sqlite", clock=clock, migrations=MIGRATIONS)
     records.migrate()
     return embedded.RecordsJobs(records, clock=clock, ids=ids), records.close
@@ -58,10 +68,10 @@ def clock() -> HandClock:
 @pytest.fixture(params=sorted(OPENERS))
 def opener(request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock) -> Iterator[Callable[[], Jobs]]:
     closers: list[Callable[[], None]] = []
-    counter = itertools.count(1)
+    ids = CountingIds()
 
     def new() -> Jobs:
-        jobs, close = OPENERS[request.param](tmp_path, clock, lambda: f"id-{next(counter):06d}")
+        jobs, close = OPENERS[request.param](tmp_path, clock, ids)
         closers.append(close)
         return jobs
 

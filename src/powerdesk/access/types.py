@@ -46,14 +46,26 @@ class Entitlement:
     valid_to: datetime | None = None
     deny: bool = False
 
+    def covers(self, market: str, product: str, channel: Channel, *, at: datetime) -> bool:
+        """Tell whether this line speaks about the tuple at the instant."""
+        return _matches(self, market, product, channel) and _valid(self, at)
+
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A tuple the principal lacks."""
+    """A tuple the principal lacks; `why` is one sentence and does not count in comparisons."""
 
     market: str
     product: str
     channel: Channel
+    why: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """A tuple the principal has; `why` is one sentence."""
+
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +80,7 @@ class Grants:
         """Tell whether (market, product, channel) is granted at the instant."""
         if self.everything:
             return True
-        matching = [e for e in self.entitlements if _matches(e, market, product, channel) and _valid(e, at)]
+        matching = [e for e in self.entitlements if e.covers(market, product, channel, at=at)]
         return any(not e.deny for e in matching) and not any(e.deny for e in matching)
 
 
@@ -100,6 +112,20 @@ class Principal:
     session: str | None = None
     """Session or key id behind the request; revocation names it."""
 
+
+ROLES = (
+    "viewer",
+    "analyst",
+    "trader",
+    "scheduler",
+    "risk",
+    "approver",
+    "data-admin",
+    "tenant-admin",
+    "auditor",
+    "operator",
+)
+"""Every role an account may hold."""
 
 SYSTEM = Principal(
     id="system",

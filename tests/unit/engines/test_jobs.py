@@ -28,12 +28,21 @@ class StillClock:
         return 5.0
 
 
+class CountingIds:
+    """Counts."""
+
+    def __init__(self) -> None:
+        self.counter = itertools.count(1)
+
+    def new(self, prefix: str) -> str:
+        return f"{prefix}_{next(self.counter)}"
+
+
 def test_history__keeps_the_newest_finished_runs_of_each_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "KEPT_RUNS", 3)
     records = embedded_records.SqliteRecords(tmp_path / "r.sqlite", clock=StillClock(), migrations=MIGRATIONS)
     records.migrate()
-    counter = itertools.count(1)
-    jobs = embedded.RecordsJobs(records, clock=StillClock(), ids=lambda: f"{next(counter)}")
+    jobs = embedded.RecordsJobs(records, clock=StillClock(), ids=CountingIds())
     jobs.define(JobSpec("often"), lambda _: "done")
     jobs.define(JobSpec("seldom"), lambda _: "done")
     seldom = jobs.trigger("seldom")

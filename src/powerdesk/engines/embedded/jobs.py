@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from powerdesk.engines.ports.records import Reader, Records, Unit
     from powerdesk.kernel.clock import Clock
+    from powerdesk.kernel.ids import IdSource
 
 RUNS = bookkeeping.job_runs.c
 SCHEDULES = bookkeeping.job_schedules.c
@@ -43,13 +44,13 @@ class _Lease:
 
 
 class RecordsJobs:
-    """The Jobs port on any Records. `ids` returns a new unique text each call.
+    """The Jobs port on any Records.
 
     A run is executed by whoever holds its lease; `report` extends it; when it ends without a word the run is
     leased again as the next attempt. All state changes are units, which Records serialises.
     """
 
-    def __init__(self, records: Records, *, clock: Clock, ids: Callable[[], str]) -> None:
+    def __init__(self, records: Records, *, clock: Clock, ids: IdSource) -> None:
         self._records = records
         self._clock = clock
         self._ids = ids
@@ -91,7 +92,7 @@ class RecordsJobs:
             ).scalar()
             if live is not None:
                 return str(live)
-        run_id = self._ids()
+        run_id = self._ids.new("run")
         unit.connection.execute(
             sa.insert(bookkeeping.job_runs).values(
                 run_id=run_id,
@@ -129,7 +130,7 @@ class RecordsJobs:
                 if closing is not None:
                     _finish(unit, run.run_id, state=closing[0], message=closing[1], now=now)
                     continue
-                owner = self._ids()
+                owner = self._ids.new("lease")
                 unit.connection.execute(
                     sa.update(bookkeeping.job_runs)
                     .where(RUNS.run_id == run.run_id)
