@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 MARKET = "SIM"
-MEAN_LOAD_MW = 9_700.0
+MEAN_LOAD_MW = 9_900.0
 HOUR_S = 3600
 SATURDAY = 5
 

@@ -82,10 +82,13 @@ UNITS: tuple[tuple[str, Technology, str, float, float], ...] = (
     ("MAPLE_RIDGE_1", _CC, "MAPLE_RIDGE", 470.0, 7.4),
     ("COTTONWOOD_1", _CC, "COTTONWOOD", 510.0, 6.8),
     ("OLD_FORT_1", _CC, "OLD_FORT", 490.0, 7.3),
-    ("MESQUITE_1", _CC, "MESQUITE", 450.0, 7.5),
-    ("WOLF_LAKE_1", _CC, "WOLF_LAKE", 430.0, 7.6),
-    ("HERON_POINT_CC", _CC, "HERON_POINT", 460.0, 7.2),
-    ("REDROCK_CC", _CC, "REDROCK", 540.0, 7.0),
+    ("MESQUITE_1", _CT, "MESQUITE", 200.0, 9.5),
+    ("WOLF_LAKE_1", _CT, "WOLF_LAKE", 200.0, 9.3),
+    ("HERON_POINT_2", _CT, "HERON_POINT", 190.0, 9.7),
+    ("REDROCK_2", _CT, "REDROCK", 210.0, 9.2),
+    ("UNION_YARD_2", _CT, "UNION_YARD", 180.0, 10.3),
+    ("FOUNDRY_3", _CT, "FOUNDRY", 200.0, 9.4),
+    ("OLD_FORT_2", _CT, "OLD_FORT", 180.0, 9.9),
     ("AIRPORT_ROAD_1", _CT, "AIRPORT_ROAD", 190.0, 9.6),
     ("AIRPORT_ROAD_2", _CT, "AIRPORT_ROAD", 190.0, 9.8),
     ("COURTHOUSE_1", _CT, "COURTHOUSE", 170.0, 10.2),
@@ -100,13 +103,15 @@ UNITS: tuple[tuple[str, Technology, str, float, float], ...] = (
     ("SUNFLOWER_1", _CT, "SUNFLOWER", 150.0, 11.3),
     ("COYOTE_FLAT_1", _CT, "COYOTE_FLAT", 140.0, 11.8),
     ("SADDLEBACK_1", _CT, "SADDLEBACK", 130.0, 12.4),
-    ("GRAND_CROSSING_1", _O, "GRAND_CROSSING", 150.0, 10.8),
-    ("OAKFIELD_1", _O, "OAKFIELD", 140.0, 11.4),
-    ("CEDAR_BLUFF_1", _O, "CEDAR_BLUFF", 110.0, 11.9),
-    ("JUNIPER_1", _O, "JUNIPER", 120.0, 12.3),
-    ("MESQUITE_2", _O, "MESQUITE", 150.0, 11.2),
-    ("TAMARACK_2", _O, "TAMARACK", 160.0, 11.0),
-    ("COURTHOUSE_2", _O, "COURTHOUSE", 170.0, 10.9),
+    ("GRAND_CROSSING_1", _O, "GRAND_CROSSING", 240.0, 10.8),
+    ("OAKFIELD_1", _O, "OAKFIELD", 230.0, 11.4),
+    ("CEDAR_BLUFF_1", _O, "CEDAR_BLUFF", 200.0, 11.9),
+    ("JUNIPER_1", _O, "JUNIPER", 210.0, 12.3),
+    ("MESQUITE_2", _O, "MESQUITE", 240.0, 11.2),
+    ("TAMARACK_2", _O, "TAMARACK", 250.0, 11.0),
+    ("COURTHOUSE_2", _O, "COURTHOUSE", 260.0, 10.9),
+    ("LIMESTONE_2", _O, "LIMESTONE", 290.0, 10.7),
+    ("RIVERSIDE_2", _O, "RIVERSIDE", 290.0, 10.6),
     ("BIRCHWOOD_1", _H, "BIRCHWOOD", 180.0, 0.0),
     ("STILLWATER_BEND_1", _H, "STILLWATER_BEND", 210.0, 0.0),
     ("SILVER_MINE_1", _H, "SILVER_MINE", 140.0, 0.0),
@@ -172,12 +177,12 @@ def fleet() -> Fleet:
 
 
 def gas_price_usd_per_mmbtu(*, seed: int, at_s: int) -> float:
-    """Return the invented gas price of the day that holds `at_s`: about 2 to 8, dearer in cold months."""
+    """Return the invented gas price of the day that holds `at_s`: about 2 to 6, dearer in cold months."""
     day_s = at_s // DAY_S * DAY_S
     keys = noise.stream_keys(seed=seed, names=("gas-price",))
-    wave = float(noise.smooth(keys, at_s=day_s, layers=((40 * DAY_S, 0.35), (6 * DAY_S, 0.12), (DAY_S, 0.03)))[0])
+    wave = float(noise.smooth(keys, at_s=day_s, layers=((40 * DAY_S, 0.16), (6 * DAY_S, 0.07), (DAY_S, 0.03)))[0])
     winter = float(np.cos(2.0 * np.pi * (day_s / (365.2425 * DAY_S) - 0.04)))
-    return max(1.8, 4.2 * (1.0 + wave) + 0.6 * winter)
+    return max(2.0, 3.9 * (1.0 + wave) + 0.6 * winter)
 
 
 def offer_prices(*, seed: int, at_s: int) -> FloatArray:

@@ -44,9 +44,9 @@ RAMP_LIMIT = 0.25
 """Slow units cannot use up to this share of their capacity in a five-minute interval."""
 
 STRAIN_BLOCK_S = 1800
-STRAIN_CHANCE = 0.02
-STRAIN_SHARE = 0.3
-"""With this chance a half-hour is one of strain, in which that share more of the slow units cannot follow: a spike."""
+STRAIN_CHANCE = 0.035
+STRAIN_SHARES = (0.2, 0.35)
+"""With this chance a half-hour is one of strain, in which 20 to 55 % more of the slow units cannot follow: a spike."""
 
 CORRECTION_SPREAD = 0.006
 """Deviation of a zone's metered load from the load first used, where an interval is cleared again."""
@@ -207,10 +207,11 @@ def _not_started(seed: int, at_s: int) -> NDArray[np.bool_]:
 def _ramp_room(seed: int, at_s: int) -> FloatArray:
     """Return the share of each unit's capacity (n_unit,) within its ramp in five minutes; 1 but for slow units."""
     units = fleet.fleet()
-    keys = noise.stream_keys(seed=seed, names=("ramp", "strain"))
+    keys = noise.stream_keys(seed=seed, names=("ramp", "strain", "strain-size"))
     lost = min(max(float(noise.smooth(keys, at_s=at_s, layers=RAMP_LAYERS)[0]), 0.0), RAMP_LIMIT)
-    if noise.uniform(keys, index=at_s // STRAIN_BLOCK_S)[1] < STRAIN_CHANCE:
-        lost += STRAIN_SHARE
+    _, chance, size = noise.uniform(keys, index=at_s // STRAIN_BLOCK_S).tolist()
+    if chance < STRAIN_CHANCE:
+        lost += STRAIN_SHARES[0] + STRAIN_SHARES[1] * size
     slow = np.zeros(len(units.names))
     for kind in (fleet.Technology.COAL, fleet.Technology.GAS_COMBINED_CYCLE):
         slow[units.of(kind)] = 1.0

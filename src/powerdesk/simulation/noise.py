@@ -65,8 +65,7 @@ def smooth(keys: KeyArray, *, at_s: int, layers: tuple[tuple[int, float], ...]) 
     fraction = (at_s - knots * periods) / periods
     blend = (fraction * fraction * (3.0 - 2.0 * fraction))[:, None]
     salted = keys[None, :] ^ (periods.astype(np.uint64) * MIX_2)[:, None]
-    before = _normal_of(_hashed(salted, knots[:, None]))
-    after = _normal_of(_hashed(salted, (knots + 1)[:, None]))
+    before, after = _normal_of(_hashed(salted, np.stack((knots, knots + 1))[:, :, None]))
     curve = (before + blend * (after - before)) * weights[:, None]
     total: FloatArray = curve[0]
     for row in curve[1:]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,8 @@ from powerdesk.simulation import network, noise
 from powerdesk.simulation.fleet import Technology, fleet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     FloatArray = NDArray[np.float64]
@@ -47,15 +50,19 @@ class Outages:
     lines: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Draws:
+    """The outages of one block of days: from and to in s since 1970, and whether planned, each (n_element,)."""
+
+    start_s: FloatArray
+    end_s: FloatArray
+    planned: BoolArray
+
+
 def outages(*, seed: int, at_s: int, known_at_s: int) -> Outages:
     """Return what is out at `at_s` as known at `known_at_s`: planned outages, and forced ones begun by then."""
-    units, grid = fleet(), network.network()
-    unit_keys = noise.stream_keys(seed=seed, names=tuple(f"outage:{name}" for name in units.names))
-    line_keys = noise.stream_keys(seed=seed, names=tuple(f"outage:{name}" for name in grid.lines))
-    unit_chance = np.array([UNIT_CHANCE[technology] for technology in units.technology])
-    units_out = _out(unit_keys, unit_chance, (UNIT_BLOCK_S, UNIT_LONGEST_S), at_s, known_at_s)
-    line_chance = np.full(len(grid.lines), LINE_CHANCE)
-    lines_out = _out(line_keys, line_chance, (LINE_BLOCK_S, LINE_LONGEST_S), at_s, known_at_s)
+    units_out = _out(_unit_draws, seed, UNIT_BLOCK_S, (at_s, known_at_s))
+    lines_out = _out(_line_draws, seed, LINE_BLOCK_S, (at_s, known_at_s))
     taken: tuple[int, ...] = ()
     for line in np.flatnonzero(lines_out).tolist():
         if network.joined(out_lines=(*taken, line)):
@@ -63,18 +70,37 @@ def outages(*, seed: int, at_s: int, known_at_s: int) -> Outages:
     return Outages(units_out, taken)
 
 
-def _out(
-    keys: NDArray[np.uint64], chance: FloatArray, block_and_longest: tuple[int, int], at_s: int, known_at_s: int
-) -> BoolArray:
+def _out(draws: Callable[[int, int], _Draws], seed: int, block_s: int, at_and_known_s: tuple[int, int]) -> BoolArray:
     """Return which elements are out; an outage begins in its block and may reach into the next one, no further."""
+    at_s, known_at_s = at_and_known_s
+    found = [
+        (drawn.planned | (drawn.start_s <= known_at_s)) & (drawn.start_s <= at_s) & (at_s < drawn.end_s)
+        for drawn in (draws(seed, at_s // block_s - 1), draws(seed, at_s // block_s))
+    ]
+    return found[0] | found[1]
+
+
+@lru_cache(maxsize=64)
+def _unit_draws(seed: int, block: int) -> _Draws:
+    units = fleet()
+    keys = noise.stream_keys(seed=seed, names=tuple(f"outage:{name}" for name in units.names))
+    chance = np.array([UNIT_CHANCE[technology] for technology in units.technology])
+    return _draws(keys, chance, block, (UNIT_BLOCK_S, UNIT_LONGEST_S))
+
+
+@lru_cache(maxsize=64)
+def _line_draws(seed: int, block: int) -> _Draws:
+    lines = network.network().lines
+    keys = noise.stream_keys(seed=seed, names=tuple(f"outage:{name}" for name in lines))
+    return _draws(keys, np.full(len(lines), LINE_CHANCE), block, (LINE_BLOCK_S, LINE_LONGEST_S))
+
+
+def _draws(keys: NDArray[np.uint64], chance: FloatArray, block: int, block_and_longest: tuple[int, int]) -> _Draws:
+    """Return the one possible outage of each element in the block; one that does not happen ends as it starts."""
     block_s, longest_s = block_and_longest
-    out = np.zeros(keys.size, dtype=np.bool_)
-    for block in (at_s // block_s - 1, at_s // block_s):
-        happens, begins, lasts, planned = (
-            noise.uniform(noise.rekeyed(keys, index=question), index=block) for question in range(4)
-        )
-        start_s = block * block_s + begins * block_s
-        end_s = start_s + (0.04 + 0.96 * lasts * lasts) * longest_s
-        seen = (planned < PLANNED_SHARE) | (start_s <= known_at_s)
-        out |= (happens < chance) & seen & (start_s <= at_s) & (at_s < end_s)
-    return out
+    happens, begins, lasts, planned = (
+        noise.uniform(noise.rekeyed(keys, index=question), index=block) for question in range(4)
+    )
+    start_s = (block + begins) * block_s
+    length_s = np.where(happens < chance, (0.04 + 0.96 * lasts * lasts) * longest_s, 0.0)
+    return _Draws(start_s, start_s + length_s, planned < PLANNED_SHARE)
