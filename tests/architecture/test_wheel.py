@@ -25,6 +25,7 @@ STATIC = "powerdesk/delivery/hub/static"
 INSTALL_S = 540
 START_S = 90.0
 POLL_S = 0.2
+LOG = "desk.log"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(INSTALL_S + 60)]
 
@@ -72,7 +73,7 @@ def bare_environment(programs: Path) -> dict[str, str]:
     }
 
 
-def wait_for_owner(*, process: subprocess.Popen[str], data: Path) -> dict[str, str]:
+def wait_for_owner(*, process: subprocess.Popen[bytes], data: Path) -> dict[str, str]:
     """Return what the desk announces in its data folder once it listens; fail when it ends or takes too long."""
     waiting = threading.Event()
     for _ in range(int(START_S / POLL_S)):
@@ -83,7 +84,8 @@ def wait_for_owner(*, process: subprocess.Popen[str], data: Path) -> dict[str, s
             break
         waiting.wait(POLL_S)
     process.kill()
-    pytest.fail(f"the desk did not announce itself: {process.communicate(timeout=30)[0]}")
+    said = (data.parent / LOG).read_text(encoding="utf-8", errors="replace")
+    pytest.fail(f"the desk did not announce itself within {START_S} s: {said}")
 
 
 def get(*, url: str, path: str) -> tuple[int, str, str]:
@@ -105,20 +107,16 @@ def desk(scripts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     env = bare_environment(scripts)
     program = str(scripts / "powerdesk")
     command = (program, "up", "--port", "0", "--data", str(data), "--feeds", "sim", "--no-browser")
-    process = subprocess.Popen(
-        command, env=env, cwd=data.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"
-    )
-    reader = threading.Thread(target=process.wait, daemon=True)
-    reader.start()
+    with (data.parent / LOG).open("wb") as log:
+        process = subprocess.Popen(command, env=env, cwd=data.parent, stdout=log, stderr=subprocess.STDOUT)
     try:
         yield str(wait_for_owner(process=process, data=data)["url"])
         run(program, "down", "--data", str(data), env=env, cwd=data.parent)
-        reader.join(timeout=60)
-        assert process.returncode == 0, "the desk did not stop cleanly after `powerdesk down`"
+        assert process.wait(timeout=60) == 0, "the desk did not stop cleanly after `powerdesk down`"
     finally:
         if process.poll() is None:
             process.kill()
-            process.communicate(timeout=30)
+            process.wait(timeout=30)
 
 
 def test_wheel__carries_the_hub_and_nothing_of_the_tests(wheel: Path) -> None:
