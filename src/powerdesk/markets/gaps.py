@@ -193,13 +193,17 @@ def _since(gap: Gap, closed: Iterable[OpenGap]) -> datetime | None:
 def joined(one: Spans, other: Spans) -> Spans:
     """Return what either holds, each series sorted by start."""
     merged = dict(one.by_series)
-    for key, (start, end) in other.by_series.items():
-        if key in merged:
-            start, end = np.r_[merged[key][0], start], np.r_[merged[key][1], end]
-            order = np.argsort(start, kind="stable")
-            start, end = start[order], end[order]
-        merged[key] = (start, end)
+    for key, span in other.by_series.items():
+        merged[key] = _sorted_union(merged[key], span) if key in merged else span
     return Spans(merged)
+
+
+def _sorted_union(
+    one: tuple[NDArray[np.int64], NDArray[np.int64]], other: tuple[NDArray[np.int64], NDArray[np.int64]]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    start, end = np.r_[one[0], other[0]], np.r_[one[1], other[1]]
+    order = np.argsort(start, kind="stable")
+    return start[order], end[order]
 
 
 def _remainder(gap: Gap, present: Spans, coverage: Sequence[Coverage]) -> Iterator[Gap]:

@@ -1,0 +1,18 @@
+"""Message -> operation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from powerdesk.markets import events, operations
+
+if TYPE_CHECKING:
+    from powerdesk.markets.operations import Recorded, Services
+
+
+def payload_received(services: Services, body: bytes) -> Recorded:
+    """Record the payload of a `markets.payload-received.v1` message; safe to receive twice."""
+    event = events.decode(body)
+    payload = services.objects.get(operations.object_key(event.sha256))
+    with services.records.unit() as unit:
+        return operations.record(unit, services, event=event, payload=payload)

@@ -1,0 +1,376 @@
+"""Writes: keep what was received, record what it says, and account for everything that was expected."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from powerdesk.engines.ports import bus as bus_port
+from powerdesk.kernel import ids, intervals, problem
+from powerdesk.markets import events, gaps, planner, queries, tables
+from powerdesk.markets.types import Fetched, Outcome, Parsed, PayloadError, Request
+from powerdesk.store import lineage as lineages
+from powerdesk.store import operations as store_operations
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from powerdesk.engines.ports.objects import Objects
+    from powerdesk.engines.ports.records import Records, Unit
+    from powerdesk.kernel.clock import Clock
+    from powerdesk.kernel.problem import Finding
+    from powerdesk.markets.events import PayloadReceivedV1
+    from powerdesk.markets.feeds import FeedSpec
+    from powerdesk.markets.fetching import Fetcher
+    from powerdesk.markets.types import Coverage, Gap
+    from powerdesk.store.queries import Store
+    from powerdesk.store.types import Accepted
+
+RECEIVED = "received"
+_WAITING, _RUNNING, _THROTTLED, _UNREACHABLE = "waiting", "running", "throttled", "unreachable"
+_MAX_FINDINGS_KEPT = 200
+
+
+class UnknownFeedError(problem.Problem):
+    """There is no feed of that id."""
+
+    status = 404
+    slug = "unknown-feed"
+    title = "No such feed"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What jobs and handlers work with; `app` makes one. `fetcher` may be None where nothing is fetched."""
+
+    records: Records
+    objects: Objects
+    store: Store
+    clock: Clock
+    feeds: Mapping[str, FeedSpec]
+    fetcher: Fetcher | None = None
+
+    def feed(self, feed_id: str) -> FeedSpec:
+        """Return the feed; raise UnknownFeedError naming those there are."""
+        found = self.feeds.get(feed_id)
+        if found is None:
+            raise UnknownFeedError(
+                found=f"feed {feed_id!r}", allowed=", ".join(sorted(self.feeds)), remedy="choose one of these"
+            )
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A payload kept: its hash, and whether this feed had not brought it before."""
+
+    sha256: str
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a payload came to: accepted batches, findings of parser and check, notes, and gaps opened."""
+
+    sha256: str
+    kind: str
+    outcome: Outcome
+    detail: str
+    accepted: tuple[Accepted, ...]
+    findings: tuple[Finding, ...]
+    notes: tuple[Finding, ...]
+    rows: int
+    duplicates: int
+    rejected: int
+    gaps: tuple[Gap, ...]
+
+
+def object_key(sha256: str) -> str:
+    """Return where a payload lies in Objects."""
+    return f"raw/{sha256[:2]}/{sha256}"
+
+
+def receive(
+    unit: Unit, objects: Objects, *, feed: FeedSpec, request: Request, payload: bytes, received_at: datetime
+) -> Received:
+    """Keep a payload by content and announce it. A payload that this feed brought and recorded before stays quiet."""
+    sha256 = hashlib.sha256(payload).hexdigest()
+    if not objects.exists(object_key(sha256)):
+        objects.put(object_key(sha256), payload)
+    table = tables.payloads
+    same = sa.and_(table.c.sha256 == sha256, table.c.feed == feed.id)
+    known = unit.connection.execute(sa.select(table.c.outcome, table.c.parser_version).where(same)).one_or_none()
+    fresh = known is None or known.outcome == RECEIVED or known.parser_version != feed.parser_version
+    if known is None:
+        unit.connection.execute(
+            sa.insert(table).values(
+                sha256=sha256,
+                feed=feed.id,
+                url=request.url,
+                name=request.name,
+                received_at=received_at,
+                bytes=len(payload),
+                outcome=RECEIVED,
+            )
+        )
+    if fresh or request.coverage:
+        event = events.PayloadReceivedV1(
+            feed=feed.id,
+            sha256=sha256,
+            name=request.name,
+            received_at=intervals.format_instant(received_at),
+            report=request.report,
+            coverage=events.to_wire(request.coverage),
+        )
+        unit.send(events.PAYLOAD_RECEIVED_TOPIC, bus_port.Outgoing(key=feed.id, value=events.encode(event)))
+    return Received(sha256, fresh)
+
+
+def take(unit: Unit, services: Services, *, feed: FeedSpec, fetched: Fetched) -> Received | None:
+    """Account for one fetch: keep its payload, or open gaps with the reason why nothing came; note the feed's state."""
+    received = None
+    outcome = fetched.outcome
+    if outcome is Outcome.OK:
+        received = receive(
+            unit,
+            services.objects,
+            feed=feed,
+            request=fetched.request,
+            payload=fetched.payload,
+            received_at=fetched.received_at,
+        )
+    else:
+        due = _due(services, fetched.request.coverage, fetched.received_at)
+        outcome = planner.final_outcome(outcome, fetched.request.coverage, due_starts=[one.end for one in due])
+        _settle(unit, services, due=due, present=gaps.spans({}), reason=outcome.value, detail=fetched.detail)
+    unit.connection.execute(
+        sa.insert(tables.fetches).values(
+            feed=feed.id,
+            report=fetched.request.report,
+            at=fetched.received_at,
+            outcome=outcome.value,
+            detail=fetched.detail[:400],
+            sha256=received.sha256 if received else None,
+        )
+    )
+    _note_state(unit, feed_id=feed.id, fetched=replace(fetched, outcome=outcome))
+    return received
+
+
+def record(unit: Unit, services: Services, *, event: PayloadReceivedV1, payload: bytes) -> Recorded:
+    """Parse a kept payload, accept its rows, and settle gaps. A payload that cannot be read is recorded as that.
+
+    Idempotent: batches are named by payload, dataset and parser version. Raises only for faults of the house.
+    """
+    feed = services.feed(event.feed)
+    received_at = intervals.parse_instant(event.received_at)
+    coverage = events.from_wire(event.coverage)
+    try:
+        parsed = feed.parse(payload, name=event.name, not_after=received_at)
+    except PayloadError as fault:
+        findings = fault.findings or (
+            problem.Finding(event.name or "payload", fault.found, fault.allowed, fault.remedy),
+        )
+        parsed = Parsed(kind="unreadable", source="", outcome=fault.outcome, findings=findings, detail=fault.found)
+    accepted = tuple(
+        _accept(unit, services, feed=feed, event=event, parsed=parsed, dataset_id=dataset_id)
+        for dataset_id, table in parsed.tables.items()
+        if table.num_rows
+    )
+    rejected = parsed.rejected + sum(one.rejected for one in accepted)
+    due = _due(services, coverage, received_at)
+    opened = _settle(
+        unit,
+        services,
+        due=due,
+        present=gaps.spans(parsed.tables),
+        reason=_reason(parsed, rejected=rejected),
+        detail=parsed.detail or (str(parsed.findings[0]) if parsed.findings else ""),
+    )
+    recorded = Recorded(
+        sha256=event.sha256,
+        kind=parsed.kind,
+        outcome=parsed.outcome,
+        detail=parsed.detail,
+        accepted=accepted,
+        findings=(*parsed.findings, *(finding for one in accepted for finding in (*one.findings, *one.warnings))),
+        notes=parsed.notes,
+        rows=sum(one.rows for one in accepted),
+        duplicates=parsed.duplicates + sum(one.repeated for one in accepted),
+        rejected=rejected,
+        gaps=opened,
+    )
+    _note_recorded(unit, feed=feed, recorded=recorded, tables_of=parsed.tables, received_at=received_at)
+    return recorded
+
+
+def _accept(
+    unit: Unit,
+    services: Services,
+    *,
+    feed: FeedSpec,
+    event: PayloadReceivedV1,
+    parsed: Parsed,
+    dataset_id: str,
+) -> Accepted:
+    received_at = intervals.parse_instant(event.received_at)
+    lineage = lineages.Lineage(
+        kind=lineages.Kind.PAYLOAD,
+        name=f"markets.{feed.id}",
+        version=feed.parser_version,
+        dataset=dataset_id,
+        payload_sha256=event.sha256,
+    )
+    rows = parsed.tables[dataset_id]
+    # An upper bound of the stamp must not exceed receipt: what this desk holds was published.
+    stamped = pc.min_element_wise(
+        rows.column("published_at"), pa.scalar(received_at, rows.schema.field("published_at").type)
+    )
+    stamped = pc.if_else(pc.is_null(rows.column("published_at")), rows.column("published_at"), stamped)
+    rows = rows.set_column(rows.schema.get_field_index("published_at"), "published_at", stamped)
+    return store_operations.accept(
+        services.store,
+        dataset=services.store.datasets[dataset_id],
+        rows=rows,
+        source=parsed.source,
+        received_at=received_at,
+        batch_id=ids.content_id(event.sha256, feed.id, dataset_id, str(feed.parser_version)),
+        lineage=store_operations.note_lineage(unit, lineage=lineage, now=services.clock.now()),
+    )
+
+
+def _reason(parsed: Parsed, *, rejected: int) -> str:
+    if parsed.outcome is not Outcome.OK:
+        return parsed.outcome.value
+    return gaps.REJECTED if rejected else gaps.ABSENT
+
+
+def _due(services: Services, coverage: Sequence[Coverage], now: datetime) -> tuple[Coverage, ...]:
+    return tuple(gaps.due(one, dataset=services.store.datasets[one.dataset], now=now) for one in coverage)
+
+
+def _settle(
+    unit: Unit,
+    services: Services,
+    *,
+    due: Sequence[Coverage],
+    present: gaps.Spans,
+    reason: str,
+    detail: str,
+) -> tuple[Gap, ...]:
+    """Close what came, open what should have come; rows stored before count as present. Return the gaps opened."""
+    now = services.clock.now()
+    fresh: list[Gap] = []
+    for one in due:
+        lacking = gaps.missing(one, present=present, reason=reason, detail=detail[:400])
+        if lacking:
+            present = gaps.joined(present, queries.stored_spans(services.store, coverage=one, now=now))
+            lacking = gaps.missing(one, present=present, reason=reason, detail=detail[:400])
+        fresh.extend(lacking)
+    scopes = {(one.dataset, one.market) for one in due} | {key[:2] for key in present.by_series}
+    known = [
+        gap for dataset, market in sorted(scopes) for gap in queries.open_gaps(unit, dataset=dataset, market=market)
+    ]
+    settled = gaps.settle(known, present=present, coverage=due, fresh=fresh)
+    if settled.close:
+        unit.connection.execute(
+            sa.update(tables.gaps).where(tables.gaps.c.number.in_(settled.close)).values(closed_at=now)
+        )
+    if settled.open:
+        unit.connection.execute(
+            sa.insert(tables.gaps), [{**_gap_row(gap), "since": since or now} for gap, since in settled.open]
+        )
+    return tuple(gap for gap, _ in settled.open if gap in fresh)
+
+
+def _gap_row(gap: Gap) -> dict[str, Any]:
+    names = ("dataset", "market", "market_run", "series", "start", "end", "reason", "detail")
+    return {name: getattr(gap, name) for name in names}
+
+
+def _note_recorded(
+    unit: Unit,
+    *,
+    feed: FeedSpec,
+    recorded: Recorded,
+    tables_of: Mapping[str, pa.Table],
+    received_at: datetime,
+) -> None:
+    table = tables.payloads
+    unit.connection.execute(
+        sa.update(table)
+        .where(sa.and_(table.c.sha256 == recorded.sha256, table.c.feed == feed.id))
+        .values(
+            outcome=recorded.outcome.value,
+            parser_version=feed.parser_version,
+            kind=recorded.kind,
+            rows=recorded.rows,
+            rejected=recorded.rejected,
+            duplicates=recorded.duplicates,
+            findings=_findings_json(recorded.findings),
+        )
+    )
+    newest = [pc.max(one.column("interval_end")).as_py() for one in tables_of.values() if one.num_rows]
+    if newest:
+        fetched = tables.fetches
+        unit.connection.execute(
+            sa.update(fetched)
+            .where(sa.and_(fetched.c.feed == feed.id, fetched.c.sha256 == recorded.sha256, fetched.c.lag_s.is_(None)))
+            .values(lag_s=(received_at - max(newest)).total_seconds())
+        )
+    error = None if recorded.outcome is Outcome.OK else recorded.detail or recorded.outcome.value
+    changes: dict[str, Any] = {"last_payload_sha256": recorded.sha256, "last_rows": recorded.rows}
+    if error:
+        changes |= {"last_error": error[:400], "last_error_at": received_at}
+    _ensure_feed(unit, feed_id=feed.id, now=received_at)
+    unit.connection.execute(sa.update(tables.feeds).where(tables.feeds.c.id == feed.id).values(**changes))
+
+
+def _findings_json(findings: Sequence[Finding]) -> str:
+    names = ("pointer", "found", "allowed", "remedy")
+    kept = [{name: getattr(one, name) for name in names} for one in findings[:_MAX_FINDINGS_KEPT]]
+    return msgspec.json.encode(kept).decode()
+
+
+def _note_state(unit: Unit, *, feed_id: str, fetched: Fetched) -> None:
+    """Write how the feed stands after a fetch; `since` moves only when the state does."""
+    now = fetched.received_at
+    current = _ensure_feed(unit, feed_id=feed_id, now=now)
+    state = {Outcome.THROTTLED: _THROTTLED, Outcome.TRANSIENT: _UNREACHABLE}.get(fetched.outcome, _RUNNING)
+    changes: dict[str, Any] = {"state": state}
+    if state != current:
+        changes["since"] = now
+    if fetched.outcome in (Outcome.OK, Outcome.NOT_YET, Outcome.NO_DATA_FINAL):
+        changes |= {"last_ok_at": now, "next_try_at": None}
+    else:
+        changes |= {"last_error": f"{fetched.outcome.value}: {fetched.detail}"[:400], "last_error_at": now}
+        changes["next_try_at"] = (
+            None if fetched.retry_after_s is None else now + timedelta(seconds=fetched.retry_after_s)
+        )
+    unit.connection.execute(sa.update(tables.feeds).where(tables.feeds.c.id == feed_id).values(**changes))
+
+
+def _ensure_feed(unit: Unit, *, feed_id: str, now: datetime) -> str:
+    """Return the state of the feed, which exists afterwards."""
+    table = tables.feeds
+    state = unit.connection.execute(sa.select(table.c.state).where(table.c.id == feed_id)).scalar()
+    if state is None:
+        unit.connection.execute(sa.insert(table).values(id=feed_id, paused=False, state=_WAITING, since=now))
+        return _WAITING
+    return str(state)
+
+
+def pause(unit: Unit, *, feed: FeedSpec, paused: bool, now: datetime) -> None:
+    """Stop or resume polling of a feed; what is queued already is still recorded."""
+    _ensure_feed(unit, feed_id=feed.id, now=now)
+    unit.connection.execute(
+        sa.update(tables.feeds).where(tables.feeds.c.id == feed.id).values(paused=paused, since=now)
+    )
