@@ -1,0 +1,202 @@
+"""The stream over WebSocket: a picows listener per connection in front of a session."""
+
+from __future__ import annotations
+
+import asyncio
+import http.cookies
+import logging
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import msgspec
+from picows import (
+    WSAutoPingStrategy,
+    WSCloseCode,
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSProtocol,
+    WSTransport,
+    WSUpgradeRequest,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
+)
+
+from powerdesk.delivery.stream import frames, messages
+from powerdesk.delivery.stream.gate import Credential
+from powerdesk.delivery.stream.session import Session, TooManySocketsError
+from powerdesk.kernel import problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from powerdesk.delivery.stream.frames import Frame
+    from powerdesk.delivery.stream.hub import Hub
+
+_log = logging.getLogger(__name__)
+HIGH_WATER_BYTES = 512 * 1024
+LOW_WATER_BYTES = 64 * 1024
+PING_IDLE_S = 20.0
+PING_REPLY_S = 20.0
+UPGRADE_S = 10.0
+MAX_REASON_BYTES = 120
+CLOSE_S = 5.0
+
+
+class ForeignOriginError(problem.Problem):
+    """A page of another site tries to open the stream, or the desk is called by a name it does not have."""
+
+    status = 403
+    slug = "foreign-origin"
+    title = "The stream is not open to pages of other sites"
+
+
+def protocol_factory(hub: Hub, *, secure: bool = False) -> Callable[[], asyncio.BaseProtocol]:
+    """Return what makes one protocol object per accepted connection; the acceptor hands it upgrade requests.
+
+    `secure` says whether the browser speaks https to this desk (here or at a reverse proxy): Origin then has it too.
+    """
+    quiet = logging.getLogger("powerdesk.stream.sockets")
+    quiet.setLevel(logging.ERROR)  # picows logs each connection at INFO and each pause of writing at WARNING
+
+    def upgrade(request: WSUpgradeRequest) -> WSUpgradeResponseWithListener | WSListener:
+        try:
+            credential = _credential(request, secure=secure)
+            _check_name(hub, credential)
+            if len(hub.sessions) >= hub.limits.sockets:
+                raise TooManySocketsError(
+                    found=f"{len(hub.sessions)} open streams", allowed=f"{hub.limits.sockets}", remedy="try later"
+                )
+        except problem.Problem as error:
+            return WSUpgradeResponseWithListener(_refusal(error), None)
+        return StreamListener(hub, credential)
+
+    def make() -> asyncio.BaseProtocol:
+        protocol: asyncio.BaseProtocol = WSProtocol(
+            None, None, False, upgrade, quiet, True, UPGRADE_S, True, PING_IDLE_S, PING_REPLY_S,
+            WSAutoPingStrategy.PING_WHEN_IDLE, True, messages.MAX_MESSAGE_BYTES, None, 4096,
+        )  # fmt: skip
+        return protocol
+
+    return make
+
+
+class StreamListener(WSListener):  # type: ignore[misc]  # picows ships no type information that mypy can follow
+    """Passes frames of one socket to its session, and the session's frames to the socket."""
+
+    def __init__(self, hub: Hub, credential: Credential) -> None:
+        super().__init__()
+        self._hub = hub
+        self._credential = credential
+        self._transport: WSTransport | None = None
+        self._session: Session | None = None
+        self._paused = False
+
+    @property
+    def writable(self) -> bool:
+        """False while more than HIGH_WATER_BYTES wait for the client."""
+        return not self._paused
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that the socket has not taken."""
+        if self._transport is None:
+            return 0
+        waiting: int = self._transport.underlying_transport.get_write_buffer_size()
+        return waiting
+
+    def send(self, frame: Frame) -> None:
+        """Write a frame; what the socket does not take is copied and queued."""
+        if self._transport is not None:
+            self._transport.send_reuse_external_bytearray(WSMsgType.TEXT, frame.buffer, frames.ROOM)
+
+    def close(self, code: int, reason: str) -> None:
+        """Send a close frame after what is queued, and cut the connection when the client does not answer."""
+        transport = self._transport
+        if transport is None or transport.is_disconnected:
+            return
+        transport.send_close(code, reason.encode()[:MAX_REASON_BYTES])
+        transport.disconnect()
+        asyncio.get_running_loop().call_later(CLOSE_S, _cut, transport)
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """Begin a session: the client has to say hello."""
+        self._transport = transport
+        transport.underlying_transport.set_write_buffer_limits(high=HIGH_WATER_BYTES, low=LOW_WATER_BYTES)
+        self._session = Session(hub=self._hub, sink=self, credential=self._credential)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Take one frame."""
+        if frame.msg_type == WSMsgType.CLOSE:
+            transport.send_close(frame.get_close_code(), b"")
+            transport.disconnect()
+        elif self._session is None or frame.msg_type == WSMsgType.PONG:
+            return
+        elif frame.msg_type == WSMsgType.TEXT and frame.fin:
+            self._session.received(frame.get_payload_as_bytes())
+        else:
+            self._session.bye("text-frames-only", code=WSCloseCode.UNSUPPORTED_DATA)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002 - the base class names it
+        """Let the session go."""
+        if self._session is not None:
+            self._session.lost()
+
+    def pause_writing(self) -> None:
+        """Note that the client is slow."""
+        self._paused = True
+        if self._session is not None:
+            self._session.blocked()
+
+    def resume_writing(self) -> None:
+        """Send what waited."""
+        self._paused = False
+        if self._session is not None:
+            self._session.drained()
+
+
+def _cut(transport: WSTransport) -> None:
+    if not transport.is_disconnected:
+        transport.disconnect(False)  # picows takes `graceful` by position
+
+
+def _credential(request: WSUpgradeRequest, *, secure: bool) -> Credential:
+    headers: Any = request.headers
+    host, origin = headers.get("Host", ""), headers.get("Origin")
+    scheme, _, bearer = headers.get("Authorization", "").partition(" ")
+    credential = Credential(
+        host=host,
+        origin=origin,
+        cookie=headers.get("Cookie"),
+        bearer=bearer.strip() or None if scheme.lower() == "bearer" else None,
+        agent=headers.get("User-Agent", "")[:200],
+    )
+    expected = f"{'https' if secure else 'http'}://{host}"
+    if origin is not None and (urlsplit(origin).netloc.lower() != host.lower() or (secure and origin != expected)):
+        raise ForeignOriginError(
+            found=f"Origin {origin[:80]!r}", allowed=expected, remedy="open the stream from the desk's own pages"
+        )
+    if credential.cookie is not None and origin is None and credential.bearer is None and _has_session(credential.cookie):
+        raise ForeignOriginError(
+            found="a session cookie without Origin", allowed=expected, remedy="use a key outside of a browser"
+        )
+    return credential
+
+
+def _has_session(cookie: str) -> bool:
+    return "pd_session" in http.cookies.SimpleCookie(cookie)
+
+
+def _check_name(hub: Hub, credential: Credential) -> None:
+    if not hub.gate.known_host(credential.host):
+        raise ForeignOriginError(
+            found=f"Host {credential.host[:80]!r}",
+            allowed="loopback names and the setting public_hosts",
+            remedy="add the name to public_hosts",
+        )
+
+
+def _refusal(error: problem.Problem) -> WSUpgradeResponse:
+    body = msgspec.json.encode(messages.fault(error))
+    headers = {"Content-Type": "application/problem+json"}
+    return WSUpgradeResponse.create_error_response(error.status, body, headers)
