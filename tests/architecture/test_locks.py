@@ -106,3 +106,12 @@ def test_lock_of_the_web__names_no_address() -> None:
     text = (ROOT / "web" / "package-lock.json").read_text(encoding="utf-8")
     assert '"integrity"' in text
     assert '"resolved": ' + '"http' not in text
+
+
+def test_decision_on_dependencies__names_exactly_those_declared() -> None:
+    page = (ROOT / "docs" / "decisions" / "0006-dependencies.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| ") and "---" not in line]
+    listed = {name.strip() for row in rows for name in row.split(",")} - {"package"}
+    declared = {Requirement(line).name for name in NAMES for line in lock.declared(lock=name, project=PROJECT)}
+    assert declared
+    assert listed == declared
