@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from powerdesk.kernel.intervals import DeliveryInterval
-from powerdesk.simulation import clearing, feed, market, network, payloads, places
-from powerdesk.simulation.types import Kind
+from powerdesk.simulation import clearing, feed, market, network, payloads
 
 MONDAY = datetime(2026, 1, 12, 6, tzinfo=UTC)
 DIGEST_SCRIPT = """
@@ -147,25 +146,3 @@ def test_a_year__has_negative_nodes_scarcity_and_day_ahead_near_real_time() -> N
     real = np.array([fresh(1, one.interval.start + timedelta(minutes=30)).energy for day in days for one in day])
     assert abs(np.median(real - ahead)) < 4.0
     assert np.median(np.abs(real - ahead)) > 0.05
-
-
-def test_published_prices__are_whole_cents_whose_parts_add_up() -> None:
-    cleared = fresh(1, MONDAY)
-    prices = places.location_prices(cleared, size=300)
-    assert np.abs(prices.price - (prices.energy + prices.congestion + prices.loss)).max() <= 1e-9
-    assert np.abs(prices.price * 100.0 - np.round(prices.price * 100.0)).max() < 1e-6
-    n_aggregate = len(places.places(size=300).weights)
-    assert prices.price[n_aggregate : n_aggregate + 48] == pytest.approx(cleared.lmp, abs=0.016)
-
-
-def test_kinds__each_make_a_payload_of_their_own() -> None:
-    start = datetime(2026, 1, 5, tzinfo=UTC)
-    found = feed.due(seed=1, after=start, upto=start + timedelta(days=2))
-    seen = {one.kind: payloads.payload(one, seed=1) for one in found[:: len(found) // 40]}
-    seen |= {
-        kind: payloads.payload(next(one for one in found if one.kind is kind), seed=1)
-        for kind in Kind
-        if kind not in seen
-    }
-    assert set(seen) == set(Kind)
-    assert len(set(seen.values())) == len(Kind)
