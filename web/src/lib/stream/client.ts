@@ -14,6 +14,8 @@ const PING_EVERY_MS = 5000
  * sequence, fresh snapshot after a lost update or a new epoch, server-sent events when WebSocket fails twice.
  */
 export class StreamClient {
+  /** When rows last came, by our clock; the status bar reads it once a second. */
+  lastRowsAt: number | null = null
   private readonly around: Surroundings
   private readonly subscriptions = new Set<Subscription>()
   private readonly listeners = new Set<() => void>()
@@ -125,6 +127,7 @@ export class StreamClient {
         return this.lost(message.reason)
       case 'revoked': return this.revoked(message.sid)
       default: {
+        if (message.t === 'upd') this.lastRowsAt = this.lastHeard
         const subscription = this.bySid(message.sid)
         if (subscription?.receive(message) === 'resnapshot') this.resnapshot(subscription)
       }

@@ -1,0 +1,32 @@
+import { Modal } from './Modal'
+
+const KEYS: readonly [keys: string[], words: string][] = [
+  [['Ctrl', 'K'], 'Find a page, a location or a command'],
+  [['/'], 'Search in the page'],
+  [['g', 'p'], 'Prices; g s Status, g d Datasets, g a Access'],
+  [['j'], 'Next row; k the row before; arrow keys move by cell'],
+  [['Enter'], 'Open the detail of the row'],
+  [['Esc'], 'Close the detail, leave the search'],
+  [['p'], 'Pin the row to the top, or let it go'],
+  [['['], 'One day back in the detail; ] one day on; t today'],
+  [['z'], 'Clock: market, UTC, local'],
+  [['a'], 'As known at'],
+  [['Ctrl', 'C'], 'Copy the rows as tab-separated values'],
+  [['?'], 'This map'],
+]
+
+export function KeyMap({ close }: { close: () => void }) {
+  return (
+    <Modal label="Keyboard map" className="keymap" close={close}>
+      <h2>Keyboard map</h2>
+      <dl>
+        {KEYS.map(([keys, words]) => (
+          <div key={words} className="keymap-row">
+            <dt>{keys.map((key) => <kbd key={key}>{key}</kbd>)}</dt>
+            <dd>{words}</dd>
+          </div>
+        ))}
+      </dl>
+    </Modal>
+  )
+}

@@ -1,0 +1,55 @@
+import { useQuery } from '@tanstack/react-query'
+import { Icon } from '@/components/Icon'
+import { locationsQuery } from '@/lib/api/queries'
+import type { Location } from '@/lib/api/types'
+import { chosenClock } from '@/lib/time/markets'
+import { useScope } from '@/lib/url/scope'
+import { setParams } from '@/lib/url/use-place'
+import { AsOfControl } from './AsOfControl'
+import type { Overlay } from './Frame'
+
+const NONE: Location[] = []
+const HUB_KINDS = ['hub', 'zone', 'load_zone', 'aggregate']
+
+function hubsOf(locations: Location[], market: string | undefined): Location[] {
+  return locations.filter((one) => one.kind === 'hub' && (market === undefined || one.market === market))
+}
+
+/** Scope chips, search, time of knowledge, clock. */
+export function TopBar({ open }: { open: (overlay: Overlay) => void }) {
+  const { market, hub, tz } = useScope()
+  const locations = useQuery(locationsQuery).data ?? NONE
+  const markets = [...new Set(locations.map((one) => one.market))].sort()
+  if (market !== undefined && !markets.includes(market)) markets.push(market)
+  const strict = hubsOf(locations, market)
+  const hubs = strict.length > 0 ? strict : locations.filter((one) => HUB_KINDS.includes(one.kind) && (market === undefined || one.market === market))
+  const zoneWords = chosenClock('market', market).abbreviation
+  return (
+    <header className="topbar">
+      <label className="chip"><span className="name">Market</span>
+        <select aria-label="Market" value={market ?? ''} onChange={(event) => setParams({ market: event.target.value, hub: null, row: null })}>
+          <option value="">All</option>
+          {markets.map((name) => <option key={name}>{name}</option>)}
+        </select>
+      </label>
+      <label className="chip desk-only"><span className="name">Hub</span>
+        <select aria-label="Reference hub" value={hub ?? ''} onChange={(event) => setParams({ hub: event.target.value })}>
+          <option value="">First of the market</option>
+          {hubs.map((one) => <option key={one.id} value={one.id}>{market === undefined ? `${one.name} · ${one.market}` : one.name}</option>)}
+        </select>
+      </label>
+      <span className="grow" />
+      <button type="button" className="button search-button desk-only" onClick={() => open('palette')} aria-label="Search (Ctrl-K)" aria-keyshortcuts="Control+K">
+        <span className="button-words"><Icon name="search" size={14} /></span><span className="words">Find a page or location</span><kbd>Ctrl K</kbd>
+      </button>
+      <AsOfControl />
+      <label className="chip"><span className="visually-hidden">Clock</span>
+        <select aria-label="Clock" value={tz} onChange={(event) => setParams({ tz: event.target.value === 'market' ? null : event.target.value }, 'replace')}>
+          <option value="market">{market === undefined ? 'Market time' : zoneWords}</option>
+          <option value="utc">UTC</option>
+          <option value="local">Local</option>
+        </select>
+      </label>
+    </header>
+  )
+}

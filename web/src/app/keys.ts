@@ -1,0 +1,50 @@
+import { useEffect } from 'react'
+import { go, place, setParams } from '@/lib/url/use-place'
+import { OPEN_AS_OF } from './AsOfControl'
+import type { Overlay } from './Frame'
+import { PAGES } from './routes'
+
+const CLOCKS = [undefined, 'utc', 'local'] as const
+
+function isTyping(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && (target.isContentEditable || ['INPUT', 'SELECT', 'TEXTAREA'].includes(target.tagName))
+}
+
+function nextClock(): void {
+  const now = place().params.get('tz')
+  const index = CLOCKS.findIndex((one) => one === now)
+  setParams({ tz: CLOCKS[(Math.max(0, index) + 1) % CLOCKS.length] }, 'replace')
+}
+
+/** Keys of every page: Ctrl-K, ?, g then a letter, z, a, and / for the page's own search. */
+export function useGlobalKeys(open: (overlay: Overlay) => void): void {
+  useEffect(() => {
+    let goPressedAt = 0
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey)) {
+        event.preventDefault()
+        return open('palette')
+      }
+      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return
+      const page = event.timeStamp - goPressedAt < 1200 ? PAGES.find((one) => one.letter === event.key) : undefined
+      goPressedAt = event.key === 'g' ? event.timeStamp : 0
+      if (page !== undefined) {
+        event.preventDefault()
+        return go(page.path)
+      }
+      const search = document.querySelector<HTMLInputElement>('input[data-page-search]')
+      const actions: Record<string, () => void> = {
+        '?': () => open('keys'),
+        z: nextClock,
+        a: () => window.dispatchEvent(new Event(OPEN_AS_OF)),
+        '/': () => search?.focus(),
+      }
+      const action = actions[event.key]
+      if (action === undefined) return
+      event.preventDefault()
+      action()
+    }
+    window.addEventListener('keydown', onKey)
+    return () => window.removeEventListener('keydown', onKey)
+  }, [open])
+}

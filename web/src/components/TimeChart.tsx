@@ -1,0 +1,141 @@
+import { useEffect, useRef } from 'react'
+import uPlot from 'uplot'
+import 'uplot/dist/uPlot.min.css'
+import { token, useTheme } from '@/lib/theme'
+import { numberText } from '@/lib/units/format'
+
+export interface ChartSeries {
+  label: string
+  /** A token name: accent, dim, warn. */
+  color: string
+  width?: number
+  dash?: number[]
+  /** Token of the area below, at 40 percent. */
+  fill?: string
+  /** Leave out of the legend: outlines that only carry a band. */
+  quiet?: boolean
+}
+
+export interface ChartBand {
+  series: [number, number]
+  color: string
+}
+
+export interface ChartTick {
+  at_s: number
+  label: string
+}
+
+interface TimeChartProps {
+  label: string
+  time_s: number[]
+  values: number[][]
+  series: ChartSeries[]
+  bands?: ChartBand[]
+  ticks: ChartTick[]
+  unit: string
+  height: number
+  /** Charts of one key share the cursor. */
+  linked: string
+  selected_s?: number | undefined
+  onPick?: ((at_s: number) => void) | undefined
+}
+
+const FONT = '11px "Inter Variable", system-ui, sans-serif'
+const LABEL_PX = 34
+const alpha = (color: string, share: number) => `color-mix(in srgb, ${color} ${Math.round(share * 100)}%, transparent)`
+
+/** Draw the chosen interval as a line, and zero when it is in range. */
+function marks(selected_s: number | undefined): uPlot.Plugin {
+  return {
+    hooks: {
+      drawClear: (plot) => {
+        const { ctx, bbox } = plot
+        const zero = plot.valToPos(0, 'y', true)
+        ctx.save()
+        if (zero > bbox.top && zero < bbox.top + bbox.height) {
+          ctx.strokeStyle = token('line-strong')
+          ctx.strokeRect(bbox.left, Math.round(zero), bbox.width, 0.5)
+        }
+        const at = selected_s === undefined ? Number.NaN : plot.valToPos(selected_s, 'x', true)
+        if (at >= bbox.left && at <= bbox.left + bbox.width) {
+          ctx.fillStyle = alpha(token('accent'), 0.35)
+          ctx.fillRect(Math.round(at), bbox.top, 2 * window.devicePixelRatio, bbox.height)
+        }
+        ctx.restore()
+      },
+    },
+  }
+}
+
+function options(props: TimeChartProps, width: number): uPlot.Options {
+  const stepped = uPlot.paths.stepped?.({ align: 1 })
+  const axis = { stroke: token('dim'), font: FONT, grid: { stroke: token('line'), width: 1 }, ticks: { show: false } }
+  const every = Math.max(1, Math.ceil((props.ticks.length * LABEL_PX) / width))
+  const labels = new Map(props.ticks.map((tick) => [tick.at_s, tick.label]))
+  return {
+    width, height: props.height, padding: [8, 8, 0, 0],
+    cursor: { sync: { key: props.linked }, points: { size: 6 }, drag: { x: true, y: false } },
+    legend: { show: true, live: true },
+    plugins: [marks(props.selected_s)],
+    scales: { x: { time: false } },
+    axes: [
+      { ...axis, size: 24, splits: (_plot, _index, low, high) => props.ticks.filter((tick, index) => index % every === 0 && tick.at_s >= low && tick.at_s <= high).map((tick) => tick.at_s), values: (_plot, splits) => splits.map((at) => labels.get(at) ?? '') },
+      { ...axis, size: 46, space: 32, values: (_plot, splits) => splits.map((value) => numberText(value, Math.abs((splits[1] ?? 1) - (splits[0] ?? 0)) < 1 ? 1 : 0)) },
+    ],
+    series: [
+      { label: 'Interval', value: (_plot, value) => (typeof value === 'number' ? tickOf(props.ticks, value) : '–') },
+      ...props.series.map((one): uPlot.Series => ({
+        label: one.label, ...(stepped === undefined ? {} : { paths: stepped }), width: one.width ?? 1.5, points: { show: false }, stroke: one.quiet === true ? 'transparent' : token(one.color),
+        ...(one.dash === undefined ? {} : { dash: one.dash }), ...(one.fill === undefined ? {} : { fill: alpha(token(one.fill), 0.4) }),
+        class: one.quiet === true ? 'quiet' : 'said', value: (_plot, value) => numberText(value),
+      })),
+    ],
+    bands: props.bands?.map((band) => ({ series: band.series, fill: alpha(token(band.color), 0.4) })) ?? [],
+  }
+}
+
+/** The hour of a slot and the minute within it, such as HE 15 :35. */
+function tickOf(ticks: readonly ChartTick[], at_s: number): string {
+  const tick = ticks.findLast((one) => one.at_s <= at_s)
+  return tick === undefined ? '–' : `${tick.label} :${String(Math.round((at_s - tick.at_s) / 60)).padStart(2, '0')}`
+}
+
+/** Series over time by uPlot: stepped because a price holds for its interval; NaN is drawn as a gap; drag zooms, double click resets. */
+export default function TimeChart(props: TimeChartProps) {
+  const host = useRef<HTMLDivElement>(null)
+  const plot = useRef<uPlot | undefined>(undefined)
+  const theme = useTheme()
+  const { time_s, values, onPick } = props
+  const shape = JSON.stringify([props.series, props.bands, props.ticks[0], props.ticks.length, props.selected_s, props.height, theme])
+
+  useEffect(() => {
+    const node = host.current
+    if (node === null) return undefined
+    const chart = new uPlot(options(props, node.clientWidth), [[], ...props.series.map(() => [])], node)
+    plot.current = chart
+    const watcher = new ResizeObserver(() => {
+      if (node.clientWidth > 0 && node.clientWidth !== chart.width) chart.setSize({ width: node.clientWidth, height: props.height })
+    })
+    watcher.observe(node)
+    const pick = () => {
+      const index = chart.cursor.idx
+      const at_s = index === null || index === undefined ? undefined : chart.data[0][index]
+      if (at_s !== undefined && chart.select.width < 4) onPick?.(at_s)
+    }
+    chart.over.addEventListener('click', pick)
+    return () => {
+      watcher.disconnect()
+      plot.current = undefined
+      chart.destroy()
+    }
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- `shape` names everything that needs a new chart; data is set below
+  }, [shape, onPick])
+
+  useEffect(() => {
+    const gapped = values.map((line) => line.map((value) => (Number.isFinite(value) ? value : null)))
+    plot.current?.setData([time_s, ...gapped])
+  }, [time_s, values, shape])
+
+  return <div ref={host} className="time-chart" role="img" aria-label={`${props.label}, ${props.unit}`} />
+}

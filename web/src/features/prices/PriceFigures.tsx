@@ -1,0 +1,59 @@
+import { KeyFigure } from '@/components/labels'
+import type { Location } from '@/lib/api/types'
+import { hourEndingLabel } from '@/lib/time/zone'
+import { marketClock } from '@/lib/time/markets'
+import { numberText } from '@/lib/units/format'
+import { useScope } from '@/lib/url/scope'
+import { AgeLabel } from '@/components/labels'
+import { Difference } from './PriceRow'
+import type { PricesModel } from './model'
+import { figures } from './rows'
+import type { DayAhead } from './use-prices'
+
+interface FiguresProps {
+  model: PricesModel
+  version: number
+  rows: readonly number[]
+  names: ReadonlyMap<string, Location>
+  prices: DayAhead
+  unit: string
+}
+
+function reference(model: PricesModel, names: ReadonlyMap<string, Location>, market: string | undefined, hub: string | undefined): string | undefined {
+  const here = [...model.store.rows.keys()].filter((id) => model.store.present[model.store.rows.get(id) ?? 0] === 1)
+  if (hub !== undefined && here.includes(hub)) return hub
+  const inScope = here.filter((id) => market === undefined || names.get(id)?.market === market).sort()
+  const preferred = market === undefined ? inScope.filter((id) => id.startsWith('SIM:')) : inScope
+  const from = preferred.length > 0 ? preferred : inScope
+  return from.find((id) => names.get(id)?.kind === 'hub') ?? from.find((id) => names.get(id)?.kind === 'zone') ?? from[0]
+}
+
+/** The numbers of the head: the reference hub now, against day-ahead, and how far the market spreads. */
+export function PriceFigures({ model, rows, names, prices, unit }: FiguresProps) {
+  const { market, hub } = useScope()
+  const id = reference(model, names, market, hub)
+  const row = id === undefined ? undefined : model.store.rows.get(id)
+  if (id === undefined || row === undefined) return <KeyFigure name="RT5" unit={unit}>–</KeyFigure>
+  const found = figures(model.store, row, prices)
+  let low = Infinity
+  let high = -Infinity
+  let negative = 0
+  for (const one of rows) {
+    const price = model.store.value('price_per_mwh', one)
+    if (!Number.isFinite(price)) continue
+    low = Math.min(low, price)
+    high = Math.max(high, price)
+    if (price < 0) negative += 1
+  }
+  const zone = marketClock(names.get(id)?.market).zone
+  const name = names.get(id)?.name ?? id
+  return (
+    <>
+      <KeyFigure name={`${name} RT5`} unit={unit} note={<><Difference value={found.change} /> <AgeLabel instant={found.end} /></>}>{numberText(found.rt)}</KeyFigure>
+      <KeyFigure name={`DA, HE ${hourEndingLabel(zone, found.start)}`} unit={unit}>{numberText(found.da)}</KeyFigure>
+      <KeyFigure name="DART" unit={unit} note="RT − DA"><Difference value={found.dart} /></KeyFigure>
+      <KeyFigure name="Lowest – highest RT5" unit={unit}>{numberText(low)} <span className="dim">–</span> {numberText(high)}</KeyFigure>
+      <KeyFigure name="Below zero" note={`of ${rows.length}`}>{negative}</KeyFigure>
+    </>
+  )
+}

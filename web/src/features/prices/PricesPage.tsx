@@ -1,0 +1,130 @@
+import { useQuery } from '@tanstack/react-query'
+import { useCallback, useMemo, useState } from 'react'
+import { CopyButton } from '@/components/copy'
+import { PageHead } from '@/components/labels'
+import { EmptyState, ProblemPanel, RefusedPanel, Skeleton } from '@/components/states'
+import { Link } from '@/components/Link'
+import { locationsQuery, useDataset } from '@/lib/api/queries'
+import { useStreamStatus } from '@/lib/stream/stream-context'
+import { useScope } from '@/lib/url/scope'
+import { place, setParams, usePlace } from '@/lib/url/use-place'
+import { useNarrow } from '@/lib/use-narrow'
+import { Backfills, Notices } from './Notices'
+import { PriceCards } from './PriceCards'
+import { PriceDrawer } from './PriceDrawer'
+import { PriceFigures } from './PriceFigures'
+import { PriceGrid } from './PriceGrid'
+import { HeatView } from './HeatView'
+import { useGridKeys } from './grid-keys'
+import { DATASET, type PricesModel } from './model'
+import { type ColumnId, KIND_ORDER, formatSort, nextSort, parseSort, shownRows } from './rows'
+import { priceTsv } from './tsv'
+import { useDayAhead, usePricesModel } from './use-prices'
+import './prices.css'
+
+function toggled(list: readonly string[], id: string): string {
+  return (list.includes(id) ? list.filter((one) => one !== id) : [...list, id]).join(',')
+}
+
+const sortBy = (column: ColumnId, add: boolean) => setParams({ sort: formatSort(nextSort(parseSort(place().params.get('sort')), column, add)) }, 'replace')
+const pin = (id: string) => setParams({ pin: toggled((place().params.get('pin') ?? '').split(',').filter(Boolean), id) }, 'replace')
+const openRow = (id: string) => setParams({ row: id, at: null }, place().params.has('row') ? 'replace' : 'push')
+const closeRow = () => setParams({ row: null, at: null, day: null })
+
+/** Why there is no grid, when there is none. */
+function Absence({ model, empty }: { model: PricesModel; empty: boolean }) {
+  if (model.phase === 'failed' && model.problem !== undefined) return <ProblemPanel problem={model.problem} still="Data status and datasets still work." retry={() => window.location.reload()} />
+  if (model.phase === 'revoked') return <RefusedPanel missing={[{ market: 'this market', product: 'lmp', channel: 'hub' }]} remedy="The right to these prices was withdrawn while the page was open. A tenant administrator can say why." />
+  if (empty && model.denied.length > 0) return <RefusedPanel missing={model.denied} />
+  if (model.phase === 'loading') return <Skeleton lines={16} />
+  return (
+    <EmptyState title="No prices yet" action={<Link className="button" to="/status">Look at the feeds</Link>}>
+      Live prices by location appear here with the first real-time interval of a feed. Start one with powerdesk up --feeds sim, or import a file with powerdesk import.
+    </EmptyState>
+  )
+}
+
+export default function PricesPage() {
+  const { market, asOf } = useScope()
+  const { params } = usePlace()
+  const { model, version } = usePricesModel(market, asOf)
+  const prices = useDayAhead(market, asOf)
+  const locations = useQuery(locationsQuery).data
+  const dataset = useDataset(DATASET)
+  const stream = useStreamStatus()
+  const narrow = useNarrow()
+  const [active, setActive] = useState(-1)
+
+  const names = useMemo(() => new Map(locations?.map((one) => [one.id, one])), [locations])
+  const search = params.get('q') ?? ''
+  const kind = params.get('kind')
+  const sortText = params.get('sort')
+  const pinText = params.get('pin') ?? ''
+  const view = params.get('view') === 'heat' ? 'heat' : 'grid'
+  const selected = params.get('row')
+  const sort = useMemo(() => parseSort(sortText), [sortText])
+  const pins = useMemo(() => pinText.split(',').filter(Boolean), [pinText])
+  const { store, order } = model
+  const { membership } = store
+  const rows = useMemo(
+    () => shownRows(store, names, prices, { search, kind, sort, pins }),
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the store changes in place; membership and order say when
+    [store, membership, order, names, prices, search, kind, sort, pins],
+  )
+  const unit = dataset?.columns.find((column) => column.name === 'price_per_mwh')?.unit ?? 'USD/MWh'
+  const kinds = useMemo(() => [...new Set([...names.values()].filter((one) => market === undefined || one.market === market).map((one) => one.kind))]
+    .sort((a, b) => KIND_ORDER.indexOf(a) - KIND_ORDER.indexOf(b)), [names, market])
+  const tsv = useCallback(() => priceTsv(store, rows, prices, unit), [store, rows, prices, unit])
+  const ids = useCallback((index: number) => store.keys[rows[index] ?? -1], [store, rows])
+  const activeNow = Math.min(active, rows.length - 1)
+  useGridKeys({ count: rows.length, active: activeNow, setActive, id: ids, isOpen: selected !== undefined, open: openRow, pin, tsv })
+  const open = useCallback((id: string) => {
+    setActive(rows.findIndex((row) => store.keys[row] === id))
+    openRow(id)
+  }, [rows, store])
+
+  const filtered = search !== '' || kind !== undefined
+  const isEmpty = rows.length === 0 && !filtered
+  const frozen = asOf === undefined && stream.phase === 'retrying'
+  return (
+    <>
+      <PageHead title="Live prices" figures={<PriceFigures model={model} version={version} rows={rows} names={names} prices={prices} unit={unit} />} />
+      <Notices model={model} version={version} stream={stream} market={market} />
+      <div className="price-split">
+        <div className={frozen ? 'price-main frozen' : 'price-main'}>
+          <div className="price-tools">
+            <input className="input" data-page-search type="search" placeholder="Search locations  /" aria-label="Search locations" value={search} onChange={(event) => setParams({ q: event.target.value }, 'replace')}
+              onKeyDown={(event) => {
+                if (event.key === 'Enter' || event.key === 'ArrowDown') document.querySelector<HTMLElement>('[data-price-grid]')?.focus()
+                if (event.key !== 'Escape') return
+                event.preventDefault()
+                event.currentTarget.blur()
+              }} />
+            <div className="segmented desk-only" role="group" aria-label="Kind of location">
+              <button type="button" className="button small" aria-pressed={kind === undefined} onClick={() => setParams({ kind: null }, 'replace')}>All</button>
+              {kinds.map((one) => <button key={one} type="button" className="button small" aria-pressed={kind === one} onClick={() => setParams({ kind: one }, 'replace')}>{one}</button>)}
+            </div>
+            <span className="dim small desk-only" role="status">{rows.length} shown</span>
+            <span className="grow" />
+            {view === 'grid' && !narrow ? <CopyButton text={tsv} label="Copy TSV" /> : null}
+            <div className="segmented" role="group" aria-label="View">
+              <button type="button" className="button small" aria-pressed={view === 'grid'} onClick={() => setParams({ view: null }, 'replace')}>{narrow ? 'List' : 'Grid'}</button>
+              <button type="button" className="button small" aria-pressed={view === 'heat'} onClick={() => setParams({ view: 'heat' }, 'replace')}>Heat</button>
+            </div>
+          </div>
+          <Backfills />
+          {isEmpty ? <Absence model={model} empty={isEmpty} /> : null}
+          {rows.length === 0 && filtered ? (
+            <EmptyState title="No location is called that" action={<button type="button" className="button" onClick={() => setParams({ q: null, kind: null }, 'replace')}>Show all</button>}>Nothing in scope answers the search.</EmptyState>
+          ) : null}
+          {rows.length === 0 ? null : view === 'heat'
+            ? <HeatView store={store} rows={rows} names={names} unit={unit} onOpen={open} selected={selected} />
+            : narrow
+              ? <PriceCards model={model} rows={rows} names={names} prices={prices} unit={unit} rule={dataset?.freshness} onOpen={open} />
+              : <PriceGrid model={model} version={version} rows={rows} names={names} prices={prices} unit={unit} rule={dataset?.freshness} sort={sort} pins={pins} active={activeNow} selected={selected} onSort={sortBy} onOpen={open} onPin={pin} />}
+        </div>
+        {selected === undefined ? null : <PriceDrawer key={selected} id={selected} location={names.get(selected)} unit={unit} onClose={closeRow} />}
+      </div>
+    </>
+  )
+}
