@@ -105,18 +105,14 @@ class Subscriber:
         self.seq = seq
         self.joined = True
         early, self._early = self._early, []
-        return tuple(
-            frame for delivery in early for frame in self.offer(delivery, writable=writable, now_s=now_s)
-        )
+        return tuple(frame for delivery in early for frame in self.offer(delivery, writable=writable, now_s=now_s))
 
     def take_behind(self) -> Behind | None:
         """Return merged rows that waited and forget them, None when none wait. Skipped rows are told by `take_gap`."""
         if not self._waiting or self._since_s is None:
             return None
         self._merge()
-        found = Behind(
-            seq=self._waiting_seq, rows=self._waiting[0], superseded=self._superseded, since_s=self._since_s
-        )
+        found = Behind(seq=self._waiting_seq, rows=self._waiting[0], superseded=self._superseded, since_s=self._since_s)
         self._waiting, self._waiting_rows, self._superseded = [], 0, 0
         return found
 
@@ -130,9 +126,7 @@ class Subscriber:
     def take_gap(self) -> tuple[Frame, int]:
         """Return the gap message of a skipping reader that can be written to again, and how many rows it lacks."""
         skipped, self._skipped_rows, self._since_s = self._skipped_rows, 0, None
-        gap = messages.Gap(
-            sid=self.sid, after=self.seq, to=self._waiting_seq, reason="slow", rest=self.spec.rest
-        )
+        gap = messages.Gap(sid=self.sid, after=self.seq, to=self._waiting_seq, reason="slow", rest=self.spec.rest)
         self.seq = max(self.seq, self._waiting_seq)
         return frames.of_message(gap), skipped
 

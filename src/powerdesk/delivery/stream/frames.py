@@ -9,6 +9,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from powerdesk.delivery.stream import messages
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -27,6 +29,8 @@ class Frame:
 
     kind: str
     buffer: bytearray
+    seq: int | None = None
+    """Where the subscription stands after this frame, when it says so."""
 
     @property
     def text(self) -> bytes:
@@ -41,13 +45,14 @@ def of_message(message: msgspec.Struct) -> Frame:
     """Return the frame of a message without rows."""
     buffer = bytearray(ROOM)
     _encoder.encode_into(message, buffer, ROOM)
-    return Frame(kind=str(message.__struct_config__.tag), buffer=buffer)
+    seq = message.seq if isinstance(message, messages.SnapEnd) else None
+    return Frame(kind=str(message.__struct_config__.tag), buffer=buffer, seq=seq)
 
 
 def of_update(*, sid: str, seq: int, prev: int, part: bytes) -> Frame:
     """Return an `upd` around encoded columns."""
     head = f'{{"t":"upd","sid":"{sid}","seq":{seq},"prev":{prev},"columns":'.encode()
-    return Frame(kind="upd", buffer=_joined(head, part))
+    return Frame(kind="upd", buffer=_joined(head, part), seq=seq)
 
 
 def of_snapshot(*, sid: str, seq: int, as_of: str, part: bytes) -> Frame:

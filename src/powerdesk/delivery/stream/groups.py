@@ -37,7 +37,9 @@ class Group:
     now hold it back. With conflation both stand still while rows wait.
     """
 
-    def __init__(self, spec: Spec, *, position: int, told: int, encode: Callable[[pa.Table], Awaitable[Delivery]]) -> None:
+    def __init__(
+        self, spec: Spec, *, position: int, told: int, encode: Callable[[pa.Table], Awaitable[Delivery]]
+    ) -> None:
         self.spec = spec
         self.position = position
         self.told = told

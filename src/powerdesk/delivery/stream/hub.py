@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from powerdesk.delivery.stream import frames, groups, reading, subscription
+from powerdesk.delivery.stream.channel import Delivery
 from powerdesk.delivery.stream.groups import Channel, Group
 from powerdesk.kernel import problem
 from powerdesk.store import queries, schema
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
 
-    from powerdesk.delivery.stream.channel import Delivery, Subscriber
+    from powerdesk.delivery.stream.channel import Subscriber
     from powerdesk.delivery.stream.gate import Gatekeeper
     from powerdesk.delivery.stream.reading import Cells
     from powerdesk.delivery.stream.session import Session
@@ -187,11 +189,8 @@ class Hub:
 
     async def cells(self, spec: Spec, *, asker: Asker, cut: Snapshot, hours: float | None) -> pa.Table:
         """Return the rows of a snapshot at any cut."""
-        declared = queries.dataset(self.store, spec.dataset)
         return await self.in_thread(
-            lambda: reading.snapshot(
-                self.store, asker, declared=declared, spec=spec, cut=cut, hours=hours, most=self.limits.snapshot_rows
-            )
+            lambda: reading.snapshot(self.store, asker, spec=spec, cut=cut, hours=hours, most=self.limits.snapshot_rows)
         )
 
     async def missed(self, spec: Spec, *, after: int, upto: int) -> tuple[Delivery, ...]:
@@ -303,7 +302,7 @@ class Hub:
         found = []
         for commit in pc.unique(rows.column("commit")).to_pylist():
             here = subscription.select(rows.filter(pc.equal(rows.column("commit"), commit)), spec)
-            found.append(groups.Delivery(seq=commit, rows=here, parts=frames.parts(here)))
+            found.append(Delivery(seq=commit, rows=here, parts=frames.parts(here)))
         return tuple(found)
 
     async def _tick(self) -> None:
@@ -327,14 +326,15 @@ class Hub:
             while self._recheck_again:
                 self._recheck_again = False
                 sessions = tuple(session for session in self.sessions if session.asker is not None)
-                for session, found in zip(sessions, await self.in_thread(lambda: self._renewed(sessions)), strict=True):
-                    session.renewed(found)
+                found = await self.in_thread(functools.partial(self._renewed, sessions))
+                for session, asker in zip(sessions, found, strict=True):
+                    session.renewed(asker)
         finally:
             self._rechecking = False
 
     def _renewed(self, sessions: tuple[Session, ...]) -> list[Asker | problem.Problem]:
         seen: dict[tuple[str, str | None, str], Asker | problem.Problem] = {}
-        found = []
+        found: list[Asker | problem.Problem] = []
         for session in sessions:
             asker = session.asker
             if asker is None:  # it closed meanwhile

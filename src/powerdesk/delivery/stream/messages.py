@@ -102,7 +102,7 @@ class Denied(msgspec.Struct, frozen=True):
 
 
 class Ack(msgspec.Struct, frozen=True, tag_field="t", tag="ack"):
-    """The subscription stands. `seq` is what the first `upd` will name as `prev`; `series` is known after a snapshot."""
+    """The subscription stands. `seq` is what the first `upd` names as `prev`; `series` is known after a snapshot."""
 
     id: int
     sid: str
@@ -215,7 +215,7 @@ SERVER_MESSAGES: tuple[type[msgspec.Struct], ...] = (
     Welcome, Ack, Err, Snap, SnapEnd, Upd, Gap, Heartbeat, Warn, Revoked, Bye, Pong, ReplayEnd,
 )  # fmt: skip
 
-_decoder = msgspec.json.Decoder(ClientMessage)
+_decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(Hello | Sub | Unsub | Ping)
 _encoder = msgspec.json.Encoder()
 
 
@@ -239,7 +239,9 @@ def _check(message: ClientMessage) -> None:
     if not 0 <= message.conflate_ms <= MAX_CONFLATE_MS:
         raise _bad(pointer="conflate_ms", found=str(message.conflate_ms), allowed=f"0 to {MAX_CONFLATE_MS}")
     if message.policy == "block" and message.conflate_ms:
-        raise _bad(pointer="conflate_ms", found=str(message.conflate_ms), allowed="0 with policy block, which is lossless")
+        raise _bad(
+            pointer="conflate_ms", found=str(message.conflate_ms), allowed="0 with policy block, which is lossless"
+        )
     if message.hours is not None and not 0 < message.hours <= MAX_SNAPSHOT_HOURS:
         raise _bad(pointer="hours", found=f"{message.hours:g}", allowed=f"more than 0, at most {MAX_SNAPSHOT_HOURS}")
     if message.replay is not None and not 0 < message.replay.speed <= 1e9:  # noqa: PLR2004 - the bound is the message

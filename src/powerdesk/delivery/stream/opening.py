@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from powerdesk.access import entitlements
 from powerdesk.access.types import Channel
-from powerdesk.delivery.stream import frames, groups, messages, reading, subscription
-from powerdesk.delivery.stream.channel import Subscriber
+from powerdesk.delivery.stream import frames, messages, reading, subscription
+from powerdesk.delivery.stream.channel import Delivery, Subscriber
 from powerdesk.kernel import intervals, problem
 from powerdesk.store import queries, schema
 from powerdesk.store.types import Request, Snapshot
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from powerdesk.delivery.stream.groups import Group
     from powerdesk.delivery.stream.session import Session
     from powerdesk.delivery.stream.subscription import Spec
-    from powerdesk.store.dataset import Dataset
     from powerdesk.store.queries import Asker, Store
 
 Work = Coroutine[Any, Any, None]
@@ -159,7 +158,7 @@ class Opening:
         sent = seq
         for each in deliveries:
             told = reached if each is last else min(each.seq, reached)
-            delivery = groups.Delivery(seq=told, rows=each.rows, parts=each.parts)
+            delivery = Delivery(seq=told, rows=each.rows, parts=each.parts)
             for frame in delivery.frames(sid=self.sid, prev=sent):
                 await self.session.flow(frame)
                 sent = max(told, sent)
@@ -175,9 +174,7 @@ class Opening:
         seq, stamped = self.subscriber.seq, replace(self.spec, columns=(*self.spec.columns, subscription.STAMP))
         stamped = replace(stamped, columns=tuple(dict.fromkeys(stamped.columns)))
         cuts = [Snapshot(as_of=at, commit=self.position) for at in (instant, now)]
-        before, after = [
-            await self.hub.cells(stamped, asker=self.asker, cut=cut, hours=self.sub.hours) for cut in cuts
-        ]
+        before, after = [await self.hub.cells(stamped, asker=self.asker, cut=cut, hours=self.sub.hours) for cut in cuts]
         await self._spend(before.num_rows + after.num_rows)
         since = pc.greater(after.column(subscription.STAMP), pa.scalar(instant, type=schema.INSTANT))
         self.session.send(self._ack(seq=seq, series=before.num_rows))
@@ -212,7 +209,7 @@ class Opening:
             await hub.pause(float(stamps[low] - at) / MICROSECONDS / window.speed)
             at = stamps[low]
             found = await hub.encode(rows.slice(low, high - low).select(self.spec.columns))
-            played = groups.Delivery(seq=number, rows=found.rows, parts=found.parts)
+            played = Delivery(seq=number, rows=found.rows, parts=found.parts)
             for frame in played.frames(sid=self.sid, prev=number - 1):
                 await self.session.flow(frame)
         self.session.send(frames.of_message(messages.ReplayEnd(sid=self.sid)))
@@ -259,6 +256,6 @@ def missing(store: Store, asker: Asker, *, spec: Spec, markets: tuple[str, ...])
 
 def denied(found: tuple[Missing, ...]) -> tuple[messages.Denied, ...]:
     """Return missing tuples as the wire carries them."""
-    return tuple(messages.Denied(market=each.market, product=each.product, channel=each.channel.value) for each in found)
-
-
+    return tuple(
+        messages.Denied(market=each.market, product=each.product, channel=each.channel.value) for each in found
+    )

@@ -168,9 +168,7 @@ def selected(batch: Batch, specs: Sequence[Spec]) -> dict[Spec, Selected]:
     return found
 
 
-def snapshot(
-    store: Store, asker: Asker, *, declared: Dataset, spec: Spec, cut: Snapshot, hours: float | None, most: int
-) -> pa.Table:
+def snapshot(store: Store, asker: Asker, *, spec: Spec, cut: Snapshot, hours: float | None, most: int) -> pa.Table:
     """Return the newest interval of each series, or the newest `hours`, at the cut; raise TooManyRowsError."""
     request = Request(dataset=spec.dataset, within=spec.filters, columns=spec.columns, limit=None)
     if hours is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.cookies
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -15,12 +15,12 @@ from picows import (
     WSFrame,
     WSListener,
     WSMsgType,
-    WSProtocol,
     WSTransport,
     WSUpgradeRequest,
     WSUpgradeResponse,
     WSUpgradeResponseWithListener,
 )
+from picows.picows import WSProtocol  # type: ignore[attr-defined]  # its stub leaves the protocol out
 
 from powerdesk.delivery.stream import frames, messages
 from powerdesk.delivery.stream.gate import Credential
@@ -41,6 +41,7 @@ PING_REPLY_S = 20.0
 UPGRADE_S = 10.0
 MAX_REASON_BYTES = 120
 CLOSE_S = 5.0
+UNSUPPORTED_DATA = 1003
 
 
 class ForeignOriginError(problem.Problem):
@@ -51,10 +52,11 @@ class ForeignOriginError(problem.Problem):
     title = "The stream is not open to pages of other sites"
 
 
-def protocol_factory(hub: Hub, *, secure: bool = False) -> Callable[[], asyncio.BaseProtocol]:
+def protocol_factory(hub: Hub, *, secure: bool = False) -> Callable[[Callable[[], None]], asyncio.BufferedProtocol]:
     """Return what makes one protocol object per accepted connection; the acceptor hands it upgrade requests.
 
-    `secure` says whether the browser speaks https to this desk (here or at a reverse proxy): Origin then has it too.
+    `secure` says whether the browser speaks https to this desk (here or at a reverse proxy): Origin then has it too. The
+    factory takes what to call when the connection is gone.
     """
     quiet = logging.getLogger("powerdesk.stream.sockets")
     quiet.setLevel(logging.ERROR)  # picows logs each connection at INFO and each pause of writing at WARNING
@@ -71,17 +73,30 @@ def protocol_factory(hub: Hub, *, secure: bool = False) -> Callable[[], asyncio.
             return WSUpgradeResponseWithListener(_refusal(error), None)
         return StreamListener(hub, credential)
 
-    def make() -> asyncio.BaseProtocol:
-        protocol: asyncio.BaseProtocol = WSProtocol(
+    def make(on_lost: Callable[[], None]) -> asyncio.BufferedProtocol:
+        protocol: Any = StreamProtocol(
             None, None, False, upgrade, quiet, True, UPGRADE_S, True, PING_IDLE_S, PING_REPLY_S,
             WSAutoPingStrategy.PING_WHEN_IDLE, True, messages.MAX_MESSAGE_BYTES, None, 4096,
         )  # fmt: skip
-        return protocol
+        protocol.on_lost = on_lost
+        buffered: asyncio.BufferedProtocol = protocol
+        return buffered
 
     return make
 
 
-class StreamListener(WSListener):  # type: ignore[misc]  # picows ships no type information that mypy can follow
+class StreamProtocol(WSProtocol):  # type: ignore[misc]  # picows declares no type for its protocol
+    """The library's protocol, which also tells when its connection is gone."""
+
+    on_lost: Callable[[], None]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell it."""
+        super().connection_lost(exc)
+        self.on_lost()
+
+
+class StreamListener(WSListener):
     """Passes frames of one socket to its session, and the session's frames to the socket."""
 
     def __init__(self, hub: Hub, credential: Credential) -> None:
@@ -115,7 +130,7 @@ class StreamListener(WSListener):  # type: ignore[misc]  # picows ships no type 
         transport = self._transport
         if transport is None or transport.is_disconnected:
             return
-        transport.send_close(code, reason.encode()[:MAX_REASON_BYTES])
+        transport.send_close(cast("WSCloseCode", code), reason.encode()[:MAX_REASON_BYTES])
         transport.disconnect()
         asyncio.get_running_loop().call_later(CLOSE_S, _cut, transport)
 
@@ -135,7 +150,7 @@ class StreamListener(WSListener):  # type: ignore[misc]  # picows ships no type 
         elif frame.msg_type == WSMsgType.TEXT and frame.fin:
             self._session.received(frame.get_payload_as_bytes())
         else:
-            self._session.bye("text-frames-only", code=WSCloseCode.UNSUPPORTED_DATA)
+            self._session.bye("text-frames-only", code=UNSUPPORTED_DATA)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002 - the base class names it
         """Let the session go."""
@@ -176,7 +191,12 @@ def _credential(request: WSUpgradeRequest, *, secure: bool) -> Credential:
         raise ForeignOriginError(
             found=f"Origin {origin[:80]!r}", allowed=expected, remedy="open the stream from the desk's own pages"
         )
-    if credential.cookie is not None and origin is None and credential.bearer is None and _has_session(credential.cookie):
+    if (
+        credential.cookie is not None
+        and origin is None
+        and credential.bearer is None
+        and _has_session(credential.cookie)
+    ):
         raise ForeignOriginError(
             found="a session cookie without Origin", allowed=expected, remedy="use a key outside of a browser"
         )
@@ -199,4 +219,5 @@ def _check_name(hub: Hub, credential: Credential) -> None:
 def _refusal(error: problem.Problem) -> WSUpgradeResponse:
     body = msgspec.json.encode(messages.fault(error))
     headers = {"Content-Type": "application/problem+json"}
-    return WSUpgradeResponse.create_error_response(error.status, body, headers)
+    response: WSUpgradeResponse = WSUpgradeResponse.create_error_response(error.status, body, headers)
+    return response

@@ -93,7 +93,6 @@ class Session:
         self._inbox: deque[bytes] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._jobs: dict[str, asyncio.Task[None]] = {}
-        self._opened = asyncio.get_running_loop().create_future()
         self._writable = asyncio.Event()
         self._writable.set()
         self._hello_timer = asyncio.get_running_loop().call_later(hub.limits.hello_s, self._no_hello)
@@ -134,10 +133,6 @@ class Session:
             if task is not None and task is not asyncio.current_task():
                 task.cancel()
 
-    async def opened(self) -> bool:
-        """Return whether hello was accepted, when that is known."""
-        return bool(await self._opened)
-
     def send(self, frame: Frame) -> None:
         """Send one frame unless the session is over; part with a client that takes nothing at all."""
         if self.closed:
@@ -158,9 +153,8 @@ class Session:
         now_s = asyncio.get_running_loop().time()
         for frame in subscriber.offer(delivery, writable=self.sink.writable, now_s=now_s):
             self.sink.send(frame)
-        if subscriber.policy == "block" and self.sink.queued_bytes > self.hub.limits.queue_bytes:
-            self.bye("slow", code=SLOW)
-        elif subscriber.early_rows > self.hub.limits.resume_rows:
+        full = subscriber.policy == "block" and self.sink.queued_bytes > self.hub.limits.queue_bytes
+        if full or subscriber.early_rows > self.hub.limits.resume_rows:
             self.bye("slow", code=SLOW)
 
     def joined(self, subscriber: Subscriber, *, seq: int) -> None:
@@ -176,8 +170,6 @@ class Session:
         resume = self.token()
         self.sink.send(frames.of_message(messages.Bye(reason=reason, resume=resume)))
         self.sink.close(code, reason)
-        if not self._opened.done():
-            self._opened.set_result(False)
         self.lost()
 
     def token(self) -> str:
@@ -264,7 +256,7 @@ class Session:
             await work
         except asyncio.CancelledError:
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001 - one socket's fault must not end the others; it is logged
             _log.exception("a subscription failed; its socket is closed")
             self.bye("fault", code=1011)
 
@@ -272,7 +264,7 @@ class Session:
         try:
             while self._inbox and not self.closed:
                 await self._handle(self._inbox.popleft())
-        except Exception:
+        except Exception:  # noqa: BLE001 - one socket's fault must not end the others; it is logged
             _log.exception("a message could not be handled; its socket is closed")
             self.bye("fault", code=1011)
         finally:
@@ -312,13 +304,16 @@ class Session:
                 remedy="sign in, or make a key",
             )
         asker = await self.hub.in_thread(lambda: self.hub.gate.admit(credential))
-        if self.closed:
-            return
+        if not self.closed:
+            self.welcome(asker, resume=message.resume)
+
+    def welcome(self, asker: Asker, *, resume: str | None) -> None:
+        """Open the session for an asker; raise TooManySocketsError when it has too many."""
         self._count(asker)
         self._hello_timer.cancel()
-        self._credential = replace(credential, bearer=None, cookie=None)
+        self._credential = replace(self._credential, bearer=None, cookie=None)
         self.asker = asker
-        self.resume = tokens.NOTHING if message.resume is None else tokens.read(message.resume)
+        self.resume = tokens.NOTHING if resume is None else tokens.read(resume)
         limits = self.hub.limits
         welcome = messages.Welcome(
             session=self.hub.ids.new("stream"),
@@ -328,12 +323,9 @@ class Session:
             limits=messages.Limits(subscriptions=limits.subscriptions, queue=limits.queue_bytes),
         )
         self.send(frames.of_message(welcome))
-        self._opened.set_result(True)
 
     def _count(self, asker: Asker) -> None:
-        others = sum(
-            1 for other in self.hub.sessions if other.asker and other.asker.principal.id == asker.principal.id
-        )
+        others = sum(1 for other in self.hub.sessions if other.asker and other.asker.principal.id == asker.principal.id)
         if others >= self.hub.limits.sockets_per_principal:
             raise TooManySocketsError(
                 found=f"{others} open streams of {asker.principal.id}",

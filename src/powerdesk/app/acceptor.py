@@ -1,0 +1,320 @@
+"""One visible port: WebSocket upgrades of the stream go to the stream's protocol, everything else to uvicorn's.
+
+Each connection begins with a front that reads until it can tell which of the two is asked for, then puts the chosen
+protocol in its own place and gives it what was read. Nothing is peeked at on the socket, so the same code serves
+uvloop, asyncio on Windows, and TLS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any, cast
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+    from collections.abc import Awaitable, Callable, Sequence
+
+STREAM_PREFIX = b"GET /v1/stream"
+_END = b"\r\n\r\n"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptorLimits:
+    """Bounds of the port."""
+
+    connections: int = 4_000
+    first_bytes_s: float = 10.0
+    """A connection that has not shown what it wants by then is dropped."""
+    headers_s: float = 10.0
+    """Time from the first byte of a request to the end of its headers."""
+    header_bytes: int = 64 * 1024
+    keep_alive_s: int = 15
+    stop_s: float = 5.0
+    backlog: int = 1024
+
+
+class Acceptor:
+    """Serves one ASGI application and one stream on bound sockets."""
+
+    def __init__(
+        self,
+        *,
+        sockets: Sequence[socket.socket],
+        asgi_app: Any,
+        stream_factory: Callable[[Callable[[], None]], asyncio.BufferedProtocol],
+        stop_stream: Callable[[], Awaitable[None]],
+        trusted_proxies: Sequence[str] = (),
+        tls: ssl.SSLContext | None = None,
+        limits: AcceptorLimits | None = None,
+    ) -> None:
+        self.limits = limits or AcceptorLimits()
+        self._sockets = sockets
+        self._stream_factory = stream_factory
+        self._stop_stream = stop_stream
+        self._tls = tls
+        self._config = Config(
+            asgi_app,
+            http=HttpToolsProtocol,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            proxy_headers=bool(trusted_proxies),
+            forwarded_allow_ips=list(trusted_proxies),
+            server_header=False,
+            timeout_keep_alive=self.limits.keep_alive_s,
+        )
+        self._config.load()
+        self._state = ServerState()
+        self._servers: list[asyncio.Server] = []
+        self._open: set[asyncio.Transport] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.fronts: set[Front] = set()
+        """Connections that have not shown what they want."""
+        self._dating: asyncio.Task[None] | None = None
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open."""
+        return len(self._open)
+
+    async def start(self) -> None:
+        """Listen on the sockets."""
+        loop = asyncio.get_running_loop()
+        self._dating = loop.create_task(self._keep_date())
+        for listening in self._sockets:
+            server = await loop.create_server(
+                lambda: Front(self), sock=listening, ssl=self._tls, backlog=self.limits.backlog
+            )
+            self._servers.append(server)
+
+    async def stop(self) -> None:
+        """Accept no more, let requests in progress end, say bye on the stream; cut what is left after `stop_s`."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.limits.stop_s
+        for server in self._servers:
+            server.close()
+        for connection in (*self._state.connections, *self.fronts):
+            connection.shutdown()
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._stop_stream()
+                while self._state.tasks:
+                    await asyncio.wait(self._state.tasks)
+                await self._idle.wait()
+        except TimeoutError:
+            _log.warning("%d connections were cut after %.0f s", len(self._open), self.limits.stop_s)
+        for task in tuple(self._state.tasks):
+            task.cancel()
+        for transport in tuple(self._open):
+            transport.abort()
+        if self._dating is not None:
+            self._dating.cancel()
+        await asyncio.sleep(0)
+
+    def admit(self, transport: asyncio.Transport) -> bool:
+        """Count a connection; False when there are too many."""
+        if len(self._open) >= self.limits.connections:
+            return False
+        self._open.add(transport)
+        self._idle.clear()
+        return True
+
+    def leave(self, transport: asyncio.Transport) -> None:
+        """Uncount a connection."""
+        self._open.discard(transport)
+        if not self._open:
+            self._idle.set()
+
+    def http(self, transport: asyncio.Transport) -> HttpToolsProtocol:
+        """Return a protocol that serves the application."""
+        return GuardedHttp(self._config, self._state, limits=self.limits, on_lost=lambda: self.leave(transport))
+
+    def stream(self, transport: asyncio.Transport) -> asyncio.BufferedProtocol:
+        """Return a protocol that serves the stream."""
+        return self._stream_factory(lambda: self.leave(transport))
+
+    async def _keep_date(self) -> None:
+        while True:
+            self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
+            await asyncio.sleep(1.0)
+
+
+async def serve(acceptor: Acceptor, *, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set, then stop gracefully."""
+    await acceptor.start()
+    try:
+        await stop.wait()
+    finally:
+        await acceptor.stop()
+
+
+class Front(asyncio.Protocol):
+    """Reads the beginning of a connection and hands it over."""
+
+    def __init__(self, acceptor: Acceptor) -> None:
+        self._acceptor = acceptor
+        self._transport: asyncio.Transport | None = None
+        self._seen = bytearray()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Give the client a while to say what it wants."""
+        self._transport = cast("asyncio.Transport", transport)
+        if not self._acceptor.admit(self._transport):
+            self._refuse(503, "Too many connections; try again shortly.")
+            return
+        self._acceptor.fronts.add(self)
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._acceptor.limits.first_bytes_s, self._transport.abort)
+
+    def shutdown(self) -> None:
+        """Let go of a client that has not said what it wants."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Forget a connection that went before it said what it wants."""
+        self._settle()
+        if self._transport is not None:
+            self._acceptor.leave(self._transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on until the request can be told apart."""
+        self._seen += data
+        if not _may_be_stream(self._seen):
+            self._hand_over_to_http()
+        elif _END in self._seen:
+            if _is_upgrade(self._seen):
+                self._hand_over_to_stream()
+            else:
+                self._hand_over_to_http()
+        elif len(self._seen) > self._acceptor.limits.header_bytes:
+            self._refuse(431, "The request's headers are too large.")
+
+    def _hand_over_to_http(self) -> None:
+        transport = self._taken()
+        protocol = self._acceptor.http(transport)
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        protocol.data_received(bytes(self._seen))
+
+    def _hand_over_to_stream(self) -> None:
+        transport = self._taken()
+        protocol = self._acceptor.stream(transport)
+        transport.pause_reading()  # uvloop chooses how to read when reading begins
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        _feed(protocol, bytes(self._seen))
+        if not transport.is_closing():
+            transport.resume_reading()
+
+    def _taken(self) -> asyncio.Transport:
+        self._settle()
+        if self._transport is None:
+            raise RuntimeError("data came before the connection was made")
+        return self._transport
+
+    def _settle(self) -> None:
+        self._acceptor.fronts.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _refuse(self, status: int, words: str) -> None:
+        transport = self._taken()
+        body = words.encode()
+        head = f"HTTP/1.1 {status} Refused\r\ncontent-type: text/plain\r\ncontent-length: {len(body)}\r\n"
+        transport.write(head.encode() + b"connection: close\r\n\r\n" + body)
+        transport.close()
+
+
+class GuardedHttp(HttpToolsProtocol):
+    """uvicorn's protocol with a bound on the size of headers and on the time they take."""
+
+    def __init__(
+        self, config: Config, state: ServerState, *, limits: AcceptorLimits, on_lost: Callable[[], None]
+    ) -> None:
+        super().__init__(config, state, {})
+        self._limits = limits
+        self._on_lost = on_lost
+        self._header_bytes: int | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
+        """Wait for headers from the first byte on."""
+        super().connection_made(transport)
+        self._expect_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Uncount the connection."""
+        self._settle()
+        super().connection_lost(exc)
+        self._on_lost()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; refuse headers without end."""
+        super().data_received(data)
+        if self._header_bytes is None:
+            return
+        self._header_bytes += len(data)
+        if self._header_bytes > self._limits.header_bytes and not self.transport.is_closing():
+            self.send_400_response("The request's headers are too large.")
+
+    def on_message_begin(self) -> None:
+        """Wait for the headers of the next request of the connection."""
+        super().on_message_begin()
+        self._expect_headers()
+
+    def on_headers_complete(self) -> None:
+        """Note that the headers have come."""
+        self._settle()
+        super().on_headers_complete()
+
+    def _expect_headers(self) -> None:
+        if self._timer is None:
+            self._header_bytes = 0
+            self._timer = self.loop.call_later(self._limits.headers_s, self.transport.abort)
+
+    def _settle(self) -> None:
+        self._header_bytes = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _may_be_stream(seen: bytes | bytearray) -> bool:
+    """Tell whether what was read is, or may become, a request of exactly /v1/stream."""
+    head = bytes(seen[: len(STREAM_PREFIX) + 1])
+    if len(head) <= len(STREAM_PREFIX):
+        return STREAM_PREFIX.startswith(head)
+    return head[:-1] == STREAM_PREFIX and head[-1:] in b" ?"
+
+
+def _is_upgrade(seen: bytes | bytearray) -> bool:
+    """Tell whether the headers ask for a WebSocket."""
+    headers = bytes(seen).partition(_END)[0].lower().split(b"\r\n")[1:]
+    return any(
+        name.strip() == b"upgrade" and b"websocket" in value
+        for name, _, value in (line.partition(b":") for line in headers)
+    )
+
+
+def _feed(protocol: asyncio.BufferedProtocol, data: bytes) -> None:
+    """Give bytes that were read already to a protocol that reads into its own buffer."""
+    while data:
+        buffer = memoryview(cast("Any", protocol.get_buffer(len(data))))
+        count = min(len(buffer), len(data))
+        buffer[:count] = data[:count]
+        protocol.buffer_updated(count)
+        data = data[count:]
