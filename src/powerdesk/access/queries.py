@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from powerdesk.access import audit, entitlements, keys, tables
 from powerdesk.access.policies import SignInRequiredError
-from powerdesk.access.types import Channel, Entitlement, Grants, Principal, PrincipalKind
+from powerdesk.access.types import Channel, Credential, Entitlement, Grants, Principal, PrincipalKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,22 +22,6 @@ if TYPE_CHECKING:
 SESSION_IDLE = timedelta(hours=12)
 SESSION_LONGEST = timedelta(days=7)
 ROWS_AT_ONCE = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """A proven credential: its principal, and until when it holds if nothing changes.
-
-    `id` is the session or key; `idle_after` is how long it may stay unused (None: for ever);
-    `by_link` marks a session that was opened by a one-time link, which may set a password without the old one.
-    """
-
-    id: str
-    principal: Principal
-    expires_at: datetime | None
-    last_used_at: datetime | None
-    idle_after: timedelta | None = None
-    by_link: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +153,7 @@ def _session(reader: Reader, which: sa.ColumnElement[bool], now: datetime) -> Cr
         channels=entitlements.SESSION_CHANNELS,
         grants=grants(reader, tenant=row.tenant),
         session=row.id,
+        plan=plan(reader, tenant=row.tenant),
     )
     return Credential(row.id, principal, row.expires_at, row.last_seen_at, SESSION_IDLE, row.by_link)
 
@@ -203,8 +188,8 @@ def _unknown_key() -> SignInRequiredError:
 
 
 def _key(reader: Reader, row: Any, now: datetime) -> Credential:
-    owner = _account(reader, row.owner)
-    if owner is None or owner.disabled or _key_state(row, now) != "live":
+    owner = account(reader, account=row.owner)
+    if owner is None or owner.disabled or key_state(row, now) != "live":
         raise _unknown_key()
     principal = Principal(
         id=f"key:{row.id}",
@@ -215,11 +200,12 @@ def _key(reader: Reader, row: Any, now: datetime) -> Credential:
         channels=frozenset(Channel(scope) for scope in row.scopes.split()) & entitlements.KEY_SCOPES,
         grants=grants(reader, tenant=row.tenant),
         session=row.id,
+        plan=plan(reader, tenant=row.tenant),
     )
     return Credential(row.id, principal, row.expires_at, row.last_used_at)
 
 
-def _account(reader: Reader, account: str) -> Any:
+def account(reader: Reader, *, account: str) -> Any:
     """Return name, tenant and disabled of a user or service account, None when there is none."""
     for table in (tables.users, tables.service_accounts):
         found = reader.connection.execute(
@@ -236,7 +222,8 @@ def _account(reader: Reader, account: str) -> Any:
     return None
 
 
-def _key_state(row: Any, now: datetime) -> str:
+def key_state(row: Any, now: datetime) -> str:
+    """Return live, expired or revoked for a row of api_keys."""
     if row.revoked_at is not None and row.revoked_at <= now:
         return "revoked"
     return "expired" if row.expires_at is not None and row.expires_at <= now else "live"
@@ -292,7 +279,7 @@ def api_keys(reader: Reader, *, principal: Principal, now: datetime) -> tuple[Ke
         .where(within_reach(principal, tenant=tables.api_keys.c.tenant, owner=tables.api_keys.c.owner))
         .order_by(tables.api_keys.c.created_at.desc(), tables.api_keys.c.id)
     )
-    return tuple(_key_view(row, now) for row in rows)
+    return tuple(key_view(row, now) for row in rows)
 
 
 def api_key(reader: Reader, *, principal: Principal, key: str, now: datetime) -> KeyView | None:
@@ -303,10 +290,11 @@ def api_key(reader: Reader, *, principal: Principal, key: str, now: datetime) ->
             within_reach(principal, tenant=tables.api_keys.c.tenant, owner=tables.api_keys.c.owner),
         )
     ).one_or_none()
-    return None if row is None else _key_view(row, now)
+    return None if row is None else key_view(row, now)
 
 
-def _key_view(row: Any, now: datetime) -> KeyView:
+def key_view(row: Any, now: datetime) -> KeyView:
+    """Return a row of api_keys without what proves the key."""
     return KeyView(
         id=row.id,
         name=row.name,
@@ -317,7 +305,7 @@ def _key_view(row: Any, now: datetime) -> KeyView:
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,
         revoked_at=row.revoked_at,
-        state=_key_state(row, now),
+        state=key_state(row, now),
     )
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
 
 class Channel(StrEnum):
@@ -111,6 +111,30 @@ class Principal:
     grants: Grants = field(default_factory=lambda: Grants(version=0))
     session: str | None = None
     """Session or key id behind the request; revocation names it."""
+    plan: str = "standard"
+    """The tenant's rate plan (a name in access.limits.PLANS)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A proven credential: its principal, and until when it holds if nothing changes.
+
+    `id` is the session or key; `idle_after` is how long it may stay unused (None: for ever);
+    `by_link` marks a session that was opened by a one-time link, which may set a password without the old one.
+    """
+
+    id: str
+    principal: Principal
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    idle_after: timedelta | None = None
+    by_link: bool = False
+
+    def holds(self, now: datetime) -> bool:
+        """Tell whether the credential is within its times at the instant."""
+        if self.expires_at is not None and now >= self.expires_at:
+            return False
+        return self.idle_after is None or self.last_used_at is None or now < self.last_used_at + self.idle_after
 
 
 ROLES = (
@@ -132,6 +156,16 @@ SYSTEM = Principal(
     kind=PrincipalKind.SYSTEM,
     tenant="*",
     name="the house",
+    channels=frozenset(Channel),
+    grants=Grants(version=0, everything=True),
+)
+
+OPERATOR = Principal(
+    id="operator",
+    kind=PrincipalKind.OPERATOR,
+    tenant="*",
+    name="the owner of the data folder",
+    roles=frozenset(ROLES),
     channels=frozenset(Channel),
     grants=Grants(version=0, everything=True),
 )

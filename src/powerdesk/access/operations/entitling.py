@@ -1,0 +1,105 @@
+"""Replace what a tenant is entitled to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import sqlalchemy as sa
+
+from powerdesk.access import queries, tables
+from powerdesk.access.operations import auditing
+from powerdesk.access.policies import ForbiddenError
+from powerdesk.access.types import Channel, PrincipalKind
+from powerdesk.kernel.problem import Finding, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from powerdesk.access.operations.auditing import Act
+    from powerdesk.access.types import Entitlement
+    from powerdesk.engines.ports.records import Unit
+
+MOST_LINES = 10_000
+
+
+class BadEntitlementError(Problem):
+    """A line that means nothing; `findings` names each."""
+
+    status: ClassVar[int] = 422
+    slug: ClassVar[str] = "bad-entitlement"
+    title: ClassVar[str] = "The entitlements cannot be read"
+
+
+class UnknownTenantError(Problem):
+    """No such tenant within the caller's reach."""
+
+    status: ClassVar[int] = 404
+    slug: ClassVar[str] = "unknown-tenant"
+    title: ClassVar[str] = "No such tenant"
+
+
+def replace(unit: Unit, act: Act, *, tenant: str, grants: Sequence[Entitlement]) -> int:
+    """Replace every line of the tenant; return the new access version. Open sockets hear of it."""
+    operator = act.by.kind in {PrincipalKind.OPERATOR, PrincipalKind.SYSTEM}
+    if not operator and "tenant-admin" not in act.by.roles:
+        raise ForbiddenError(
+            found=f"{act.by.name!r} without the role tenant-admin", allowed="a tenant-admin", remedy="ask one"
+        )
+    known = unit.connection.execute(sa.select(tables.tenants.c.id).where(tables.tenants.c.id == tenant)).first()
+    if known is None or not (operator or act.by.tenant == tenant):
+        raise UnknownTenantError(found=f"tenant {tenant!r}", allowed="your own tenant", remedy="name that")
+    _check(grants)
+    before = queries.grants(unit, tenant=tenant).entitlements
+    unit.connection.execute(sa.delete(tables.entitlements).where(tables.entitlements.c.tenant == tenant))
+    if grants:
+        unit.connection.execute(sa.insert(tables.entitlements), [_row(tenant, line) for line in grants])
+    detail = {
+        "removed": "; ".join(_text(line) for line in before if line not in grants),
+        "added": "; ".join(_text(line) for line in grants if line not in before),
+    }
+    auditing.note(unit, act, entry=act.entry(action="entitlements.replace", target=tenant, detail=detail))
+    return auditing.changed(unit)
+
+
+def _check(grants: Sequence[Entitlement]) -> None:
+    channels = {"*", *(channel.value for channel in Channel)}
+    findings = []
+    if len(grants) > MOST_LINES:
+        findings.append(Finding("/grants", f"{len(grants)} lines", f"at most {MOST_LINES}", "use * to join lines"))
+    for number, line in enumerate(grants[:MOST_LINES]):
+        at = f"/grants/{number}"
+        if line.channel not in channels:
+            findings.append(Finding(f"{at}/channel", line.channel, ", ".join(sorted(channels)), "use one of these"))
+        findings += [
+            Finding(f"{at}/{name}", "an empty text", "a code or *", "name it")
+            for name in ("market", "product")
+            if not getattr(line, name)
+        ]
+        if line.valid_from is not None and line.valid_to is not None and line.valid_to <= line.valid_from:
+            findings.append(Finding(f"{at}/valid_to", str(line.valid_to), f"after {line.valid_from}", "swap them"))
+    if findings:
+        raise BadEntitlementError(
+            found=f"{len(findings)} faults",
+            allowed="lines as GET /v1/entitlements shows them",
+            remedy="correct what the faults name",
+            findings=tuple(findings),
+        )
+
+
+def _row(tenant: str, line: Entitlement) -> dict[str, object]:
+    return {
+        "tenant": tenant,
+        "market": line.market,
+        "product": line.product,
+        "channel": line.channel,
+        "valid_from": line.valid_from,
+        "valid_to": line.valid_to,
+        "deny": line.deny,
+    }
+
+
+def _text(line: Entitlement) -> str:
+    times = "".join(
+        f" {word} {at.isoformat()}" for word, at in (("from", line.valid_from), ("to", line.valid_to)) if at
+    )
+    return f"{'deny ' if line.deny else ''}{line.market} {line.product} {line.channel}{times}"
