@@ -1,0 +1,54 @@
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@/components/Link'
+import { KeyFigure, PageHead } from '@/components/labels'
+import { EmptyState, QueryStates } from '@/components/states'
+import { datasetsQuery } from '@/lib/api/queries'
+import type { Dataset } from '@/lib/api/types'
+import { countText } from '@/lib/units/format'
+import { setParams, useParam } from '@/lib/url/use-place'
+import './datasets.css'
+
+function unitsOf(dataset: Dataset): string {
+  return [...new Set(dataset.columns.flatMap((column) => (column.unit === null ? [] : [column.unit])))].join(', ')
+}
+
+/** The catalogue, straight from the declarations. */
+export default function DatasetsPage() {
+  const query = useQuery(datasetsQuery)
+  const search = useParam('q') ?? ''
+  const words = search.toLowerCase()
+  const total = query.data?.reduce((sum, one) => sum + one.rows, 0)
+  return (
+    <>
+      <PageHead title="Datasets" figures={query.data === undefined ? undefined : <><KeyFigure name="Datasets">{query.data.length}</KeyFigure><KeyFigure name="Beliefs stored" note="rows, every revision">{countText(total ?? 0)}</KeyFigure></>}
+        actions={<input className="input" type="search" data-page-search placeholder="Search datasets and columns  /" aria-label="Search datasets and columns" value={search} onChange={(event) => setParams({ q: event.target.value }, 'replace')} />} />
+      <div className="page-scroll">
+        <QueryStates query={query} lines={10}>
+          {(datasets) => {
+            const found = datasets.filter((one) => `${one.id} ${one.title} ${one.meaning} ${one.columns.map((column) => column.name).join(' ')}`.toLowerCase().includes(words))
+            if (found.length === 0) return <EmptyState title="No dataset answers the search" action={<button type="button" className="button" onClick={() => setParams({ q: null }, 'replace')}>Show all</button>}>Titles, meanings and column names were searched.</EmptyState>
+            return (
+              <section className="panel" aria-label="Catalogue">
+                <table className="grid-table catalogue">
+                  <thead><tr><th>Dataset</th><th>Grain</th><th>Units</th><th className="number">Rows</th><th>Published</th><th>Product</th></tr></thead>
+                  <tbody>
+                    {found.map((one) => (
+                      <tr key={one.id}>
+                        <td><Link to={`/datasets/${one.id}`}>{one.title}</Link> <code className="dim">{one.id}</code><p className="dim small">{one.meaning}</p></td>
+                        <td className="small">{one.grain}</td>
+                        <td className="nowrap">{unitsOf(one) || <span className="dim">none</span>}</td>
+                        <td className="number">{countText(one.rows)}</td>
+                        <td className="small">{one.publication.meaning}</td>
+                        <td><span className="tag">{one.product}</span></td>
+                      </tr>
+                    ))}
+                  </tbody>
+                </table>
+              </section>
+            )
+          }}
+        </QueryStates>
+      </div>
+    </>
+  )
+}
