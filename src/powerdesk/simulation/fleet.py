@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,8 @@ import numpy as np
 from powerdesk.simulation import network, noise
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     FloatArray = NDArray[np.float64]
@@ -152,9 +155,11 @@ class Fleet:
     step_fixed_usd_per_mwh: FloatArray
     step_cost_multiple: FloatArray
 
-    def of(self, technology: Technology) -> IntArray:
-        """Return the positions of the units of one technology."""
-        return np.array([i for i, found in enumerate(self.technology) if found is technology], dtype=np.int64)
+    positions: Mapping[Technology, IntArray]
+
+    def of(self, *technologies: Technology) -> IntArray:
+        """Return the positions of the units of these technologies."""
+        return np.concatenate([self.positions[one] for one in technologies])
 
 
 @lru_cache(maxsize=1)
@@ -173,7 +178,13 @@ def fleet() -> Fleet:
         step_share=np.array([row[1] for row in rows]),
         step_fixed_usd_per_mwh=np.array([row[2] for row in rows]),
         step_cost_multiple=np.array([row[3] for row in rows]),
+        positions=MappingProxyType({technology: _positions(technology) for technology in Technology}),
     )
+
+
+def _positions(technology: Technology) -> IntArray:
+    """Return the positions of the units of one technology."""
+    return np.array([i for i, unit in enumerate(UNITS) if unit[1] is technology], dtype=np.int64)
 
 
 def gas_price_usd_per_mmbtu(*, seed: int, at_s: int) -> float:

@@ -196,11 +196,9 @@ def _not_started(seed: int, at_s: int) -> NDArray[np.bool_]:
     """Return which units (n_unit,) fail to start in the hour of `at_s`; only turbines and oil units can."""
     units = fleet.fleet()
     keys = noise.stream_keys(seed=seed, names=tuple(f"start:{name}" for name in units.names))
-    quick = np.isin(
-        np.arange(len(units.names)),
-        np.concatenate([units.of(kind) for kind in (fleet.Technology.GAS_TURBINE, fleet.Technology.OIL)]),
-    )
-    failed: NDArray[np.bool_] = quick & (noise.uniform(keys, index=at_s // HOUR_S) < START_FAILURE_CHANCE)
+    failed = np.zeros(len(units.names), dtype=np.bool_)
+    quick = units.of(fleet.Technology.GAS_TURBINE, fleet.Technology.OIL)
+    failed[quick] = noise.uniform(keys, index=at_s // HOUR_S)[quick] < START_FAILURE_CHANCE
     return failed
 
 
@@ -212,10 +210,8 @@ def _ramp_room(seed: int, at_s: int) -> FloatArray:
     _, chance, size = noise.uniform(keys, index=at_s // STRAIN_BLOCK_S).tolist()
     if chance < STRAIN_CHANCE:
         lost += STRAIN_SHARES[0] + STRAIN_SHARES[1] * size
-    slow = np.zeros(len(units.names))
-    for kind in (fleet.Technology.COAL, fleet.Technology.GAS_COMBINED_CYCLE):
-        slow[units.of(kind)] = 1.0
-    room: FloatArray = 1.0 - slow * lost
+    room = np.ones(len(units.names))
+    room[units.of(fleet.Technology.COAL, fleet.Technology.GAS_COMBINED_CYCLE)] = 1.0 - lost
     return room
 
 

@@ -23,6 +23,7 @@ MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 MIX_2 = np.uint64(0x94D049BB133111EB)
 UNIT = 2.0**-53
 CHUNK = np.uint64(0xFFFF)
+BOTH_ENDS = np.array([0, 1], dtype=np.int64)[:, None, None]
 CHUNKS = np.array([0, 16, 32, 48], dtype=np.uint64)
 
 
@@ -65,7 +66,7 @@ def smooth(keys: KeyArray, *, at_s: int, layers: tuple[tuple[int, float], ...]) 
     fraction = (at_s - knots * periods) / periods
     blend = (fraction * fraction * (3.0 - 2.0 * fraction))[:, None]
     salted = keys[None, :] ^ (periods.astype(np.uint64) * MIX_2)[:, None]
-    before, after = _normal_of(_hashed(salted, np.stack((knots, knots + 1))[:, :, None]))
+    before, after = _normal_of(_hashed(salted, knots[None, :, None] + BOTH_ENDS))
     curve = (before + blend * (after - before)) * weights[:, None]
     total: FloatArray = curve[0]
     for row in curve[1:]:

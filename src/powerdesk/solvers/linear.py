@@ -132,14 +132,14 @@ class LinearProgram:
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """A simplex basis: `highspy.HighsBasisStatus` codes of columns (n,) and of rows (m,)."""
+    """A simplex basis: `highspy.HighsBasisStatus` of columns (n,) and of rows (m,)."""
 
-    columns: tuple[int, ...]
-    rows: tuple[int, ...]
+    columns: tuple[highspy.HighsBasisStatus, ...]
+    rows: tuple[highspy.HighsBasisStatus, ...]
 
     def grown(self, *, n_new_columns: int, n_new_rows: int) -> Basis:
         """Return the basis of the same programme with columns (at lower bound) and rows (basic) appended."""
-        at_lower, basic = int(highspy.HighsBasisStatus.kLower), int(highspy.HighsBasisStatus.kBasic)
+        at_lower, basic = highspy.HighsBasisStatus.kLower, highspy.HighsBasisStatus.kBasic
         return Basis(self.columns + (at_lower,) * n_new_columns, self.rows + (basic,) * n_new_rows)
 
 
@@ -250,8 +250,7 @@ def _loaded_engine(program: LinearProgram, method: Method, basis: Basis | None) 
     engine.passModel(_highs_model(program))
     if method is Method.SIMPLEX_WARM and basis is not None:
         start = highspy.HighsBasis()
-        start.col_status = [highspy.HighsBasisStatus(code) for code in basis.columns]
-        start.row_status = [highspy.HighsBasisStatus(code) for code in basis.rows]
+        start.col_status, start.row_status = list(basis.columns), list(basis.rows)
         engine.setBasis(start)
     return engine
 
@@ -282,7 +281,7 @@ def _read(program: LinearProgram, engine: highspy.Highs, method: Method) -> Line
     primal = np.asarray(answer.col_value, dtype=np.float64)
     basis = None
     if held.valid:
-        basis = Basis(tuple(int(s) for s in held.col_status), tuple(int(s) for s in held.row_status))
+        basis = Basis(tuple(held.col_status), tuple(held.row_status))
     unchecked = LinearSolution(
         objective=float(program.cost @ primal),
         primal=primal,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import highspy
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -81,7 +82,7 @@ def test_basis__grows_with_new_rows_and_columns() -> None:
 
 
 def test_solve__a_basis_of_another_programme_falls_to_the_next_rung() -> None:
-    wrong = linear.Basis(columns=(1, 1, 1), rows=(0,))
+    wrong = linear.Basis(columns=(highspy.HighsBasisStatus.kBasic,) * 3, rows=(highspy.HighsBasisStatus.kLower,))
     assert linear.solve(two_plants(), basis=wrong).objective == pytest.approx(2000.0)
 
 
