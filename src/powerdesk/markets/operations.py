@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from powerdesk.engines.ports import bus as bus_port
 from powerdesk.kernel import ids, intervals, problem
-from powerdesk.markets import events, gaps, planner, queries, tables
+from powerdesk.markets import events, frames, gaps, planner, queries, tables
 from powerdesk.markets.types import Fetched, Outcome, Parsed, PayloadError, Request
 from powerdesk.store import lineage as lineages
 from powerdesk.store import operations as store_operations
@@ -231,10 +231,8 @@ def _accept(
     )
     rows = parsed.tables[dataset_id]
     # An upper bound of the stamp must not exceed receipt: what this desk holds was published.
-    stamped = pc.min_element_wise(
-        rows.column("published_at"), pa.scalar(received_at, rows.schema.field("published_at").type)
-    )
-    stamped = pc.if_else(pc.is_null(rows.column("published_at")), rows.column("published_at"), stamped)
+    stamped, receipt = rows.column("published_at"), pa.scalar(received_at, frames.INSTANT)
+    stamped = pc.if_else(pc.greater(stamped, receipt), receipt, stamped)
     rows = rows.set_column(rows.schema.get_field_index("published_at"), "published_at", stamped)
     return store_operations.accept(
         services.store,

@@ -65,7 +65,7 @@ REPORTS: tuple[Report, ...] = (
         step=60,
         cadence=360,
         window=_DAY,
-        series=tuple(name for name in _HUB_FUELS if name != "CAISO:ZP26/wind"),
+        series=_HUB_FUELS,
         ahead=True,
     ),
 )
