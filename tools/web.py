@@ -76,14 +76,14 @@ def run_npm(*, node: Node, arguments: tuple[str, ...]) -> int:
     return subprocess.run([*node.npm, *arguments], cwd=WEB, env={**os.environ, "PATH": path}, check=False).returncode
 
 
-def inputs_of_hub() -> str:
-    """Return the sha256 over every file below web/ that can change what is built."""
+def inputs_of_hub(web: Path) -> str:
+    """Return the sha256 over every file below `web` that can change what is built."""
     digest = hashlib.sha256()
-    for folder, folders, names in os.walk(WEB):
+    for folder, folders, names in os.walk(web):
         folders[:] = sorted(set(folders) - NOT_INPUTS)
         for name in sorted(names):
             path = Path(folder) / name
-            digest.update(f"{path.relative_to(WEB).as_posix()}\n{environment.fingerprint(path)}\n".encode())
+            digest.update(f"{path.relative_to(web).as_posix()}\n{environment.fingerprint(path)}\n".encode())
     return digest.hexdigest()
 
 
@@ -106,7 +106,7 @@ def install_modules(node: Node) -> int:
 
 def build(*, force: bool) -> int:
     """Build web/ into the package unless nothing changed since; return the failing step's exit status or 0."""
-    inputs = inputs_of_hub()
+    inputs = inputs_of_hub(WEB)
     if not force and (STATIC / "index.html").is_file() and environment.done(step="hub", inputs=inputs):
         return 0
     node = find_node()
