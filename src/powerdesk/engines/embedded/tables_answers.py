@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from powerdesk.engines.embedded.tables_layout import LABEL, listed, quoted
 from powerdesk.engines.ports import faults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     Fetch = Callable[[Scope, str], pa.Table]
 
+WINDOWS = (timedelta(days=1), timedelta(days=32))
+EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 CANDIDATES_PER_KEY = 4  # a page fetches so many candidates per key asked for, then more if they run out
 
 
@@ -61,17 +64,48 @@ def latest(scope: Scope, fetch: Fetch) -> pa.Table:
     scope = replace(scope, by_series=True)
     if scope.late_filters:
         return _latest_of(scope, rows(replace(scope, by_series=False, selection=_whole(scope)), fetch))
-    names, time = names_of(scope), scope.layout.spec.time_column
-    series = (LABEL, *(name for name in scope.layout.plain_keys if name != time))
+    names = names_of(scope)
+    series = (LABEL, *(name for name in scope.layout.plain_keys if name != scope.layout.spec.time_column))
+    if series != (LABEL,):
+        page = _newest(scope, fetch, series, names).slice(0, scope.selection.limit)
+        return tables_reading.decoded(scope, page, names)
+    pages: list[pa.Table] = []
+    left = np.ones(len(scope.labels), np.bool_)
+    for start in _windows(scope):
+        bounded = replace(scope, labels_left=left, selection=replace(scope.selection, start=start))
+        pages.append(_newest(bounded, fetch, series, names))
+        left = left.copy()
+        left[tables_reading.plain(pages[-1].column(LABEL))] = False
+        mask = replace(scope, labels_left=left).label_mask()
+        if mask is not None and not mask.any():
+            break
+    found = pa.concat_tables(pages)
+    rank = scope.labels.ranks(scope.layout.label_columns)[0][tables_reading.plain(found.column(LABEL))]
+    order = np.argsort(-rank if scope.selection.descending else rank)[: scope.selection.limit]
+    return tables_reading.decoded(scope, found.take(pa.array(order)), names)
+
+
+def _windows(scope: Scope) -> Iterator[datetime | None]:
+    """Yield starts to look from, ever further back; nearly every series is found in the first window."""
+    start, cut = scope.selection.start, scope.cut
+    if scope.last_time is not None and cut is not None:
+        newest = min(t for t in (scope.last_time, cut.as_of, scope.selection.end) if t is not None)
+        for back in WINDOWS:
+            if newest - EARLIEST > back and (start is None or newest - back > start):
+                yield newest - back
+    yield start
+
+
+def _newest(scope: Scope, fetch: Fetch, series: Sequence[str], names: Sequence[str]) -> pa.Table:
+    """Return the stored columns of the newest belief in force of each series of the scope."""
+    time = scope.layout.spec.time_column
     stored = tables_reading.stored_names(scope, names)
     answer = f"{listed(series, of='r.')}, max(r.{quoted(time)}) as {quoted(time)}"
     newest = scope.query(answer, stored) + f" group by {listed(series, of='r.')}"
     same = " and ".join(f"r.{quoted(name)} = n.{quoted(name)}" for name in (*series, time))
     joined = f" join ({newest}) n on {same}"
     found = fetch(scope, scope.query(listed(stored, of="r."), stored, order=scope.belief_order(), joined=joined))
-    chosen = tables_reading.in_force(found, key=series)
-    page = found.filter(pa.array(chosen)).slice(0, scope.selection.limit)
-    return tables_reading.decoded(scope, page, names)
+    return found.filter(pa.array(tables_reading.in_force(found, key=series)))
 
 
 def history(scope: Scope, fetch: Fetch) -> pa.Table:
@@ -108,7 +142,12 @@ def count(scope: Scope, fetch: Fetch) -> int:
 def _ordered(scope: Scope, fetch: Fetch, names: Sequence[str], *, limit: int | None) -> pa.Table:
     """Return candidates ordered so that the belief in force is the last of its key."""
     stored = tables_reading.stored_names(scope, names)
-    return fetch(scope, scope.query(listed(stored, of="r."), stored, order=scope.belief_order(), limit=limit))
+    answer = listed(stored, of="r.")
+    if limit is None and scope.lies_in_order:
+        found = fetch(scope, scope.query(answer, stored))
+        if tables_reading.lies_sorted(scope, found):  # DuckDB keeps the order of a table but does not promise it
+            return found
+    return fetch(scope, scope.query(answer, stored, order=scope.belief_order(), limit=limit))
 
 
 def _whole_groups(scope: Scope, fetch: Fetch, *, order: Sequence[str], group: Sequence[str]) -> pa.Table:

@@ -16,25 +16,28 @@ if TYPE_CHECKING:
 
 
 class Codes:
-    """Entries 0, 1, 2, ... of one text (or null) per column. Readers may use it while a writer adds."""
+    """Entries 0, 1, 2, ... of one text (or null) per column; readers keep what they began with while a writer adds."""
 
     def __init__(self, columns: tuple[str, ...], entries: Sequence[tuple[str | None, ...]]) -> None:
         self.columns = columns
-        self._entries: tuple[tuple[str | None, ...], ...] = ()
-        self._code: dict[tuple[str | None, ...], int] = {}
+        self._entries = tuple(entries)
+        self._code = {entry: code for code, entry in enumerate(entries)}
         self._texts: dict[str, Any] = {}
+        self._distinct: dict[str, tuple[str, ...]] = {}
         self._ranks: dict[tuple[str, ...], tuple[npt.NDArray[np.int32], list[tuple[str, ...]]]] = {}
-        self.add(entries)
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def add(self, entries: Sequence[tuple[str | None, ...]]) -> None:
-        """Take up entries that are committed in the database; their codes follow the last one."""
-        first = len(self._entries)
-        self._code.update({entry: code for code, entry in enumerate(entries, start=first)})
-        self._texts, self._ranks = {}, {}
-        self._entries = (*self._entries, *entries)
+    def extended(self, entries: Sequence[tuple[str | None, ...]]) -> Codes:
+        """Return these codes and `entries`, once they are committed in the database. Only the writer may call it."""
+        if not entries:
+            return self
+        more = Codes(self.columns, ())
+        more._entries = (*self._entries, *entries)
+        self._code.update({entry: code for code, entry in enumerate(entries, start=len(self._entries))})
+        more._code = self._code  # shared: only the writer looks into it, and only the newest codes are written with
+        return more
 
     def encode(self, rows: pa.Table) -> tuple[npt.NDArray[np.int32], list[tuple[str | None, ...]]]:
         """Return a code per row, and the entries that are new (in text order, with the codes after the last one)."""
@@ -49,13 +52,18 @@ class Codes:
 
     def texts(self, column: str) -> pa.Array:
         """Return the texts of one column by code."""
-        cached = self._texts.get(column)
-        entries = self._entries
-        if cached is None or len(cached) != len(entries):
+        if column not in self._texts:
             at = self.columns.index(column)
-            cached = pa.array([entry[at] for entry in entries], pa.string())
-            self._texts[column] = cached
-        return cached
+            self._texts[column] = pa.array([entry[at] for entry in self._entries], pa.string())
+        return self._texts[column]
+
+    def distinct(self, column: str) -> tuple[str, ...]:
+        """Return the distinct texts of one column without nulls, sorted."""
+        if column not in self._distinct:
+            self._distinct[column] = tuple(
+                sorted(t for t in pc.unique(self.texts(column)).to_pylist() if t is not None)
+            )
+        return self._distinct[column]
 
     def decode(self, column: str, codes: pa.Array) -> pa.Array:
         """Return the text of one column for each code."""
@@ -69,16 +77,13 @@ class Codes:
 
     def ranks(self, columns: tuple[str, ...]) -> tuple[npt.NDArray[np.int32], list[tuple[str, ...]]]:
         """Return, per code, the rank of its texts in these columns, and the sorted distinct texts."""
-        cached = self._ranks.get(columns)
-        entries = self._entries
-        if cached is None or len(cached[0]) != len(entries):
+        if columns not in self._ranks:
             at = [self.columns.index(column) for column in columns]
-            parts = [tuple(entry[i] or "" for i in at) for entry in entries]
+            parts = [tuple(entry[i] or "" for i in at) for entry in self._entries]
             ordered = sorted(set(parts))
-            place = {part: rank for rank, part in enumerate(ordered)}
-            cached = (np.fromiter((place[part] for part in parts), np.int32, len(parts)), ordered)
-            self._ranks[columns] = cached
-        return cached
+            rank = {part: number for number, part in enumerate(ordered)}
+            self._ranks[columns] = (np.fromiter((rank[part] for part in parts), np.int32, len(parts)), ordered)
+        return self._ranks[columns]
 
 
 def place(ordered: list[tuple[str, ...]], texts: tuple[str, ...]) -> tuple[int, bool]:

@@ -24,15 +24,16 @@ from powerdesk.engines.embedded.tables_layout import (
     instant,
     quoted,
 )
+from powerdesk.engines.embedded.tables_parts import Part, PartKind
 from powerdesk.engines.ports.tables import Cut, Dtype, Knowledge, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     import numpy.typing as npt
 
     from powerdesk.engines.embedded.tables_codes import Codes
-    from powerdesk.engines.embedded.tables_parts import Part
 
 LABELS, TAGS = "_labels", "_tags"
 LISTED_LABELS_MAX = 200
@@ -50,6 +51,10 @@ class Scope:
     cut: Cut | None = None
     commits: tuple[int, int] | None = None
     """(after, upto], for reading changes."""
+    last_time: datetime | None = None
+    """The greatest time ever appended, if known."""
+    labels_left: npt.NDArray[np.bool_] | None = None
+    """Per label, whether it is still looked for."""
     by_series: bool = False
     """Whether order and `after` leave the time column out."""
     every_revision: bool = False
@@ -74,6 +79,7 @@ class Scope:
             for name, allowed in self.selection.within.items()
             if name in self.layout.label_columns
         ]
+        masks += [] if self.labels_left is None else [self.labels_left]
         return np.logical_and.reduce(masks) if masks else None
 
     def tag_mask(self) -> npt.NDArray[np.bool_] | None:
@@ -92,23 +98,19 @@ class Scope:
 
     def tag_table(self) -> pa.Table:
         """Return the allowed tags with the rank of their source: by name, or the worst first."""
-        sources = self.tags.texts("source").to_pylist()
-        names = sorted(set(sources))
-        if self.every_revision:
-            ordered = names
-        else:
-            named = [name for name in self.selection.sources if name in names]
-            ordered = [*reversed([name for name in names if name not in named]), *reversed(named)]
-        rank = {name: place for place, name in enumerate(dict.fromkeys(ordered))}
+        names = list(self.tags.distinct("source"))
+        if not self.every_revision:
+            named = [name for name in dict.fromkeys(self.selection.sources) if name in names]
+            names = [*named, *(name for name in names if name not in named)][::-1]
         ids = np.arange(len(self.tags), dtype=np.int32)
-        ranks = np.fromiter((rank[source] for source in sources), np.int32, len(sources))
+        ranks = pc.index_in(self.tags.texts("source"), value_set=pa.array(names, pa.string())).to_numpy()
         mask = self.tag_mask()
         return pa.table({"id": ids, "rank": ranks} if mask is None else {"id": ids[mask], "rank": ranks[mask]})
 
     @property
     def has_several_sources(self) -> bool:
         """Whether more than one source ever wrote to the table."""
-        return len(pc.unique(self.tags.texts("source"))) > 1
+        return len(self.tags.distinct("source")) > 1
 
     def row_filter(self) -> str:
         """Return the conditions on a row of a part, without those on codes."""
@@ -135,13 +137,35 @@ class Scope:
         """Return a subquery of stored columns `names` over every part, without rows that cannot be in force."""
         where = self.row_filter()
         pieces = []
-        for part in self.parts:
+        for relation, part in self._relations():
             prune = part.is_sorted and not self.every_revision and self.cut is not None
             terms = f"{where} and {self._not_superseded()}" if prune else where
             columns = [self._stored(part, name) for name in names]
-            pieces.append(f"select {', '.join(columns)} from {part.relation} where {terms}")  # noqa: S608 - quoted names
+            pieces.append(f"select {', '.join(columns)} from {relation} where {terms}")  # noqa: S608 - quoted names
         nothing = ", ".join(f"null::{self.layout.stored[name]} as {quoted(name)}" for name in names)
         return " union all ".join(pieces) or f"select {nothing} where false"
+
+    @property
+    def touched(self) -> tuple[Part, ...]:
+        """The parts that may hold rows of the selected span."""
+        return tuple(part for part in self.parts if part.overlaps(self.selection))
+
+    @property
+    def lies_in_order(self) -> bool:
+        """Whether the candidates lie in the order wanted already: one sorted part, one source, rising keys."""
+        touched = self.touched
+        alone = len(touched) == 1 and touched[0].is_sorted
+        return alone and not self.needs_tags and not self.selection.descending
+
+    def _relations(self) -> list[tuple[str, Part]]:
+        """Return what to read from, with a part that speaks for it; files with the same columns are read as one."""
+        found = [(part.source, part) for part in self.touched if part.kind is not PartKind.FILE]
+        files: dict[frozenset[str], list[Part]] = {}
+        for part in self.touched:
+            if part.kind is PartKind.FILE:
+                files.setdefault(part.columns, []).append(part)
+        found += [(f"read_parquet([{', '.join(part.source for part in parts)}])", parts[0]) for parts in files.values()]
+        return found
 
     def query(
         self,
@@ -151,17 +175,25 @@ class Scope:
         order: Sequence[str] = (),
         joined: str = "",
         limit: int | None = None,
+        where: str = "true",
     ) -> str:
         """Return SQL for the expressions `answer` over the allowed candidates' stored columns `names`.
 
         `answer`, `order` and `joined` speak of r (candidates), l (labels) and t (tags).
         """
         sql = f"select {answer} from ({self.candidates(names)}) r{joined}"  # noqa: S608 - quoted names
-        if self.layout.label_runs:
+        mask = self.label_mask()
+        by_label = (
+            order
+            or self.every_revision
+            or self.selection.after is not None
+            or (mask is not None and mask.sum() > LISTED_LABELS_MAX)
+        )
+        if self.layout.label_runs and by_label:
             sql += f" join {LABELS} l on r.{LABEL} = l.id"
         if self.needs_tags:
             sql += f" join {TAGS} t on r.{TAG} = t.id"
-        sql += f" where {self.after_filter()}"
+        sql += f" where {self.after_filter()} and {where}"
         sql += f" order by {', '.join(order)}" if order else ""
         return sql + (f" limit {limit}" if limit is not None else "")
 
@@ -243,6 +275,22 @@ def in_force(candidates: pa.Table, *, key: Sequence[str]) -> npt.NDArray[np.bool
         values = plain(candidates.column(name))
         last[:-1] |= values[1:] != values[:-1]
     return last
+
+
+def lies_sorted(scope: Scope, candidates: pa.Table) -> bool:
+    """Tell whether candidates that were not ordered by the engine are in key order, oldest belief first. Linear."""
+    number = {run: scope.labels.ranks(run)[0] for run in scope.layout.label_runs}
+    labels = plain(candidates.column(LABEL))
+    rising = np.zeros(max(0, candidates.num_rows - 1), np.bool_)
+    same = ~rising
+    columns = [
+        number[run][labels] if run in number else plain(candidates.column(run[0])) for run in scope.layout.key_runs
+    ]
+    columns += [plain(candidates.column(name)) for name in (scope.knowledge_column, "commit", "revision")]
+    for values in columns:
+        rising |= same & (values[1:] > values[:-1])
+        same &= values[1:] == values[:-1]
+    return bool((rising | same).all())
 
 
 def plain(column: pa.ChunkedArray) -> npt.NDArray[Any]:
