@@ -6,6 +6,7 @@ import importlib
 import inspect
 import pkgutil
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,13 +147,19 @@ def declared_datasets() -> tuple[Any, ...]:
     return tuple(sorted(registry.DATASETS, key=lambda item: str(item.id)))
 
 
+def command_line() -> Any:
+    """Return the module that the installed `powerdesk` program starts; it holds the typer application as `app`."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return importlib.import_module(project["project"]["scripts"]["powerdesk"].partition(":")[0])
+
+
 def gather() -> tuple[Subject, ...]:
     """Return every subject of this checkout."""
     sys.path.insert(0, str(ROOT / "src"))
     gateway = importlib.import_module("powerdesk.app.gateway")
     registry = importlib.import_module("powerdesk.app.registry")
     tree = importlib.import_module("powerdesk.app.settings")
-    line = importlib.import_module("typer.main").get_command(importlib.import_module("powerdesk.app.cli").app)
+    line = importlib.import_module("typer.main").get_command(command_line().app)
     return (
         *routes(gateway.openapi()),
         *stream_messages(gateway.asyncapi()),
