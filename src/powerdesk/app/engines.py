@@ -89,6 +89,6 @@ def open_embedded(settings: Settings, *, clock: Clock, ids: RandomIds) -> Engine
         bus=bus.LogBus(folder / "bus"),
         cache=cache.MemoryCache(clock),
         identity=identity.LocalIdentity(),
-        jobs=jobs.RecordsJobs(transactions, clock, ids),
+        jobs=jobs.RecordsJobs(transactions, clock=clock, ids=ids),
         compute=compute.ProcessCompute(workers=1),
     )

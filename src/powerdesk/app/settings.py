@@ -56,17 +56,8 @@ class FetchSettings(_Part):
 
 
 class AccessSettings(_Part):
-    """Sign-in, sessions and limits."""
+    """Accounts and keys."""
 
-    session_idle_h: float = Field(default=12, gt=0, description="Hours without a request after which a session ends.")
-    session_days: float = Field(default=7, gt=0, description="Days after which a session ends in any case.")
-    link_minutes: float = Field(default=15, gt=0, description="Minutes for which a one-time sign-in link works.")
-    calls_per_minute: int = Field(
-        default=30_000, gt=0, description="Calls a principal may make in a minute, by product."
-    )
-    rows_per_minute: int = Field(
-        default=100_000_000, gt=0, description="Rows a principal may read in a minute, by product."
-    )
     pepper: SecretStr | None = Field(
         default=None, description="Secret that keys are hashed with; made in the data folder when absent."
     )
@@ -102,7 +93,7 @@ class Settings(_Part):
     compute: EngineSettings = Field(default=EngineSettings(url="local:"), description="Parallel work engine.")
     sim: SimSettings = Field(default=SimSettings(), description="The simulated market.")
     fetch: FetchSettings = Field(default=FetchSettings(), description="Real feeds.")
-    access: AccessSettings = Field(default=AccessSettings(), description="Sign-in, sessions and limits.")
+    access: AccessSettings = Field(default=AccessSettings(), description="Accounts and keys.")
     stream: StreamSettings = Field(default=StreamSettings(), description="The live stream.")
 
     @field_validator("feeds", "public_hosts", mode="before")

@@ -98,17 +98,16 @@ def object_key(sha256: str) -> str:
     return f"raw/{sha256[:2]}/{sha256}"
 
 
-def receive(
+def keep(
     unit: Unit, objects: Objects, *, feed: FeedSpec, request: Request, payload: bytes, received_at: datetime
 ) -> Received:
-    """Keep a payload by content and announce it. A payload that this feed brought and recorded before stays quiet."""
+    """Keep a payload by content, without announcing it; `fresh` says whether recording it may bring something."""
     sha256 = hashlib.sha256(payload).hexdigest()
     if not objects.exists(object_key(sha256)):
         objects.put(object_key(sha256), payload)
     table = tables.payloads
     same = sa.and_(table.c.sha256 == sha256, table.c.feed == feed.id)
     known = unit.connection.execute(sa.select(table.c.outcome, table.c.parser_version).where(same)).one_or_none()
-    fresh = known is None or known.outcome == RECEIVED or known.parser_version != feed.parser_version
     if known is None:
         unit.connection.execute(
             sa.insert(table).values(
@@ -121,17 +120,26 @@ def receive(
                 outcome=RECEIVED,
             )
         )
-    if fresh or request.coverage:
+    fresh = known is None or known.outcome == RECEIVED or known.parser_version != feed.parser_version
+    return Received(sha256, fresh)
+
+
+def receive(
+    unit: Unit, objects: Objects, *, feed: FeedSpec, request: Request, payload: bytes, received_at: datetime
+) -> Received:
+    """Keep a payload by content and announce it. A payload that this feed brought and recorded before stays quiet."""
+    received = keep(unit, objects, feed=feed, request=request, payload=payload, received_at=received_at)
+    if received.fresh or request.coverage:
         event = events.PayloadReceivedV1(
             feed=feed.id,
-            sha256=sha256,
+            sha256=received.sha256,
             name=request.name,
             received_at=intervals.format_instant(received_at),
             report=request.report,
             coverage=events.to_wire(request.coverage),
         )
         unit.send(events.PAYLOAD_RECEIVED_TOPIC, bus_port.Outgoing(key=feed.id, value=events.encode(event)))
-    return Received(sha256, fresh)
+    return received
 
 
 def take(unit: Unit, services: Services, *, feed: FeedSpec, fetched: Fetched) -> Received | None:

@@ -58,6 +58,7 @@ def create_key(
     name: str,
     scopes: Annotated[str, typer.Option(help="Channels, comma separated.")] = "api,stream",
     expires_at: Annotated[str | None, typer.Option(help="Instant with offset.")] = None,
+    owner: Annotated[str, typer.Option(help="Account that the key acts for.")] = "admin",
     data: Data = None,
     output: Out = None,
 ) -> None:
@@ -65,7 +66,8 @@ def create_key(
     from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - HTTP loads only when a verb calls
 
     with connection.reach(data=data) as desk:
-        made = desk.post("/v1/keys", {"name": name, "scopes": scopes.split(","), "expires_at": expires_at})
+        body = {"name": name, "scopes": scopes.split(","), "expires_at": expires_at, "owner": owner}
+        made = desk.post("/v1/operator/keys", body)
         printing.one({**made["key"], "secret": made["secret"]}, output=output)
 
 

@@ -1,0 +1,331 @@
+"""A desk: its folder, engines and services put together, started and stopped in the right order."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from powerdesk.access import keys
+from powerdesk.access.operations import accounts
+from powerdesk.access.operations import services as access_services
+from powerdesk.access.routes import AccessRoutes
+from powerdesk.app import access_wiring, clock, engines, ownership, places, registry, simfeed, workers
+from powerdesk.app.gate import Gate, StreamGate
+from powerdesk.delivery.stream.hub import Hub, HubLimits
+from powerdesk.engines.ports.jobs import JobContext, JobSpec
+from powerdesk.markets import datasets as market_datasets
+from powerdesk.markets import events as market_events
+from powerdesk.markets import feeds, fetching, handlers, hosts, jobs, operations, queries
+from powerdesk.markets.types import Request
+from powerdesk.store import events, progress
+from powerdesk.store import handlers as store_handlers
+from powerdesk.store import operations as store_operations
+from powerdesk.store.queries import Store
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from powerdesk.access.policies import Policies
+    from powerdesk.access.types import Principal
+    from powerdesk.app.settings import Settings
+    from powerdesk.markets.feeds import FeedSpec
+    from powerdesk.store.quality import Gap
+
+log = logging.getLogger("powerdesk.app")
+RELAY_EVERY_S = 0.02
+POLL_S = 0.25
+RECORDED_AT_ONCE = 8
+USAGE_EVERY_S = 30.0
+SEAL_EVERY_S = 3600.0
+SEAL_AFTER = timedelta(days=45)
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Keys for what the desk signs; each its own, derived from the pepper."""
+
+    pepper: keys.Pepper
+    cursors: bytes
+    downloads: bytes
+
+
+class Desk:
+    """Everything behind the channels. `start` runs its workers; without it a desk answers but polls nothing."""
+
+    def __init__(self, settings: Settings, owned: ownership.Ownership) -> None:
+        self.settings = settings
+        self.ownership = owned
+        self.clock = clock.SystemClock()
+        self.ids = clock.RandomIds()
+        self.workers = workers.Workers()
+        self.epoch = ownership.desk_id(settings.data)
+        self.secrets = _secrets(settings)
+        self.engines = engines.open_embedded(settings, clock=self.clock, ids=self.ids)
+        self.store = self._store()
+        self._projector = self.engines.bus.consume(events.BATCHES_TOPIC, group=store_handlers.GROUP)
+        recovered = store_handlers.catch_up(self.store, self._projector)
+        log.info("store ready: %d batches applied after the last stop", recovered)
+        self.access = access_services.open_services(
+            records=self.engines.records,
+            identity=self.engines.identity,
+            cache=self.engines.cache,
+            clock=self.clock,
+            ids=self.ids,
+            pepper=self.secrets.pepper,
+        )
+        self.gate = self._gate()
+        self.markets = self._markets()
+        self.sim = self._sim() if "sim" in settings.feeds else None
+        self.places = places.Places(self.store, settings)
+        self._on_shutdown: list[Callable[[], None]] = []
+
+    def _store(self) -> Store:
+        store = Store(
+            tables=self.engines.tables,
+            bus=self.engines.bus,
+            records=self.engines.records,
+            objects=self.engines.objects,
+            clock=self.clock,
+            progress=progress.Progress(),
+            datasets={dataset.id: dataset for dataset in registry.DATASETS},
+            calculations={calculation.name: calculation for calculation in registry.CALCULATIONS},
+        )
+        store_operations.define(store)
+        return store
+
+    def _gate(self) -> Gate:
+        return Gate(
+            authenticator=self.access.authenticator,
+            reads=self.access.reads,
+            cache=self.engines.cache,
+            clock=self.clock,
+            pepper=self.secrets.pepper,
+            operator_token=self.ownership.token,
+            public_hosts=frozenset((*self.settings.public_hosts, self.settings.host)),
+        )
+
+    def _markets(self) -> operations.Services:
+        base_urls = {"caiso": self.settings.fetch.caiso_url, "nyiso": self.settings.fetch.nyiso_url}
+        specs = {spec.id: spec.at(base_urls[spec.id]) for spec in feeds.REAL}
+        specs[simfeed.SPEC.id] = simfeed.SPEC
+        return operations.Services(
+            records=self.engines.records,
+            objects=self.engines.objects,
+            store=self.store,
+            clock=self.clock,
+            feeds=specs,
+            fetcher=fetching.Fetcher(
+                clock=self.clock,
+                hosts=hosts.Hosts(clock=self.clock, seconds_per_request=_spacing(specs.values())),
+                wait=self.workers.stop.wait,
+                jitter=np.random.default_rng(),
+            ),
+        )
+
+    def _sim(self) -> simfeed.SimFeed:
+        return simfeed.SimFeed(
+            settings=self.settings.sim,
+            clock=self.clock,
+            compute=self.engines.compute,
+            objects=self.engines.objects,
+            receive=self._receive_simulated,
+            paused=self._sim_paused,
+        )
+
+    def _receive_simulated(self, payload: bytes, name: str, received_at: datetime) -> None:
+        request = Request(feed=simfeed.SPEC.id, report=name.rpartition("-")[0], url=f"sim:{name}", name=name)
+        with self.engines.records.unit() as unit:
+            operations.receive(
+                unit,
+                self.engines.objects,
+                feed=simfeed.SPEC,
+                request=request,
+                payload=payload,
+                received_at=received_at,
+            )
+
+    def _sim_paused(self) -> bool:
+        with self.engines.records.reader() as reader:
+            return queries.paused(reader, feed_id=simfeed.SPEC.id)
+
+    def start(self) -> None:
+        """Run the workers: projection, outbox, recording, jobs, feeds."""
+        bus = self.engines.bus
+        self.workers.start("projector", lambda stop: store_handlers.run(self.store, self._projector, stop))
+        self.workers.start("recorder", self._record)
+        self.workers.every("outbox", RELAY_EVERY_S, lambda: _drain(lambda: self.engines.records.relay_outbox(bus)))
+        self.workers.every("usage", USAGE_EVERY_S, lambda: _drain(lambda: access_services.flush_usage(self.access)))
+        self._define_jobs()
+        self.workers.start("jobs", self._run_jobs)
+        self.workers.every("sealing", SEAL_EVERY_S, self._seal)
+        if self.sim is not None:
+            self.workers.start("sim", self.sim.run)
+
+    def _define_jobs(self) -> None:
+        """Register polls, refills and back-fills of the feeds that run; others have no schedule."""
+        for feed in self.markets.feeds.values():
+            if feed.id not in self.settings.feeds or feed.fetch is None:
+                continue
+            for report, cron in jobs.poll_jobs(feed).items():
+                self._define(f"{jobs.POLL}.{feed.id}.{report}", cron, _poll(self.markets, feed.id, report))
+            self._define(f"{jobs.REFILL}.{feed.id}", jobs.REFILL_CRON, _refill(self.markets, feed.id))
+        self._define(jobs.BACKFILL, None, _backfill(self.markets))
+
+    def _define(self, name: str, cron: str | None, work: Callable[[JobContext], str]) -> None:
+        self.engines.jobs.define(JobSpec(name=name, cron=cron, lease_s=600.0), work)
+
+    def _record(self, stop: threading.Event) -> None:
+        """Parse and record every payload received, in order; a fault of the house is tried again."""
+        consumer = self.engines.bus.consume(market_events.PAYLOAD_RECEIVED_TOPIC, group="markets.recorder")
+        try:
+            while not stop.is_set():
+                for message in consumer.poll(timeout_s=POLL_S, limit=RECORDED_AT_ONCE):
+                    if stop.is_set():
+                        return
+                    handlers.payload_received(self.markets, message.value)
+                    consumer.commit(message)
+        finally:
+            consumer.close()
+
+    def _run_jobs(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            if self.engines.jobs.run_due() == 0:
+                stop.wait(0.5)
+
+    def _seal(self) -> None:
+        before = self.clock.now() - SEAL_AFTER
+        for dataset in self.store.datasets:
+            self.engines.tables.seal(dataset, before=before)
+
+    def stream_hub(self) -> Hub:
+        """Return the hub of the live stream."""
+        limits = HubLimits(
+            sockets=self.settings.stream.connections,
+            queue_bytes=int(self.settings.stream.queue_mb * 2**20),
+            heartbeat_s=self.settings.stream.heartbeat_s,
+        )
+        return Hub(store=self.store, gate=StreamGate(self.gate), epoch=self.epoch, ids=self.ids, limits=limits)
+
+    def gap_reason(self, dataset: str, gap: Gap) -> tuple[str, str]:
+        """Return why intervals are not there (code, words), as far as the markets' records know."""
+        with self.engines.records.reader() as reader:
+            known = queries.open_gaps(reader, dataset=dataset, market=gap.group[0] if gap.group else None)
+        for one in known:
+            if one.gap.start < gap.end and gap.start < one.gap.end:
+                return one.gap.reason, one.gap.detail
+        if self.sim is not None and self.sim.progress is not None and gap.group[:1] == (simfeed.SPEC.market,):
+            return "not-yet", "history is being made"
+        return "never-asked", "no request for these intervals is on record; `powerdesk backfill` asks for them"
+
+    def principal_by_id(self, principal_id: str) -> Principal | None:
+        """Return the principal behind a download link as they stand now."""
+        return access_wiring.principal_by_id(self.access, principal_id)
+
+    def sign_in_link(self, base: str, name: str = accounts.FIRST_USER) -> str:
+        """Return a new one-time link for an account; the first one makes the first account."""
+        return access_wiring.sign_in_link(self.access, base=base, name=name)
+
+    def access_routes(self, table: Policies) -> AccessRoutes:
+        """Return what the routes of access need; they declare their policies in `table`."""
+        return AccessRoutes(
+            services=self.access,
+            policies=table,
+            present=self.gate.presented,
+            catalogue=lambda: (registry.MARKETS, registry.PRODUCTS),
+            version=importlib.metadata.version("powerdesk"),
+        )
+
+    def has_prices(self) -> bool:
+        """Tell whether any price is readable."""
+        return self.store.progress.commit(market_datasets.PRICES.id) > 0
+
+    def catch_up_if_alone(self) -> None:
+        """Project what was accepted where no worker does it: in a desk opened for one command."""
+        if not self.workers.alive():
+            store_handlers.catch_up(self.store, self._projector)
+
+    def on_shutdown(self, callback: Callable[[], None]) -> None:
+        """Call back when somebody asks the desk to stop."""
+        self._on_shutdown.append(callback)
+
+    def shut_down(self) -> None:
+        """Ask the serving loop to stop."""
+        for callback in self._on_shutdown:
+            callback()
+
+    def close(self) -> None:
+        """Stop the workers and release engines and folder."""
+        self.workers.close()
+        access_services.close(self.access)
+        self._projector.close()
+        if self.markets.fetcher is not None:
+            self.markets.fetcher.close()
+        self.engines.close()
+        self.ownership.release()
+
+
+@contextlib.contextmanager
+def opened(settings: Settings) -> Iterator[Desk]:
+    """Take the folder, open the desk, and close it whatever happens."""
+    owned = ownership.take(settings.data)
+    try:
+        desk = Desk(settings, owned)
+    except BaseException:
+        owned.release()
+        raise
+    try:
+        yield desk
+    finally:
+        desk.close()
+
+
+def _secrets(settings: Settings) -> Secrets:
+    given = settings.access.pepper
+    folder: Path = settings.data
+    raw = given.get_secret_value().encode() if given is not None else ownership.secret(folder, "pepper")
+    pepper = keys.Pepper(raw)
+    return Secrets(pepper=pepper, cursors=pepper.derive("cursors"), downloads=pepper.derive("downloads"))
+
+
+def _drain(step: Callable[[], int]) -> None:
+    while step():
+        pass
+
+
+def _spacing(specs: Iterable[FeedSpec]) -> dict[str, float]:
+    """Return seconds per request by host."""
+    return {urlsplit(spec.base_url).hostname or "": spec.seconds_per_request for spec in specs if spec.base_url}
+
+
+def _poll(services: operations.Services, feed_id: str, report_id: str) -> Callable[[JobContext], str]:
+    def work(context: JobContext) -> str:
+        del context
+        return jobs.poll(services, feed_id=feed_id, report_id=report_id)
+
+    return work
+
+
+def _refill(services: operations.Services, feed_id: str) -> Callable[[JobContext], str]:
+    def work(context: JobContext) -> str:
+        return jobs.refill(services, feed_id=feed_id, progress=context.report, cancelled=context.cancelled)
+
+    return work
+
+
+def _backfill(services: operations.Services) -> Callable[[JobContext], str]:
+    def work(context: JobContext) -> str:
+        return jobs.backfill(
+            services, arguments=context.arguments, progress=context.report, cancelled=context.cancelled
+        )
+
+    return work

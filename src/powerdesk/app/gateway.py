@@ -1,0 +1,164 @@
+"""The HTTP application: every route, its policy, its errors and its document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import prometheus_client
+from fastapi import Depends, FastAPI, Request, Response
+from starlette.routing import Route
+
+from powerdesk.access import policies
+from powerdesk.access import routes as access_routes
+from powerdesk.app import operator_routes, policy_table, registry
+from powerdesk.app.doctor import STATIC
+from powerdesk.delivery import downloads, perimeter
+from powerdesk.delivery.hub import routes as hub_routes
+from powerdesk.delivery.rest import descriptions, problems, quality_routes
+from powerdesk.delivery.rest import routes as rest_routes
+from powerdesk.delivery.stream import asyncapi as stream_document
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from powerdesk.app.desk import Desk
+    from powerdesk.delivery.stream.hub import Hub
+
+TITLE = "Powerdesk"
+VERSION = "1"
+
+
+def create(desk: Desk, *, hub: Hub | None = None) -> ASGIApp:
+    """Return the application of a desk behind its perimeter; without a stream hub the SSE route answers 503."""
+    app = application(desk, hub=hub)
+    return perimeter.Perimeter(app, clock=desk.clock, ids=desk.ids, host_allowed=desk.gate.host_allowed)
+
+
+def application(desk: Desk, *, hub: Hub | None = None) -> FastAPI:
+    """Return the routes of a desk with their policies; `app.state.policies` is the table that guards them."""
+    table = policies.Policies()
+    policy_table.add_all(table)
+    app = FastAPI(
+        title=TITLE,
+        version=VERSION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(_enforcing(desk, table))],
+    )
+    problems.install(app)
+    rest = rest_routes.Rest(store=desk.store, gate=desk.gate, secret=desk.secrets.cursors)
+    app.include_router(rest_routes.router(rest))
+    app.include_router(quality_routes.router(rest, reason=desk.gap_reason))
+    app.include_router(
+        downloads.router(
+            downloads.Downloads(
+                store=desk.store, gate=desk.gate, secret=desk.secrets.downloads, principal_by_id=desk.principal_by_id
+            )
+        )
+    )
+    app.include_router(access_routes.router(desk.access_routes(table)))
+    app.include_router(operator_routes.router(desk))
+    app.include_router(operator_routes.stream_router(desk, hub))
+    _add_plain_routes(app, desk)
+    pages = hub_routes.router(STATIC)
+    for route in pages.routes:
+        table.declare(kind=policies.Kind.ROUTE, name=f"GET {getattr(route, 'path', '')}", policy=policies.PUBLIC)
+    app.include_router(pages)
+    app.state.policies = table
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's own way to replace the document
+    return app
+
+
+def _enforcing(desk: Desk, table: policies.Policies) -> Any:
+    """Return a dependency that lets a request pass only by the policy declared for its route."""
+
+    async def enforce(request: Request) -> None:
+        name = f"{request.method} {request.scope['route'].path}"
+        policy = table.policy(kind=policies.Kind.ROUTE, name=name)
+        if policy.rule is not policies.Rule.PUBLIC:
+            policy.check(desk.gate.caller(request).principal, name=name)
+
+    return enforce
+
+
+def _add_plain_routes(app: FastAPI, desk: Desk) -> None:
+    @app.get("/health", tags=["operations"])
+    async def health() -> dict[str, str]:
+        """Say that the process answers."""
+        return {"status": "ok"}
+
+    @app.get("/ready", tags=["operations"])
+    def ready() -> Response:
+        """Say whether the desk can serve: its workers live and its log is projected."""
+        return operator_routes.ready(desk)
+
+    @app.get("/metrics", tags=["operations"])
+    def metrics() -> Response:
+        """Answer with the metrics in Prometheus' text format."""
+        return Response(prometheus_client.generate_latest(), media_type=prometheus_client.CONTENT_TYPE_LATEST)
+
+    @app.get("/openapi.json", tags=["documents"])
+    async def openapi_json() -> dict[str, Any]:
+        """Answer with this document."""
+        return app.openapi()
+
+    @app.get("/asyncapi.json", tags=["documents"])
+    async def asyncapi_json() -> dict[str, Any]:
+        """Answer with the document of the stream."""
+        return asyncapi()
+
+
+def asyncapi() -> dict[str, Any]:
+    """Return the AsyncAPI document."""
+    return stream_document.document({dataset.id: dataset for dataset in registry.DATASETS})
+
+
+def route_names(app: FastAPI) -> tuple[str, ...]:
+    """Return `METHOD path` of every route the application serves."""
+    return tuple(
+        f"{method} {route.path}"
+        for route in app.routes
+        if isinstance(route, Route)
+        for method in sorted(route.methods or ())
+    )
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document: the routes, and for each dataset its own parameters and columns."""
+    from fastapi.openapi.utils import get_openapi  # noqa: PLC0415 - only when asked for
+
+    if app.openapi_schema is None:
+        document = get_openapi(title=TITLE, version=VERSION, routes=app.routes, description=DESCRIPTION)
+        for dataset in registry.DATASETS:
+            for verb, meaning in DATASET_VERBS.items():
+                path = f"/v1/datasets/{dataset.id}/{verb}"
+                document["paths"][path] = {"get": _operation(dataset, verb, meaning)}
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+DESCRIPTION = "Prices and more, as of any moment. Instants carry an offset; start is inclusive, end exclusive."
+DATASET_VERBS = {
+    "rows": "Rows as known at a moment",
+    "latest": "The newest interval of each series",
+    "history": "Every revision of the cells asked for",
+}
+PROBLEM = {
+    "description": "a problem, with what was found, what is allowed and what to do",
+    "content": {"application/problem+json": {"schema": {"type": "object"}}},
+}
+
+
+def _operation(dataset: Any, verb: str, meaning: str) -> dict[str, Any]:
+    answer = {"application/json": {"schema": descriptions.columns_schema(dataset)}}
+    return {
+        "tags": [dataset.id],
+        "summary": f"{meaning}: {dataset.title}",
+        "operationId": f"{verb}_{dataset.id.replace('.', '_')}",
+        "parameters": descriptions.query_parameters(dataset),
+        "responses": {
+            "200": {"description": meaning, "content": answer},
+            **{str(status): PROBLEM for status in (400, 401, 403, 404, 409, 429, 503)},
+        },
+    }

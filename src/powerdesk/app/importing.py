@@ -1,0 +1,128 @@
+"""Recorded files and remade results: the same parse and record path as fetched payloads, answered when done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from powerdesk.delivery.rest.routes import UnknownLineageError
+from powerdesk.kernel import intervals, problem
+from powerdesk.markets import events, operations
+from powerdesk.markets.types import Outcome, Request
+from powerdesk.store import checking, lineage
+from powerdesk.store import operations as store_operations
+from powerdesk.store import queries as store_queries
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from powerdesk.app.desk import Desk
+    from powerdesk.kernel.problem import Finding
+    from powerdesk.store.types import Accepted
+
+IMPORT_REPORT = "import"
+SHOWN_FINDINGS = 20
+
+
+class UnreadableFileError(problem.Problem):
+    """A recorded file is no report that the connector knows."""
+
+    status = 422
+    slug = "unreadable-file"
+    title = "The file cannot be read"
+
+
+def take_file(desk: Desk, *, source: str, name: str, data: bytes, dry_run: bool) -> list[dict[str, Any]]:
+    """Return one line per dataset of the file: rows, new, revised, duplicates, findings, gaps."""
+    feed = desk.markets.feed(source)
+    now = desk.clock.now()
+    if dry_run:
+        parsed = feed.parse(data, name=name or None, not_after=now)
+        return [_dry_line(desk, name, dataset, table, parsed.findings) for dataset, table in parsed.tables.items()]
+    request = Request(feed=feed.id, report=IMPORT_REPORT, url=f"file:{name}", name=name or None)
+    with desk.engines.records.unit() as unit:
+        received = operations.keep(
+            unit, desk.engines.objects, feed=feed, request=request, payload=data, received_at=now
+        )
+    event = events.PayloadReceivedV1(
+        feed=feed.id,
+        sha256=received.sha256,
+        name=name or None,
+        received_at=intervals.format_instant(now),
+        report=IMPORT_REPORT,
+    )
+    with desk.engines.records.unit() as unit:
+        recorded = operations.record(unit, desk.markets, event=event, payload=data)
+    if recorded.outcome is not Outcome.OK and not recorded.accepted:
+        raise UnreadableFileError(
+            found=f"{name}: {recorded.detail or recorded.outcome.value}",
+            allowed=f"a recorded report of {feed.market}",
+            remedy="see errors; nothing of it was stored",
+            findings=recorded.findings,
+        )
+    desk.catch_up_if_alone()
+    return [_line(desk, name, recorded, accepted) for accepted in recorded.accepted]
+
+
+def _line(desk: Desk, name: str, recorded: operations.Recorded, accepted: Accepted) -> dict[str, Any]:
+    outcome = store_operations.settled(desk.store, accepted)
+    return {
+        "file": name,
+        "dataset": accepted.dataset,
+        "kind": recorded.kind,
+        "rows": accepted.rows,
+        "new": outcome.new,
+        "revised": outcome.revised,
+        "duplicates": outcome.duplicates + accepted.repeated,
+        "rejected": accepted.rejected,
+        "findings": _texts(recorded.findings),
+        "gaps": len(recorded.gaps),
+        "commit": outcome.commit,
+        "sha256": recorded.sha256,
+    }
+
+
+def _dry_line(desk: Desk, name: str, dataset: str, table: pa.Table, findings: tuple[Finding, ...]) -> dict[str, Any]:
+    checked = checking.check(store_queries.dataset(desk.store, dataset), table)
+    return {
+        "file": name,
+        "dataset": dataset,
+        "rows": checked.rows.num_rows,
+        "rejected": checked.rejected,
+        "duplicates": checked.repeated,
+        "findings": _texts((*findings, *checked.findings, *checked.warnings)),
+        "gaps": 0,
+        "dry_run": True,
+    }
+
+
+def _texts(findings: tuple[Finding, ...]) -> list[str]:
+    shown = [str(finding) for finding in findings[:SHOWN_FINDINGS]]
+    left = len(findings) - len(shown)
+    return [*shown, f"... and {left} more"] if left > 0 else shown
+
+
+def remake(desk: Desk, *, lineage_id: str) -> dict[str, Any]:
+    """Make rows again from what made them and compare with what is stored under the id."""
+    with desk.engines.records.reader() as reader:
+        made = store_queries.lineage_of(reader, lineage_id=lineage_id)
+    if made is None:
+        raise UnknownLineageError(
+            found=repr(lineage_id[:60]), allowed="an id from a row's lineage column", remedy="copy the id"
+        )
+    if made.kind == lineage.Kind.CALCULATION.value:
+        rows = store_operations.remake(desk.store, made=made)
+    else:
+        rows = _parsed_again(desk, made)
+    return {"id": lineage_id, "kind": made.kind, "rows": rows.num_rows, "rows_sha256": lineage.rows_sha256(rows)}
+
+
+def _parsed_again(desk: Desk, made: lineage.Lineage) -> pa.Table:
+    feed = desk.markets.feed(made.name.removeprefix("markets."))
+    if feed.parser_version != made.version or made.payload_sha256 is None:
+        raise store_operations.NotReproducibleError(
+            found=f"parser version {feed.parser_version}",
+            allowed=f"version {made.version}, which made the rows",
+            remedy="install the release that had it",
+        )
+    payload = desk.engines.objects.get(operations.object_key(made.payload_sha256))
+    return feed.parse(payload, name=made.parameters.get("name")).tables[made.dataset]

@@ -1,0 +1,388 @@
+"""Routes about feeds, imports, jobs, accounts and the process itself: translation only."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+
+from powerdesk.access import queries as access_queries
+from powerdesk.access.operations import accounts, minting
+from powerdesk.access.types import Channel
+from powerdesk.app import access_wiring, importing
+from powerdesk.delivery.stream import sse
+from powerdesk.kernel import intervals, problem
+from powerdesk.markets import jobs as market_jobs
+from powerdesk.markets import operations, planner, queries
+from powerdesk.store import queries as store_queries
+
+if TYPE_CHECKING:
+    from powerdesk.app.desk import Desk
+    from powerdesk.delivery.stream.hub import Hub
+    from powerdesk.engines.ports.jobs import JobRun
+
+T = TypeVar("T")
+JSON = "application/json"
+MAX_UPLOAD_BYTES = 256 * 2**20
+MAX_LISTED = 1000
+FEED_VERBS = ("pause", "resume", "retry")
+
+
+class BadBodyError(problem.Problem):
+    """A request body cannot be read."""
+
+    status = 400
+    slug = "bad-body"
+    title = "The body cannot be read"
+
+
+class TooLargeError(problem.Problem):
+    """A body is larger than this desk takes."""
+
+    status = 413
+    slug = "too-large"
+    title = "The body is too large"
+
+
+class NoStreamError(problem.Problem):
+    """This process does not serve the stream."""
+
+    status = 503
+    slug = "no-stream"
+    title = "The stream is not served here"
+
+
+class NewUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An account to be made."""
+
+    name: str
+    roles: tuple[str, ...] = ("viewer",)
+    tenant: str = accounts.FIRST_TENANT
+
+
+class LinkWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose sign-in link."""
+
+    name: str = accounts.FIRST_USER
+
+
+class KeyWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A key to be made for an account."""
+
+    name: str
+    scopes: tuple[str, ...] = ("api", "stream")
+    expires_at: str | None = None
+    owner: str = accounts.FIRST_USER
+
+
+class BackfillWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A range of a feed."""
+
+    feed: str
+    start: str
+    end: str
+    reports: str = ""
+
+
+def router(desk: Desk) -> APIRouter:
+    """Return all routes of the operator."""
+    routes = APIRouter(prefix="/v1", tags=["operations"])
+    _add_feeds(routes, desk)
+    _add_payloads(routes, desk)
+    _add_jobs(routes, desk)
+    _add_accounts(routes, desk)
+    _add_process(routes, desk)
+    return routes
+
+
+def _add_feeds(routes: APIRouter, desk: Desk) -> None:
+    @routes.get("/feeds")
+    def list_feeds(request: Request) -> Response:
+        """List the feeds: state, last success, last error, next try, history being made."""
+        caller = desk.gate.caller(request)
+        running = [feed for feed in desk.markets.feeds.values() if feed.id in desk.settings.feeds]
+        with desk.engines.records.reader() as reader:
+            found = queries.feed_statuses(reader, feeds=running, as_of=caller.at, principal=caller.principal)
+        return _json({"feeds": [_feed(desk, asdict(status)) for status in found]})
+
+    @routes.post("/feeds/{feed_id}/{verb}", status_code=204)
+    def tell_feed(request: Request, feed_id: str, verb: str) -> Response:
+        """Pause, resume or retry a feed."""
+        caller = desk.gate.caller(request)
+        feed = desk.markets.feed(feed_id)
+        if verb not in FEED_VERBS:
+            raise BadBodyError(found=repr(verb[:40]), allowed=", ".join(FEED_VERBS), remedy="choose one of these")
+        if verb == "retry":
+            for report in feed.reports:
+                desk.engines.jobs.trigger(
+                    f"{market_jobs.POLL}.{feed.id}.{report.id}", key=f"retry.{feed.id}.{report.id}"
+                )
+        else:
+            with desk.engines.records.unit() as unit:
+                operations.pause(unit, feed=feed, paused=verb == "pause", now=caller.at)
+        desk.gate.note_act(caller, action=f"feed.{verb}", target=feed_id)
+        return Response(status_code=204)
+
+    @routes.get("/locations")
+    def list_locations(request: Request, search: str = "", market: str = "", limit: int = 200) -> Response:
+        """Find locations by part of their id."""
+        desk.gate.caller(request)
+        found = [
+            place
+            for place in desk.places.all()
+            if search.lower() in place["id"].lower() and market in ("", place["market"])
+        ]
+        return _json({"locations": found[: min(max(limit, 1), MAX_LISTED)], "count": len(found)})
+
+
+def _feed(desk: Desk, status: dict[str, Any]) -> dict[str, Any]:
+    progress = desk.sim.progress if status["id"] == "sim" and desk.sim is not None else None
+    backfill = None
+    if progress is not None:
+        backfill = {
+            "progress": progress.share,
+            "done": progress.done,
+            "total": progress.total,
+            "unit": "hours of history",
+            "eta_s": progress.eta_s,
+        }
+    return {**status, "backfill": backfill}
+
+
+def _add_payloads(routes: APIRouter, desk: Desk) -> None:
+    @routes.get("/payloads")
+    def list_payloads(request: Request, feed: str | None = None, limit: int = 100) -> Response:
+        """List raw payloads, newest first: what came, and what parsing it gave."""
+        caller = desk.gate.caller(request)
+        with desk.engines.records.reader() as reader:
+            found = queries.payloads(
+                reader, as_of=caller.at, principal=caller.principal, feed=feed, limit=min(max(limit, 1), MAX_LISTED)
+            )
+        return _json({"payloads": [asdict(row) for row in found]})
+
+    @routes.get("/payloads/{sha256}")
+    def read_payload(request: Request, sha256: str) -> Response:
+        """Answer with a payload exactly as it was received."""
+        caller = desk.gate.caller(request)
+        with desk.engines.records.reader() as reader:
+            data = queries.payload_bytes(reader, desk.engines.objects, sha256=sha256, principal=caller.principal)
+        desk.gate.note_export(caller, what=f"payload/{sha256}", rows=0, sha256=sha256)
+        headers = {"Content-Disposition": f'attachment; filename="{sha256[:16]}.bin"'}
+        return Response(data, media_type="application/octet-stream", headers=headers)
+
+    @routes.post("/imports/{source}")
+    async def import_file(request: Request, source: str, name: str = "", dry_run: bool = False) -> Response:  # noqa: FBT001, FBT002 - a query parameter
+        """Take in a recorded file by the path that fetched ones take; one line for each dataset."""
+        body = await _body(request)
+        caller = desk.gate.caller(request)
+        made = await run_in_threadpool(importing.take_file, desk, source=source, name=name, data=body, dry_run=dry_run)
+        if not dry_run:
+            await run_in_threadpool(desk.gate.note_act, caller, action="import", target=f"{source}/{name}"[:200])
+        return _json({"files": made})
+
+    @routes.post("/lineage/{lineage_id}/remake")
+    def remake(request: Request, lineage_id: str) -> Response:
+        """Make rows again from their lineage and say whether the result is the same."""
+        desk.gate.caller(request)
+        return _json(importing.remake(desk, lineage_id=lineage_id))
+
+
+def _add_jobs(routes: APIRouter, desk: Desk) -> None:
+    @routes.get("/jobs")
+    def list_jobs(request: Request, name: str | None = None, run_id: str | None = None) -> Response:
+        """List runs, newest first."""
+        desk.gate.caller(request)
+        runs = desk.engines.jobs.history(name=name, limit=MAX_LISTED)
+        return _json({"jobs": [_run(run) for run in runs if run_id in (None, run.run_id)]})
+
+    @routes.post("/backfills/estimate")
+    async def estimate_backfill(request: Request) -> Response:
+        """Say how many requests a back-fill needs and how long they take at the source's limit."""
+        wanted = _decoded(await _body(request), BackfillWanted)
+        feed = desk.markets.feed(wanted.feed)
+        start, end = intervals.parse_instant(wanted.start), intervals.parse_instant(wanted.end)
+        reports = tuple(name for name in wanted.reports.split(",") if name)
+        requests = planner.backfill(feed, reports=reports, start=start, end=end, now=desk.clock.now())
+        found = planner.estimate(requests, seconds_per_request=feed.seconds_per_request)
+        return _json({"feed": feed.id, **asdict(found)})
+
+    @routes.post("/backfills", status_code=202)
+    async def begin_backfill(request: Request) -> Response:
+        """Queue a back-fill; GET /v1/jobs shows how it goes."""
+        wanted = _decoded(await _body(request), BackfillWanted)
+        desk.markets.feed(wanted.feed)
+        for text in (wanted.start, wanted.end):
+            intervals.parse_instant(text)
+        arguments = {key: value for key, value in msgspec.structs.asdict(wanted).items() if value}
+        run_id = await run_in_threadpool(desk.engines.jobs.trigger, market_jobs.BACKFILL, arguments=arguments)
+        return _json({"run_id": run_id}, status=202)
+
+
+def _run(run: JobRun) -> dict[str, Any]:
+    return {**asdict(run), "state": run.state.value, "arguments": dict(run.arguments)}
+
+
+def _add_accounts(routes: APIRouter, desk: Desk) -> None:
+    services = desk.access
+
+    @routes.post("/users", status_code=201)
+    async def create_user(request: Request) -> Response:
+        """Make an account and a one-time link with which its owner signs in."""
+        wanted = _decoded(await _body(request), NewUser)
+        caller = desk.gate.caller(request)
+
+        def make() -> dict[str, Any]:
+            access_wiring.ensure_first_account(services)
+            with services.change() as unit:
+                act = services.act(caller.principal, request_id=caller.request_id)
+                view = accounts.create_user(
+                    unit, act, tenant=wanted.tenant, user=desk.ids.new("usr"), name=wanted.name, roles=wanted.roles
+                )
+            return {
+                "id": view.id,
+                "name": view.name,
+                "tenant": view.tenant,
+                "link": desk.sign_in_link(_base(request), view.name),
+            }
+
+        return _json(await run_in_threadpool(make), status=201)
+
+    @routes.post("/users/{name}/reset")
+    def reset_user(request: Request, name: str) -> Response:
+        """Take the password and all sessions of an account away and give a one-time link."""
+        _change_user(desk, request, name, accounts.forget_password)
+        return _json({"name": name, "link": desk.sign_in_link(_base(request), name)})
+
+    @routes.post("/users/{name}/unlock", status_code=204)
+    def unlock_user(request: Request, name: str) -> Response:
+        """Lift the wait after wrong passwords."""
+        _change_user(desk, request, name, accounts.unlock_user)
+        return Response(status_code=204)
+
+    @routes.post("/sign-in-links", status_code=201)
+    async def make_link(request: Request) -> Response:
+        """Give a new one-time sign-in link."""
+        wanted = _decoded(await _body(request), LinkWanted)
+        link = await run_in_threadpool(desk.sign_in_link, _base(request), wanted.name)
+        return _json({"name": wanted.name, "link": link}, status=201)
+
+    @routes.post("/operator/keys", status_code=201)
+    async def make_key(request: Request) -> Response:
+        """Make a key for an account; its secret is in this answer and nowhere else."""
+        wanted = _decoded(await _body(request), KeyWanted)
+        caller = desk.gate.caller(request)
+        return _json(await run_in_threadpool(_make_key, desk, wanted, caller.principal, caller.request_id), status=201)
+
+    @routes.get("/audit/verify")
+    def verify_audit(request: Request) -> Response:
+        """Check the hash chain of the audit log from end to end."""
+        desk.gate.caller(request)
+        services.reads.flush()
+        with desk.engines.records.reader() as reader:
+            verdict = access_queries.verify_audit(reader, pepper=services.pepper)
+        return _json({**asdict(verdict), "intact": verdict.intact})
+
+
+def _make_key(desk: Desk, wanted: KeyWanted, by: Any, request_id: str) -> dict[str, Any]:
+    access_wiring.ensure_first_account(desk.access)
+    try:
+        scopes = [Channel(scope) for scope in wanted.scopes]
+    except ValueError as error:
+        raise BadBodyError(found=str(error), allowed=", ".join(Channel), remedy="choose from these") from error
+    expires_at = None if wanted.expires_at is None else intervals.parse_instant(wanted.expires_at)
+    with desk.access.change() as unit:
+        view = access_queries.user_by_name(unit, name=wanted.owner)
+        if view is None:
+            raise access_wiring.unknown_user(wanted.owner)
+        act = desk.access.act(by, request_id=request_id)
+        made = minting.create(unit, act, name=wanted.name, scopes=scopes, expires_at=expires_at, owner=view.id)
+    return {"key": asdict(made.key), "secret": made.secret}
+
+
+def _change_user(desk: Desk, request: Request, name: str, change: Any) -> None:
+    caller = desk.gate.caller(request)
+    with desk.access.change() as unit:
+        view = access_queries.user_by_name(unit, name=name)
+        if view is None:
+            raise access_wiring.unknown_user(name)
+        change(unit, desk.access.act(caller.principal, request_id=caller.request_id), user=view.id)
+
+
+def _add_process(routes: APIRouter, desk: Desk) -> None:
+    @routes.post("/operator/shutdown", status_code=202)
+    async def shut_down() -> Response:
+        """Stop the desk cleanly."""
+        desk.shut_down()
+        return Response(status_code=202)
+
+
+def stream_router(desk: Desk, hub: Hub | None) -> APIRouter:
+    """Return the SSE fallback of the stream."""
+    routes = APIRouter(prefix="/v1", tags=["stream"])
+
+    @routes.get("/stream/sse")
+    async def stream_events(request: Request) -> Response:
+        """One subscription as server-sent events; the WebSocket at /v1/stream is the richer way."""
+        if hub is None:
+            raise NoStreamError(found="no stream hub in this process", allowed="a running desk", remedy="powerdesk up")
+        caller = desk.gate.caller(request)
+        asker = store_queries.Asker(
+            principal=caller.principal,
+            channel=Channel.HUB if caller.channel is Channel.HUB else Channel.STREAM,
+        )
+        pairs = request.query_params.multi_items()
+        sse.read(pairs)
+        events = sse.events(hub, asker, pairs, last_event_id=request.headers.get("last-event-id"))
+        return StreamingResponse(events, media_type=sse.MEDIA_TYPE, headers={"Cache-Control": "no-store"})
+
+    return routes
+
+
+def ready(desk: Desk) -> Response:
+    """Return 200 when all workers live and the log is projected, 503 otherwise, with the facts."""
+    alive = desk.workers.alive()
+    end = desk.engines.bus.end("store.batches")
+    behind = end - desk.store.progress.position
+    fine = all(alive.values()) and behind < MAX_BEHIND
+    body = {"ready": fine, "workers": alive, "log_end": end, "behind": behind, "first_prices": desk.has_prices()}
+    return _json(body, status=200 if fine else 503)
+
+
+MAX_BEHIND = 1000
+
+
+def _base(request: Request) -> str:
+    return f"{request.url.scheme}://{request.headers.get('host', 'localhost')}".replace("//127.0.0.1", "//localhost")
+
+
+async def _body(request: Request) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MAX_UPLOAD_BYTES:
+            raise TooLargeError(found=f"more than {MAX_UPLOAD_BYTES} bytes", allowed="256 MiB", remedy="split the file")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _decoded(body: bytes, wanted: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=wanted)
+    except msgspec.MsgspecError as error:
+        fields = ", ".join(getattr(wanted, "__struct_fields__", ()))
+        raise BadBodyError(
+            found=str(error), allowed=f"a JSON object with {fields}", remedy="correct the body"
+        ) from error
+
+
+def _json(body: Any, *, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(body, enc_hook=_text), status_code=status, media_type=JSON)
+
+
+def _text(value: Any) -> Any:
+    return value.hex() if isinstance(value, bytes) else str(value)

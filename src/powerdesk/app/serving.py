@@ -1,0 +1,132 @@
+"""`powerdesk up`: one process, one port, one sign-in link; Ctrl-C stops cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+import threading
+import webbrowser
+from typing import TYPE_CHECKING
+
+from powerdesk.access.operations.signing_in import LINK_VALID
+from powerdesk.app import acceptor, desk, gateway, logs
+from powerdesk.delivery.stream import server
+from powerdesk.kernel import problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from powerdesk.app.desk import Desk
+    from powerdesk.app.settings import Settings
+
+log = logging.getLogger("powerdesk.app")
+BACKLOG = 1024
+LINK_MINUTES = int(LINK_VALID.total_seconds() // 60)
+
+
+class PortInUseError(problem.Problem):
+    """The port cannot be listened on."""
+
+    status = 409
+    slug = "port-in-use"
+    title = "The port cannot be used"
+
+
+def up(settings: Settings, *, open_browser: bool) -> None:
+    """Serve until told to stop."""
+    logs.configure(level=settings.log_level)
+    listening = _listen(settings)
+    try:
+        with desk.opened(settings) as opened:
+            _runner(opened, listening, open_browser=open_browser)
+    finally:
+        listening.close()
+
+
+def _runner(opened: Desk, listening: socket.socket, *, open_browser: bool) -> None:
+    serving = _serve(opened, listening, open_browser=open_browser)
+    if sys.platform == "win32":
+        asyncio.run(serving)
+        return
+    import uvloop  # noqa: PLC0415 - has no Windows build
+
+    uvloop.run(serving)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    if sys.platform != "win32":
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise PortInUseError(
+            found=f"{settings.host}:{settings.port}: {error.strerror}",
+            allowed="a free port on an address of this machine",
+            remedy="choose another with --port, or stop what listens there (`powerdesk status`, `powerdesk down`)",
+        ) from error
+    listening.setblocking(False)
+    return listening
+
+
+async def _serve(opened: Desk, listening: socket.socket, *, open_browser: bool) -> None:
+    host, port = listening.getsockname()[:2]
+    shown = "localhost" if host in ("127.0.0.1", "::1", "0.0.0.0", "::") else host  # noqa: S104 - only shown
+    url = f"http://{shown}:{port}"
+    loopback = f"http://127.0.0.1:{port}" if host != "::1" else f"http://[::1]:{port}"
+    stop = asyncio.Event()
+    _stop_on_signals(stop)
+    opened.on_shutdown(_from_any_thread(stop))
+    hub = opened.stream_hub()
+    await hub.start()
+    port_server = acceptor.Acceptor(
+        sockets=[listening],
+        asgi_app=gateway.create(opened, hub=hub),
+        stream_factory=server.protocol_factory(hub, secure=opened.settings.secure_cookies),
+        stop_stream=hub.stop,
+    )
+    serving = asyncio.create_task(acceptor.serve(port_server, stop=stop))
+    opened.start()
+    opened.ownership.announce(url=loopback)
+    link = await asyncio.to_thread(opened.sign_in_link, url)
+    _say(opened, url, link)
+    if open_browser and sys.stdout.isatty():
+        threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
+    await serving
+    log.info("stopped")
+
+
+def _say(opened: Desk, url: str, link: str) -> None:
+    lines = (
+        f"Powerdesk is up at {url}   data in {opened.settings.data}",
+        f"Sign in (once, within {LINK_MINUTES} minutes): {link}",
+        "Another link: powerdesk sign-in-link.   Stop: Ctrl-C.",
+    )
+    sys.stdout.write("\n" + "\n".join(lines) + "\n\n")
+    sys.stdout.flush()
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for name in ("SIGINT", "SIGTERM"):
+        number = getattr(signal, name)
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop.set)
+            continue
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+
+
+def _from_any_thread(stop: asyncio.Event) -> Callable[[], None]:
+    loop = asyncio.get_running_loop()
+
+    def tell() -> None:
+        loop.call_soon_threadsafe(stop.set)
+
+    return tell
