@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import tomllib
 from pathlib import Path
@@ -63,6 +64,18 @@ def span(value: timedelta | None) -> str:
     return f"{value.days} days" if not rest and hours and not hours % 24 else f"{hours} h {rest // 60} min"
 
 
+def yes(value: object) -> str:
+    """Return a flag as a word."""
+    return "yes" if value else "no"
+
+
+def system_columns() -> str:
+    """Return the table of the columns that every dataset's rows carry besides the declared ones."""
+    schema = importlib.import_module("powerdesk.store.schema")
+    rows = [(f"`{field.name}`", str(field.type), schema.SYSTEM_MEANINGS[field.name]) for field in schema.SYSTEM_FIELDS]
+    return table(("column", "type", "meaning"), rows)
+
+
 def dataset_section(dataset: Any) -> str:
     """Return what the declaration of one dataset says, with a table of its columns."""
     columns = [
@@ -71,12 +84,12 @@ def dataset_section(dataset: Any) -> str:
             str(column.dtype),
             column.unit or "",
             "key" if column.key else "may be null" if column.nullable else "always there",
-            column.meaning,
+            column.meaning + (f"; one of {', '.join(column.allowed)}" if column.allowed else ""),
         )
         for column in dataset.columns
     ]
     licences = [
-        (item.source, item.name, "yes" if item.redistribute else "no", "yes" if item.derive else "no", item.attribution)
+        (item.market, item.source, item.name, yes(item.redistribute), yes(item.derive), item.attribution)
         for item in dataset.licences
     ]
     late, stale = span(dataset.freshness.late_after), span(dataset.freshness.stale_after)
@@ -93,15 +106,16 @@ def dataset_section(dataset: Any) -> str:
             f"{dataset.title}. {docs_subjects.sentence(dataset.meaning)}\n",
             "\n".join(facts) + "\n",
             table(("column", "type", "unit", "presence", "meaning"), columns),
-            table(("source", "licence", "redistribute", "derive", "attribution"), licences),
+            table(("market", "source", "licence", "redistribute", "derive", "attribution"), licences),
         ]
     )
 
 
 def datasets_page(declared: tuple[Any, ...]) -> str:
     """Return the catalogue of datasets."""
-    opening = "Every dataset, from its declaration. The system columns of each row are told in the concept pages."
-    return f"{MADE}\n\n# Datasets\n\n{opening}\n\n" + "\n".join(map(dataset_section, declared))
+    opening = "Every dataset, from its declaration."
+    shared = f"## System columns\n\nEvery row of every dataset carries these too.\n\n{system_columns()}"
+    return f"{MADE}\n\n# Datasets\n\n{opening}\n\n" + "\n".join([shared, *map(dataset_section, declared)])
 
 
 def problem_page(subject: docs_subjects.Subject) -> str:

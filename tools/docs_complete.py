@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import docs_subjects
 
 ROOT = Path(__file__).resolve().parent.parent
 KINDS = ("route", "stream message", "dataset", "event", "setting", "command", "problem")
+VERSIONED = re.compile(r"\.v[0-9]+$")
 
 
 def faults(*, subjects: tuple[docs_subjects.Subject, ...], reference: str) -> tuple[str, ...]:
@@ -22,6 +24,8 @@ def faults(*, subjects: tuple[docs_subjects.Subject, ...], reference: str) -> tu
             found.append(f"the {subject.kind} {subject.name} is on no page of docs/reference: run `make docs`")
         if not subject.meaning:
             found.append(f"the {subject.kind} {subject.name} has no meaning: write its docstring, help or description")
+        if subject.kind == "event" and VERSIONED.search(subject.name) is None:
+            found.append(f"the event {subject.name} has no versioned name: give its struct a tag such as x.done.v1")
     return tuple(found)
 
 

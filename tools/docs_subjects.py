@@ -129,10 +129,11 @@ def problems() -> Iterator[Subject]:
 
 
 def events(kinds: tuple[Any, ...]) -> Iterator[Subject]:
-    """Yield each message of the bus by its versioned name, with its fields."""
+    """Yield each message of the bus by its versioned name, with its fields; one without a tag by its class's name."""
     for kind in sorted(kinds, key=lambda item: str(item.__struct_config__.tag)):
         fields = ", ".join(f"`{name}`" for name in kind.__struct_fields__)
-        yield Subject("event", str(kind.__struct_config__.tag), sentence(kind.__doc__), (("fields", fields),))
+        name = str(kind.__struct_config__.tag or kind.__qualname__)
+        yield Subject("event", name, sentence(kind.__doc__), (("fields", fields),))
 
 
 def datasets(declared: tuple[Any, ...]) -> Iterator[Subject]:

@@ -16,7 +16,7 @@ import docs_build  # noqa: E402 - a script of tools/, found by the line above
 import docs_complete  # noqa: E402 - as above
 import docs_subjects  # noqa: E402 - as above
 
-MEANT = tuple(docs_subjects.Subject(kind, f"the-{kind}", "It is meant.") for kind in docs_complete.KINDS)
+MEANT = tuple(docs_subjects.Subject(kind, f"the-{kind}.v1", "It is meant.") for kind in docs_complete.KINDS)
 REFERENCE = "\n".join(f"`{subject.name}`" for subject in MEANT)
 
 
@@ -56,10 +56,16 @@ def test_completeness__trips_on_a_kind_of_which_nothing_was_found(subject: docs_
 
 
 def test_completeness__trips_on_a_subject_without_a_meaning() -> None:
-    mute = docs_subjects.Subject("route", "the-route", "")
+    mute = docs_subjects.Subject("route", "the-route.v1", "")
     found = docs_complete.faults(subjects=(*MEANT, mute), reference=REFERENCE)
     assert len(found) == 1
     assert "has no meaning" in found[0]
+
+
+def test_completeness__trips_on_an_event_without_a_version() -> None:
+    nameless = docs_subjects.Subject("event", "PricesMoved", "Prices moved.")
+    found = docs_complete.faults(subjects=(*MEANT, nameless), reference=REFERENCE + "\n`PricesMoved`")
+    assert found == ("the event PricesMoved has no versioned name: give its struct a tag such as x.done.v1",)
 
 
 def test_out_of_step__names_changed_missing_and_orphaned_pages(tmp_path: Path) -> None:
