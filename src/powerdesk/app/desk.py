@@ -23,7 +23,7 @@ from powerdesk.engines.ports.jobs import JobContext, JobSpec
 from powerdesk.markets import datasets as market_datasets
 from powerdesk.markets import events as market_events
 from powerdesk.markets import feeds, fetching, handlers, hosts, jobs, operations, queries
-from powerdesk.markets.types import Request
+from powerdesk.markets.types import Fetched, Outcome, Request
 from powerdesk.store import events, progress
 from powerdesk.store import handlers as store_handlers
 from powerdesk.store import operations as store_operations
@@ -144,15 +144,9 @@ class Desk:
 
     def _receive_simulated(self, payload: bytes, name: str, received_at: datetime) -> None:
         request = Request(feed=simfeed.SPEC.id, report=name.rpartition("-")[0], url=f"sim:{name}", name=name)
+        fetched = Fetched(request=request, outcome=Outcome.OK, received_at=received_at, payload=payload)
         with self.engines.records.unit() as unit:
-            operations.receive(
-                unit,
-                self.engines.objects,
-                feed=simfeed.SPEC,
-                request=request,
-                payload=payload,
-                received_at=received_at,
-            )
+            operations.take(unit, self.markets, feed=simfeed.SPEC, fetched=fetched)
 
     def _sim_paused(self) -> bool:
         with self.engines.records.reader() as reader:

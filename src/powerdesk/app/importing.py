@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from powerdesk.delivery.rest.routes import UnknownLineageError
-from powerdesk.kernel import intervals, problem
-from powerdesk.markets import events, operations
-from powerdesk.markets.types import Outcome, Request
+from powerdesk.kernel import problem
+from powerdesk.markets import operations
+from powerdesk.markets.types import Outcome
 from powerdesk.store import checking, lineage
 from powerdesk.store import operations as store_operations
 from powerdesk.store import queries as store_queries
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from powerdesk.kernel.problem import Finding
     from powerdesk.store.types import Accepted
 
-IMPORT_REPORT = "import"
 SHOWN_FINDINGS = 20
 
 
@@ -34,24 +33,11 @@ class UnreadableFileError(problem.Problem):
 def take_file(desk: Desk, *, source: str, name: str, data: bytes, dry_run: bool) -> list[dict[str, Any]]:
     """Return one line per dataset of the file: rows, new, revised, duplicates, findings, gaps."""
     feed = desk.markets.feed(source)
-    now = desk.clock.now()
     if dry_run:
-        parsed = feed.parse(data, name=name or None, not_after=now)
+        parsed = feed.parse(data, name=name or None, not_after=desk.clock.now())
         return [_dry_line(desk, name, dataset, table, parsed.findings) for dataset, table in parsed.tables.items()]
-    request = Request(feed=feed.id, report=IMPORT_REPORT, url=f"file:{name}", name=name or None)
     with desk.engines.records.unit() as unit:
-        received = operations.keep(
-            unit, desk.engines.objects, feed=feed, request=request, payload=data, received_at=now
-        )
-    event = events.PayloadReceivedV1(
-        feed=feed.id,
-        sha256=received.sha256,
-        name=name or None,
-        received_at=intervals.format_instant(now),
-        report=IMPORT_REPORT,
-    )
-    with desk.engines.records.unit() as unit:
-        recorded = operations.record(unit, desk.markets, event=event, payload=data)
+        recorded = operations.import_payload(unit, desk.markets, feed_id=feed.id, payload=data, name=name)
     if recorded.outcome is not Outcome.OK and not recorded.accepted:
         raise UnreadableFileError(
             found=f"{name}: {recorded.detail or recorded.outcome.value}",

@@ -41,7 +41,7 @@ DAY_AHEAD = frozenset({Kind.DAY_AHEAD_PRICES, Kind.DAY_AHEAD_FORECASTS})
 
 
 class Cursor(msgspec.Struct):
-    """What was published: everything up to `upto`; history is still to be made from `history_start` to `history_end`."""
+    """What was published: everything up to `upto`; history is still to be made between the two other instants."""
 
     upto: datetime
     history_start: datetime

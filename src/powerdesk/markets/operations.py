@@ -101,7 +101,7 @@ def object_key(sha256: str) -> str:
 def keep(
     unit: Unit, objects: Objects, *, feed: FeedSpec, request: Request, payload: bytes, received_at: datetime
 ) -> Received:
-    """Keep a payload by content, without announcing it; `fresh` says whether recording it may bring something."""
+    """Keep a payload under its content hash; `fresh` tells whether it still has to be recorded by this parser."""
     sha256 = hashlib.sha256(payload).hexdigest()
     if not objects.exists(object_key(sha256)):
         objects.put(object_key(sha256), payload)
@@ -120,26 +120,39 @@ def keep(
                 outcome=RECEIVED,
             )
         )
-    fresh = known is None or known.outcome == RECEIVED or known.parser_version != feed.parser_version
-    return Received(sha256, fresh)
+    return Received(sha256, known is None or known.outcome == RECEIVED or known.parser_version != feed.parser_version)
 
 
 def receive(
     unit: Unit, objects: Objects, *, feed: FeedSpec, request: Request, payload: bytes, received_at: datetime
 ) -> Received:
-    """Keep a payload by content and announce it. A payload that this feed brought and recorded before stays quiet."""
+    """Keep a payload and announce it. One that was recorded before stays quiet unless gaps are to be settled by it."""
     received = keep(unit, objects, feed=feed, request=request, payload=payload, received_at=received_at)
     if received.fresh or request.coverage:
-        event = events.PayloadReceivedV1(
-            feed=feed.id,
-            sha256=received.sha256,
-            name=request.name,
-            received_at=intervals.format_instant(received_at),
-            report=request.report,
-            coverage=events.to_wire(request.coverage),
-        )
+        event = _event(feed, request, received.sha256, received_at)
         unit.send(events.PAYLOAD_RECEIVED_TOPIC, bus_port.Outgoing(key=feed.id, value=events.encode(event)))
     return received
+
+
+def import_payload(unit: Unit, services: Services, *, feed_id: str, payload: bytes, name: str) -> Recorded:
+    """Keep and record a file that a person has, by the same parser and record as a fetched one."""
+    feed = services.feed(feed_id)
+    received_at = services.clock.now()
+    request = Request(feed=feed.id, report="import", url=f"file:{name}", name=name)
+    received = keep(unit, services.objects, feed=feed, request=request, payload=payload, received_at=received_at)
+    event = _event(feed, request, received.sha256, received_at)
+    return record(unit, services, event=event, payload=payload)
+
+
+def _event(feed: FeedSpec, request: Request, sha256: str, received_at: datetime) -> PayloadReceivedV1:
+    return events.PayloadReceivedV1(
+        feed=feed.id,
+        sha256=sha256,
+        name=request.name,
+        received_at=intervals.format_instant(received_at),
+        report=request.report,
+        coverage=events.to_wire(request.coverage),
+    )
 
 
 def take(unit: Unit, services: Services, *, feed: FeedSpec, fetched: Fetched) -> Received | None:

@@ -147,7 +147,7 @@ def _gaps(
     group: tuple[str, ...], series: tuple[tuple[str, ...], ...], present: np.ndarray, starts: np.ndarray, step: int
 ) -> Iterator[Gap]:
     """Yield gaps of the whole group first, then those of single series outside them."""
-    nobody = ~present.any(axis=0)
+    nobody = np.asarray(~present.any(axis=0))
     for first, last in _runs(nobody):
         yield _gap(group, (ALL_SERIES,), starts, first, last, step)
     for code in np.flatnonzero((~present & ~nobody).any(axis=1)):

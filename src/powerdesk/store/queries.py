@@ -102,9 +102,10 @@ def snapshot(
     knowledge: Knowledge = Knowledge.PUBLISHED,
     commit: int | None = None,
 ) -> Snapshot:
-    """Return the cut for a read: everything accepted so far when no commit is given, made readable first."""
-    head = store.bus.end(events.BATCHES_TOPIC)
-    wanted = head if commit is None else min(commit, head)
+    """Return the cut for a read: all that is readable now; when a commit is named, wait until that is readable."""
+    if commit is None:
+        return Snapshot(as_of=as_of, commit=store.progress.position, knowledge=knowledge)
+    wanted = min(commit, store.bus.end(events.BATCHES_TOPIC))
     store.progress.wait(wanted, timeout_s=PROJECTION_TIMEOUT_S)
     return Snapshot(as_of=as_of, commit=wanted, knowledge=knowledge)
 
