@@ -242,13 +242,16 @@ class DuckTables:
             held.layout.check_known([*selection.within, *(selection.columns or ())])
             for _ in range(REPLACED_TIMES_MAX):
                 with self._swapping:
-                    parts = held.parts
+                    listed_now = held.parts
+                    empty = None if held.hot_rows else held.hot.number
+                parts = tuple(part for part in listed_now if part.number != empty)
                 known = (held.layout, held.labels, held.tags, parts, selection)
                 try:
                     return ask(Scope(*known, last_time=held.last_time, **scope), self._fetch)
                 except duckdb.CatalogException:
-                    if parts is held.parts:
-                        raise
+                    with self._swapping:  # a commit is not told from its list of parts while this is held
+                        if listed_now is held.parts:
+                            raise
         raise AssertionError(f"parts of {table} were replaced {REPLACED_TIMES_MAX} times during one read")
 
     def _fetch(self, scope: Scope, sql: str) -> pa.Table:

@@ -23,6 +23,7 @@ class Codes:
         self._entries = tuple(entries)
         self._code = {entry: code for code, entry in enumerate(entries)}
         self._texts: dict[str, Any] = {}
+        self._constant: dict[str, bool] = {}
         self._distinct: dict[str, tuple[str, ...]] = {}
         self._ranks: dict[tuple[str, ...], tuple[npt.NDArray[np.int32], list[tuple[str, ...]]]] = {}
 
@@ -67,7 +68,12 @@ class Codes:
 
     def decode(self, column: str, codes: pa.Array) -> pa.Array:
         """Return the text of one column for each code."""
-        return self.texts(column).take(codes)
+        texts = self.texts(column)
+        if column not in self._constant:
+            self._constant[column] = len(texts) > 0 and len(pc.unique(texts)) == 1
+        if self._constant[column]:  # filling is several times faster than taking
+            return pa.repeat(texts[0], len(codes)) if texts[0].is_valid else pa.nulls(len(codes), pa.string())
+        return texts.take(codes)
 
     def where(self, column: str, allowed: Sequence[object]) -> npt.NDArray[np.bool_]:
         """Tell per code whether the column's text is one of `allowed`."""

@@ -1,0 +1,185 @@
+"""What every Bus engine must do."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import TYPE_CHECKING
+
+import pytest
+
+from powerdesk.engines.embedded.bus import LogBus
+from powerdesk.engines.ports import faults
+from powerdesk.engines.ports.bus import Bus, Message, Outgoing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+ADAPTERS: dict[str, Callable[[Path], Bus]] = {"log": LogBus}
+"""Add an engine here and the whole suite runs against it. Opening the same folder again must find the same messages."""
+TOPIC = "made.things.v1"
+WAIT_S = 10.0
+
+
+@pytest.fixture(params=ADAPTERS)
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Bus]]:
+    buses: list[Bus] = []
+
+    def open_bus() -> Bus:
+        buses.append(ADAPTERS[request.param](tmp_path / "bus"))
+        return buses[-1]
+
+    yield open_bus
+    for bus in buses:
+        bus.close()
+
+
+@pytest.fixture
+def bus(opened: Callable[[], Bus]) -> Bus:
+    return opened()
+
+
+def messages(*values: str) -> list[Outgoing]:
+    return [Outgoing(key=value[:1], value=value.encode(), headers={"n": value}) for value in values]
+
+
+def values(found: tuple[Message, ...]) -> list[str]:
+    return [message.value.decode() for message in found]
+
+
+def test_publish__gives_positions_from_one_without_gap(bus: Bus) -> None:
+    assert bus.end(TOPIC) == 0
+    assert bus.publish(TOPIC, messages("a", "b")) == (1, 2)
+    assert bus.publish(TOPIC, messages("c")) == (3,)
+    assert bus.publish(TOPIC, []) == ()
+    assert bus.end(TOPIC) == 3
+    assert bus.begin(TOPIC) == 1
+
+
+def test_read__gives_back_key_value_headers_and_position(opened: Callable[[], Bus]) -> None:
+    first = opened()
+    first.publish(TOPIC, [Outgoing("k", bytes(range(256)), {"ü": "é", "b": ""}), Outgoing("", b"")])
+    first.close()
+
+    assert opened().read(TOPIC, after=0, limit=9) == (
+        Message(TOPIC, 1, "k", bytes(range(256)), {"ü": "é", "b": ""}),
+        Message(TOPIC, 2, "", b"", {}),
+    )
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+def test_read__pages_from_any_position(bus: Bus, limit: int) -> None:
+    for start in range(0, 20, 4):
+        bus.publish(TOPIC, messages(*(f"{n}" for n in range(start, start + 4))))
+
+    for after in range(21):
+        assert values(bus.read(TOPIC, after=after, limit=limit)) == [
+            f"{n}" for n in range(after, min(20, after + limit))
+        ]
+
+
+def test_topics__are_apart(bus: Bus) -> None:
+    bus.publish("one", messages("a"))
+    bus.publish("two", messages("b", "c"))
+
+    assert values(bus.read("one", after=0, limit=9)) == ["a"]
+    assert bus.end("two") == 2
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a/b", "A", ".a", "a.", "a b", "x" * 300])
+def test_names__that_some_engine_cannot_keep_are_refused(bus: Bus, name: str) -> None:
+    with pytest.raises(faults.UnfitRequestError):
+        bus.publish(name, messages("a"))
+    with pytest.raises(faults.UnfitRequestError):
+        bus.consume(TOPIC, group=name)
+
+
+def test_consume__goes_on_after_the_last_commit(opened: Callable[[], Bus]) -> None:
+    bus = opened()
+    bus.publish(TOPIC, messages("a", "b", "c", "d"))
+    consumer = bus.consume(TOPIC, group="g")
+    found = consumer.poll(timeout_s=WAIT_S, limit=3)
+    assert values(found) == ["a", "b", "c"]
+    consumer.commit(found[1])
+    consumer.commit(found[0])
+    bus.close()
+
+    again = opened().consume(TOPIC, group="g")
+    assert values(again.poll(timeout_s=WAIT_S)) == ["c", "d"]
+    assert again.poll(timeout_s=0) == ()
+
+
+def test_consume__groups_do_not_disturb_each_other(bus: Bus) -> None:
+    bus.publish(TOPIC, messages("a", "b"))
+    one, two = bus.consume(TOPIC, group="one"), bus.consume(TOPIC, group="two")
+    one.commit(one.poll(timeout_s=WAIT_S)[-1])
+
+    assert values(two.poll(timeout_s=WAIT_S)) == ["a", "b"]
+
+
+def test_consume__a_member_that_leaves_hands_over_what_it_did_not_commit(bus: Bus) -> None:
+    bus.publish(TOPIC, messages("a", "b"))
+    first, second = bus.consume(TOPIC, group="g"), bus.consume(TOPIC, group="g")
+    found = first.poll(timeout_s=WAIT_S)
+    assert second.poll(timeout_s=0) == ()
+    first.commit(found[0])
+    first.close()
+
+    assert values(second.poll(timeout_s=WAIT_S)) == ["b"]
+
+
+def test_poll__wakes_when_a_message_comes(bus: Bus) -> None:
+    consumer = bus.consume(TOPIC, group="g")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(consumer.poll, timeout_s=WAIT_S)
+        bus.publish(TOPIC, messages("a"))
+        assert values(waiting.result(WAIT_S)) == ["a"]
+
+
+def test_publish__from_many_threads_keeps_batches_whole_and_in_order(bus: Bus) -> None:
+    start = Event()
+
+    def publish(thread: int) -> list[tuple[int, ...]]:
+        start.wait(WAIT_S)
+        return [bus.publish(TOPIC, messages(*(f"{thread}:{n}:{m}" for m in range(3)))) for n in range(40)]
+
+    with ThreadPoolExecutor(6) as pool:
+        running = [pool.submit(publish, thread) for thread in range(6)]
+        start.set()
+        given = [batch for run in running for batch in run.result()]
+
+    assert sorted(position for batch in given for position in batch) == list(range(1, 721))
+    assert all(batch == tuple(range(batch[0], batch[0] + 3)) for batch in given)
+    found: list[str] = []
+    while page := bus.read(TOPIC, after=len(found), limit=100):
+        found += values(page)
+    for thread in range(6):
+        mine = [value for value in found if value.startswith(f"{thread}:")]
+        assert mine == [f"{thread}:{n}:{m}" for n in range(40) for m in range(3)]
+
+
+def test_truncate__forgets_at_most_what_is_asked(bus: Bus) -> None:
+    for n in range(10):
+        bus.publish(TOPIC, messages(f"{n}"))
+
+    kept = bus.truncate(TOPIC, before=6)
+
+    assert 1 <= kept <= 6
+    assert bus.begin(TOPIC) == kept
+    assert values(bus.read(TOPIC, after=0, limit=99)) == [f"{n}" for n in range(kept - 1, 10)]
+    assert bus.publish(TOPIC, messages("more")) == (11,)
+
+
+def test_close__refuses_further_use_and_ends_waiting(bus: Bus) -> None:
+    bus.publish(TOPIC, messages("a"))
+    consumer = bus.consume(TOPIC, group="g")
+    consumer.poll(timeout_s=0)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(consumer.poll, timeout_s=WAIT_S)
+        bus.close()
+        assert waiting.result(WAIT_S) == ()
+    with pytest.raises(faults.EngineUnavailableError):
+        bus.publish(TOPIC, messages("b"))
+    with pytest.raises(faults.EngineUnavailableError):
+        bus.read(TOPIC, after=0, limit=1)
