@@ -19,7 +19,8 @@ async function bodyOf(request) {
 }
 
 async function page(response, pathname) {
-  const file = extname(pathname) === '' ? 'index.html' : normalize(pathname)
+  // Ids such as markets.prices have a dot too: only what the build makes is a file.
+  const file = extname(pathname) in TYPES ? normalize(pathname) : 'index.html'
   try {
     const content = await readFile(join(DIST, file))
     response.writeHead(200, { 'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream', 'Content-Security-Policy': POLICY, 'X-Content-Type-Options': 'nosniff' })

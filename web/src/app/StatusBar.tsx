@@ -41,8 +41,8 @@ export function StatusBar() {
   const clock = useClock(market)
   const { data: locations } = useQuery(locationsQuery)
   const me = useMe().data
-  useNow()
-  const [tone, words] = streamWords(status, asOf !== undefined, Date.now())
+  const now = useNow()
+  const [tone, words] = streamWords(status, asOf !== undefined, now - status.skew_ms)
   const tick = stream.lastRowsAt
   return (
     <footer className="statusbar">

@@ -41,14 +41,28 @@ interface TimeChartProps {
   onPick?: ((at_s: number) => void) | undefined
 }
 
+function markerColor(props: { series: readonly ChartSeries[] }, index: number): string {
+  const one = props.series[index - 1]
+  return one === undefined ? 'transparent' : token(one.color)
+}
+
 const FONT = '11px "Inter Variable", system-ui, sans-serif'
 const LABEL_PX = 34
 const alpha = (color: string, share: number) => `color-mix(in srgb, ${color} ${Math.round(share * 100)}%, transparent)`
+
+function tellChosen(plot: uPlot, selected_s: number | undefined): void {
+  const idx = selected_s === undefined ? -1 : plot.data[0].indexOf(selected_s)
+  if (idx >= 0) plot.setLegend({ idx }, false)
+}
 
 /** Draw the chosen interval as a line, and zero when it is in range. */
 function marks(selected_s: number | undefined): uPlot.Plugin {
   return {
     hooks: {
+      // With no cursor over the chart the legend tells the chosen interval.
+      setCursor: (plot) => {
+        if (plot.cursor.idx === null || plot.cursor.idx === undefined) tellChosen(plot, selected_s)
+      },
       drawClear: (plot) => {
         const { ctx, bbox } = plot
         const zero = plot.valToPos(0, 'y', true)
@@ -76,7 +90,7 @@ function options(props: TimeChartProps, width: number): uPlot.Options {
   return {
     width, height: props.height, padding: [8, 8, 0, 0],
     cursor: { sync: { key: props.linked }, points: { size: 6 }, drag: { x: true, y: false } },
-    legend: { show: true, live: true },
+    legend: { show: true, live: true, markers: { show: true, width: 2, stroke: (_plot, index) => markerColor(props, index), fill: (_plot, index) => markerColor(props, index) } },
     plugins: [marks(props.selected_s)],
     scales: { x: { time: false } },
     axes: [
@@ -106,7 +120,7 @@ export default function TimeChart(props: TimeChartProps) {
   const host = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | undefined>(undefined)
   const theme = useTheme()
-  const { time_s, values, onPick } = props
+  const { time_s, values, onPick, selected_s } = props
   const shape = JSON.stringify([props.series, props.bands, props.ticks[0], props.ticks.length, props.selected_s, props.height, theme])
 
   useEffect(() => {
@@ -134,8 +148,11 @@ export default function TimeChart(props: TimeChartProps) {
 
   useEffect(() => {
     const gapped = values.map((line) => line.map((value) => (Number.isFinite(value) ? value : null)))
-    plot.current?.setData([time_s, ...gapped])
-  }, [time_s, values, shape])
+    const chart = plot.current
+    if (chart === undefined) return
+    chart.setData([time_s, ...gapped])
+    if (chart.cursor.idx === null || chart.cursor.idx === undefined) tellChosen(chart, selected_s)
+  }, [time_s, values, shape, selected_s])
 
   return <div ref={host} className="time-chart" role="img" aria-label={`${props.label}, ${props.unit}`} />
 }

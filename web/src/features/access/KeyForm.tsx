@@ -1,5 +1,5 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { type FormEvent, useState } from 'react'
+import { type SyntheticEvent, useState } from 'react'
 import { ProblemPanel } from '@/components/states'
 import { send } from '@/lib/api/client'
 import { problemOf } from '@/lib/api/problem'
@@ -24,7 +24,7 @@ export function KeyForm({ onMade }: { onMade: (made: MadeKey) => void }) {
       return client.invalidateQueries({ queryKey: ['keys'] })
     },
   })
-  const submit = (event: FormEvent) => {
+  const submit = (event: SyntheticEvent) => {
     event.preventDefault()
     make.mutate()
   }

@@ -1,5 +1,5 @@
 import { useMutation } from '@tanstack/react-query'
-import { type FormEvent, useState } from 'react'
+import { type SyntheticEvent, useState } from 'react'
 import { send } from '@/lib/api/client'
 import { problemOf } from '@/lib/api/problem'
 
@@ -14,7 +14,7 @@ export function PasswordForm() {
       setNext('')
     },
   })
-  const submit = (event: FormEvent) => {
+  const submit = (event: SyntheticEvent) => {
     event.preventDefault()
     save.mutate()
   }

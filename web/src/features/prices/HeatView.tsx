@@ -52,7 +52,7 @@ export function HeatView({ store, rows, names, unit, selected, onOpen }: HeatPro
         </div>
         <span className="dim small">{day}, {tz === 'market' ? `hour ending ${marketClock(ofMarket).abbreviation}` : `hour starting ${clock.abbreviation}`}, {unit}{loading ? ', loading' : ''}</span>
         <span className="heat-legend small" aria-hidden="true">
-          {numberText(scale.centre - scale.reach, 0)}{Array.from({ length: 9 }, (_, step) => <i key={step} className={`heat-${step}`} />)}{numberText(scale.centre + scale.reach, 0)}
+          <span>{numberText(scale.centre - scale.reach, 0)}</span>{Array.from({ length: 9 }, (_, step) => <i key={step} className={`heat-${step}`} />)}<span>{numberText(scale.centre + scale.reach, 0)}</span>
           <i className="heat-4 negative" /> below zero
         </span>
       </div>
@@ -70,7 +70,7 @@ export function HeatView({ store, rows, names, unit, selected, onOpen }: HeatPro
                 {hours.map((hour) => {
                   const found = lookup(id, hour.start)
                   const known = Number.isFinite(found)
-                  const classes = known ? `heat-${heatStep(scale, found)}${found < 0 ? ' negative' : ''}` : 'absent'
+                  const classes = known ? `heat-${heatStep(scale, found)}${found < 0 ? ' negative' : ''}` : hour.end <= now ? 'absent past' : 'absent'
                   return <div role="cell" key={hour.start} className={classes} title={`${id}, HE ${hour.label}: ${text(found)} ${unit}`}>{known ? text(found, 0) : ''}</div>
                 })}
               </div>

@@ -3,6 +3,7 @@ import { type MouseEvent, useEffect, useRef } from 'react'
 import { Icon } from '@/components/Icon'
 import type { FreshnessRule } from '@/components/labels'
 import type { Location } from '@/lib/api/types'
+import { chosenClock } from '@/lib/time/markets'
 import { useScope } from '@/lib/url/scope'
 import { PriceRow } from './PriceRow'
 import { columnFaces } from './columns'
@@ -36,7 +37,9 @@ export function PriceGrid(props: GridProps) {
   const scroller = useRef<HTMLDivElement>(null)
   const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => scroller.current, estimateSize: () => ROW_PX, overscan: 12 })
   const items = virtual.getVirtualItems()
-  const faces = columnFaces(props.unit)
+  const single = tz !== 'market' || market !== undefined
+  const zoneWords = chosenClock(tz, market).abbreviation
+  const faces = columnFaces(props.unit, single ? (tz === 'market' ? `HE, ${zoneWords}` : zoneWords) : undefined)
   const inView = items.map((item) => model.store.keys[rows[item.index] ?? -1] ?? '').filter((id) => id !== '')
   const wanted = inView.join(',')
 

@@ -75,7 +75,7 @@ export const PriceRow = memo(function PriceRow(props: RowProps) {
       <div role="gridcell" className="cell number wide">{numberText(found.loss)}</div>
       <div role="gridcell" className="cell middle">{props.spark === undefined ? null : <Sparkline values={props.spark} />}</div>
       <div role="gridcell" className="cell number widest">
-        <span className="dim">{tz === 'market' ? `${hourEndingLabel(clock.zone, found.start)}  ` : ''}</span>{intervalText(clock.zone, found.start, found.end)}
+        <span className="dim">{tz === 'market' ? `${hourEndingLabel(clock.zone, found.start)}  ` : ''}</span>{intervalText(clock.zone, found.start, found.end)}{props.showMarket && tz === 'market' ? <span className="dim"> {clock.abbreviation}</span> : null}
       </div>
       <div role="gridcell" className="cell number"><AgeLabel instant={found.end} rule={rule} /></div>
     </div>

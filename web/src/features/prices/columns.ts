@@ -10,21 +10,19 @@ export interface ColumnFace {
   sortable: boolean
 }
 
-export const MINUS_NOTE = 'RT − DA'
-
-/** The grid's columns; `unit` is the unit that the server states for prices. */
-export function columnFaces(unit: string): ColumnFace[] {
+/** The grid's columns; `unit` is what the server states for prices, `zone` the clock when all rows share one. */
+export function columnFaces(unit: string, zone: string | undefined): ColumnFace[] {
   const price = (id: ColumnId, name: string, width: string, note = unit): ColumnFace => ({ id, name, note, width, isNumber: true, sortable: true })
   return [
     { id: 'name', name: 'Location', note: 'kind', width: 'minmax(172px, 1.6fr)', isNumber: false, sortable: true },
     price('rt', 'RT5', 'minmax(84px, 0.7fr)'),
-    price('change', 'Change', 'minmax(80px, 0.7fr)', 'since last'),
+    price('change', 'Change', 'minmax(80px, 0.7fr)', 'on interval before'),
     price('da', 'DA, this hour', 'minmax(88px, 0.7fr)'),
-    price('dart', 'DART', 'minmax(88px, 0.7fr)', MINUS_NOTE),
+    price('dart', 'DART', 'minmax(88px, 0.7fr)', 'RT − DA'),
     price('congestion', 'Congestion', 'minmax(84px, 0.7fr)'),
     price('loss', 'Loss', 'minmax(72px, 0.6fr)'),
     { id: 'spark', name: 'Last 4 h', note: 'RT5', width: '116px', isNumber: false, sortable: false },
-    { id: 'interval', name: 'Interval', note: 'HE, start–end', width: '122px', isNumber: true, sortable: false },
+    { id: 'interval', name: 'Interval', note: zone ?? 'market time', width: '122px', isNumber: true, sortable: false },
     { id: 'age', name: 'Age', note: 'since end', width: '72px', isNumber: true, sortable: true },
   ]
 }

@@ -1,16 +1,18 @@
 import { problemOf } from '@/lib/api/problem'
-import { readRows } from '@/lib/api/rows'
+import { instantCell, numberCell, readRows, rowsPath, textCell } from '@/lib/api/rows'
 import type { EntitlementTuple, Problem } from '@/lib/api/types'
 import type { StreamClient } from '@/lib/stream/client'
 import { Pacer, browserPacing } from '@/lib/stream/pacer'
 import type { StreamColumns } from '@/lib/stream/protocol'
 import { SeriesStore } from '@/lib/stream/series-store'
+import { isoInstant } from '@/lib/time/format'
 import { serverNow } from '@/lib/time/use-now'
 import { Sparks } from './sparks'
 
 export const DATASET = 'markets.prices'
 export const LIVE_RUN = 'RT5'
 const RESORT_MS = 2000
+const BEFORE_MS = 1_200_000
 
 const SHAPE = {
   key: ['location'],
@@ -37,8 +39,10 @@ export class PricesModel {
   private orderedAt = 0
   private readonly listeners = new Set<() => void>()
   private readonly pacer = new Pacer(browserPacing, () => this.announce())
+  private readonly asOf: string | undefined
 
   constructor(asOf: string | undefined) {
+    this.asOf = asOf
     this.sparks = new Sparks(asOf, () => this.pacer.touch())
   }
 
@@ -58,6 +62,7 @@ export class PricesModel {
       onSnapshotEnd: () => {
         this.store.endSnapshot()
         this.enter('ready')
+        this.readBefore(market)
       },
       onDenied: (denied) => {
         this.denied = denied
@@ -83,12 +88,32 @@ export class PricesModel {
       this.denied = answer.left_out
       this.take(answer.columns, false)
       this.enter('ready')
+      this.readBefore(market)
     }, (error: unknown) => {
       if (abort.signal.aborted) return
       this.problem = problemOf(error)
       this.enter('failed')
     })
     return () => abort.abort()
+  }
+
+  /** A snapshot has the newest interval only; read the ones before it, so that the change since then is known at once. */
+  private readBefore(market: string | undefined): void {
+    let newest = -Infinity
+    for (const row of this.store.rows.values()) newest = Math.max(newest, this.store.start[row] ?? -Infinity)
+    if (!Number.isFinite(newest)) return
+    const query = {
+      market, market_run: LIVE_RUN, start: isoInstant(newest - BEFORE_MS), end: isoInstant(newest), as_of: this.asOf,
+      columns: ['location', 'interval_end', 'interval_start', 'price_per_mwh'], allow_partial: true,
+    }
+    readRows(rowsPath(DATASET), query).then(({ columns, count }) => {
+      for (let row = 0; row < count; row += 1) {
+        this.store.setPrevious('price_per_mwh', textCell(columns, 'location', row), instantCell(columns, 'interval_end', row), numberCell(columns, 'price_per_mwh', row))
+      }
+      this.pacer.touch()
+    }, () => {
+      // Without it the change shows as unknown until the next interval; the prices themselves are there.
+    })
   }
 
   private take(columns: StreamColumns, live: boolean): void {

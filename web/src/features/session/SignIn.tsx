@@ -1,5 +1,5 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { type FormEvent, useState } from 'react'
+import { type SyntheticEvent, useState } from 'react'
 import { send } from '@/lib/api/client'
 import { problemOf } from '@/lib/api/problem'
 import './session.css'
@@ -15,7 +15,7 @@ export default function SignIn() {
     onError: () => setPassword(''),
   })
   const problem = signIn.isError ? problemOf(signIn.error) : undefined
-  const submit = (event: FormEvent) => {
+  const submit = (event: SyntheticEvent) => {
     event.preventDefault()
     signIn.mutate()
   }

@@ -10,7 +10,9 @@ class Log {
   readonly onReset = () => void this.lines.push('reset')
   readonly onRows = (columns: StreamColumns, live: boolean) => void this.lines.push(`${live ? 'upd' : 'snap'} ${String(columns['p']?.[0])}`)
   readonly onSnapshotEnd = () => void this.lines.push('end')
-  readonly onDenied = (denied: { market: string }[]) => void (denied.length > 0 && this.lines.push(`denied ${denied.map((tuple) => tuple.market).join()}`))
+  readonly onDenied = (denied: { market: string }[]) => {
+    if (denied.length > 0) this.lines.push(`denied ${denied.map((tuple) => tuple.market).join()}`)
+  }
   readonly onProblem = (problem: { title: string }) => void this.lines.push(`problem ${problem.title}`)
   readonly onRevoked = () => void this.lines.push('revoked')
   readonly onGap = (reason: string) => void this.lines.push(`gap ${reason}`)

@@ -11,6 +11,9 @@ export interface SeriesShape {
   texts: readonly string[]
 }
 
+/** How a row follows what its series held: the interval right after, some other interval, or the same one again. */
+type Step = 'next' | 'jump' | 'revision'
+
 function grown(values: Float64Array, capacity: number): Float64Array {
   const next = new Float64Array(capacity).fill(Number.NaN)
   next.set(values)
@@ -51,7 +54,7 @@ export class SeriesStore {
     return this.numbers.get(name)?.[row] ?? Number.NaN
   }
 
-  /** The value of the interval before this one (or of the revision before), NaN when none was seen. */
+  /** The value of the interval before this one, NaN when none is known; a revision does not move it. */
   previous(name: string, row: number): number {
     return this.before.get(name)?.[row] ?? Number.NaN
   }
@@ -92,9 +95,10 @@ export class SeriesStore {
         this.membership += 1
       }
       if (!first && start < held) continue
+      const step: Step = start > held && this.end[row] === start ? 'next' : first || start > held ? 'jump' : 'revision'
       this.start[row] = start
       this.end[row] = Date.parse(String(ends[index]))
-      if (this.write(columns, index, row)) {
+      if (this.write(columns, index, row, step)) {
         changed.push(row)
         if (live) this.bumps[row] = (this.bumps[row] ?? 0) + 1
       }
@@ -102,7 +106,15 @@ export class SeriesStore {
     return changed
   }
 
-  private write(columns: StreamColumns, index: number, row: number): boolean {
+  /** Set the value of the interval that ended at `end`, for the series whose newest interval begins there. */
+  setPrevious(name: string, key: string, end: number, value: number): void {
+    const row = this.rows.get(key)
+    if (row === undefined || this.start[row] !== end) return
+    const before = this.before.get(name)
+    if (before !== undefined) before[row] = value
+  }
+
+  private write(columns: StreamColumns, index: number, row: number, step: Step): boolean {
     let moved = false
     for (const [name, values] of this.numbers) {
       const cells = columns[name]
@@ -110,9 +122,9 @@ export class SeriesStore {
       const cell = cells[index]
       const next = typeof cell === 'number' ? cell : Number.NaN
       const held = values[row] ?? Number.NaN
-      if (Object.is(next, held)) continue
       const before = this.before.get(name)
-      if (before !== undefined) before[row] = held
+      if (step !== 'revision' && before !== undefined) before[row] = step === 'next' ? held : Number.NaN
+      if (Object.is(next, held)) continue
       values[row] = next
       moved = true
     }

@@ -31,6 +31,11 @@ describe('series store', () => {
     store.apply(rows([['A', 5, 10]]), false)
     expect(store.apply(rows([['A', 5, 12]]), true)).toEqual([0])
     expect(store.value('price', 0)).toBe(12)
+    expect(store.previous('price', 0)).toBeNaN()
+    store.setPrevious('price', 'SIM|A', 300_000, 9)
+    store.setPrevious('price', 'SIM|A', 0, 99)
+    store.apply(rows([['A', 5, 13]]), true)
+    expect(store.previous('price', 0)).toBe(9)
   })
 
   it('does not flash for equal values, nor for a snapshot', () => {
