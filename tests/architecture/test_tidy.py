@@ -96,7 +96,7 @@ CASES = (
     ),
     ("waivers give a reason", "web/src/a.ts", "// @ts" + "-ignore it is fine\n", ""),
     ("no machine's own paths", "docs/a.md", "# A\nsee /ho" + "me/ada/x\n", "# A\nsee ../x\n"),
-    ("no machine's own paths", "docs/a.md", "# A\nsee /wo" + "rk/main\n", "# A\nsee /v1/work/main\n"),
+    ("no machine's own paths", "docs/a.md", "# A\nsee /wo" + "rk/main\n", "# A\nsee /v1/root/main\n"),
     ("no registry's address", "web/package-lock.json", '{"resol' + 'ved": "https://x/y.tgz"}', '{"version": "1"}'),
     ("no registry's address", "requirements/base.txt", "--index" + "-url https://x\n", "a==1 \\\n"),
     ("no registry's address", "docs/a.md", "# A\nhttps://py" + "pi.org/simple\n", "# A\nPyPI\n"),
