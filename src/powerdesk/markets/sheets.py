@@ -80,6 +80,11 @@ def read(
     Numbers that cannot be read become NaN and a finding each; empty cells become NaN silently (the caller knows
     whether absence is allowed). O(n).
     """
+    if not data.isascii():
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError as fault:
+            raise unreadable(pointer, f"bytes that are no UTF-8 text ({fault.reason} at {fault.start})") from fault
     malformed: list[int] = []
     try:
         table = _parse(data, names=names, text=text, numeric=numeric, skip=malformed.append, threads=True)

@@ -53,6 +53,14 @@ def latest_reading(local: datetime, *, zone: str) -> np.datetime64:
     return np.datetime64(aware.astimezone(UTC).replace(tzinfo=None), "us")
 
 
+def midnight_before(instant: np.datetime64, *, zone: str) -> np.datetime64:
+    """Return the last local midnight that lies before `instant`, in UTC."""
+    info = local_times.zone_of(zone)
+    earlier = instant.astype("datetime64[us]").item().replace(tzinfo=UTC) - timedelta(microseconds=1)
+    midnight = datetime.combine(earlier.astimezone(info).date(), time(), info)
+    return np.datetime64(midnight.astimezone(UTC).replace(tzinfo=None), "us")
+
+
 def midnight_after(instant: np.datetime64, *, zone: str) -> np.datetime64:
     """Return the UTC instant at which the local day of `instant` ends."""
     info = local_times.zone_of(zone)

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from powerdesk.app import engines as engine_choice
-from powerdesk.engines import columns
 from powerdesk.engines.embedded import bus, objects, records, tables
 from powerdesk.markets import datasets, events, feeds, fetching, handlers, hosts, operations, queries
-from powerdesk.markets import tables as market_tables
 from powerdesk.store import handlers as store_handlers
 from powerdesk.store import operations as store_operations
 from powerdesk.store import queries as store_queries
@@ -39,6 +37,7 @@ class HandClock:
 
     instant: datetime = NOON
     waited_s: float = 0.0
+    looks_take_s: float = 0.0
 
     def now(self) -> datetime:
         """Return where the hands stand."""
@@ -46,6 +45,7 @@ class HandClock:
 
     def monotonic_s(self) -> float:
         """Return seconds since noon."""
+        self.instant += timedelta(seconds=self.looks_take_s)
         return (self.instant - NOON) / timedelta(seconds=1)
 
     def wait(self, seconds: float) -> bool:
@@ -65,9 +65,6 @@ class Desk:
             folder / "records.sqlite", clock=self.clock, migrations=engine_choice.MIGRATIONS
         )
         self.records.migrate()
-        with self.records.unit() as unit:
-            own = [market_tables.feeds, market_tables.payloads, market_tables.fetches, market_tables.gaps]
-            columns.metadata.create_all(unit.connection, tables=own, checkfirst=True)
         self.bus = bus.LogBus(folder / "bus")
         self.store = store_queries.Store(
             tables=tables.DuckTables(folder / "hot.duckdb", blobs),
@@ -137,10 +134,12 @@ class Desk:
         fetched = [self.fetch(request) for request in self.requests(feed_id, report, start, end)]
         return fetched, self.handle()
 
-    def rows(self, dataset: str, market: str) -> pa.Table:
+    def rows(
+        self, dataset: str, market: str, *, start: datetime | None = None, end: datetime | None = None
+    ) -> pa.Table:
         """Return what the store holds now."""
         cut = store_queries.snapshot(self.store, as_of=self.clock.now() + timedelta(days=30))
-        request = StoreRequest(dataset, within={"market": (market,)})
+        request = StoreRequest(dataset, within={"market": (market,)}, start=start, end=end)
         return store_queries.rows(self.store, store_operations.HOUSE, request=request, cut=cut).rows
 
     def gaps(self) -> tuple[OpenGap, ...]:

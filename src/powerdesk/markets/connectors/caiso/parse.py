@@ -50,6 +50,7 @@ _PRICE_COLUMNS = frozenset(
 _LOAD_COLUMNS = frozenset({*_COMMON, "LOAD_TYPE", "TAC_AREA_NAME", "MW", "EXECUTION_TYPE"})
 _RENEWABLE_COLUMNS = frozenset({*_COMMON, "TRADING_HUB", "RENEWABLE_TYPE", "MARKET_RUN_ID_POS", "RENEW_POS", "MW"})
 _ACTUAL = "ACTUAL"
+_MOST = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def _prices(member: Member, names: tuple[str, ...]) -> Parsed:
         findings=findings,
         notes=sheets.notes_on_extra(names, _PRICE_COLUMNS, pointer=member.name),
         duplicates=resolved.duplicates,
-        rejected=sheet.rejected + rows.rejected + long.refused + resolved.conflicts.size,
+        rejected=sheet.rejected + rows.rejected + long.refused + resolved.conflicts.size + orphans,
     )
 
 
@@ -188,17 +189,19 @@ class _Long:
         return (finding,), kept
 
     def pivot(self, resolved: repeats.Resolved) -> tuple[pa.Table, int]:
-        """Return one price row per cell that has an LMP, in order of first appearance, and the cells without one.
+        """Return one price row per whole cell, in order of first appearance, and how many cells are not whole.
 
-        A part whose rows contradict each other spoils its whole cell: a price without one part is another number.
+        A cell is whole when it has an LMP and every other part that most cells of the file have: a part that was
+        unreadable, contradicted or left out must not turn into a null that reads as "not published".
         """
         keep = resolved.keep
-        spoiled = np.unique(self.cell[resolved.conflicts])
-        keep = keep[~np.isin(self.cell[keep], spoiled)] if spoiled.size else keep
         _, first, inverse = np.unique(self.cell[keep], return_index=True, return_inverse=True)
         values = np.full((len(_PARTS), first.size), np.nan)
         values[self.part[keep], inverse] = self.values[keep]
-        whole = np.flatnonzero(~np.isnan(values[0]))
+        given = ~np.isnan(values)
+        usual = given.mean(axis=1) > _MOST if first.size else np.zeros(len(_PARTS), dtype=bool)
+        usual[0] = True
+        whole = np.flatnonzero(given[usual].all(axis=0))
         whole = whole[np.argsort(first[whole], kind="stable")]
         at = self.at[keep[first[whole]]]
         (runs, run_names), (nodes, node_names) = self.runs, self.nodes

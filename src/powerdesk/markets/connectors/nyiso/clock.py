@@ -107,11 +107,16 @@ def ending_at(
 ) -> tuple[NDArray[np.datetime64], NDArray[np.datetime64]]:
     """Return (start, end) of intervals that end at their label: each begins where the one before it ended.
 
-    Where the one before is missing, or ended more than `step` and a minute ago, the interval is `step` long.
+    Where the one before is missing, or ended more than `step` and a minute ago, the interval is `step` long, but not
+    longer than its operating day: a file holds one day and does not show how the day before ended.
     """
     order, follows = _in_order(label, series)
     gap = np.r_[np.timedelta64(0, "us"), np.diff(label[order])]
-    length = np.where(follows & (gap <= step + _LATE), gap, step.astype("timedelta64[us]"))
+    known = follows & (gap <= step + _LATE)
+    length = np.where(known, gap, step.astype("timedelta64[us]"))
+    alone, at = np.unique(label[order][~known], return_inverse=True)
+    midnights = np.array([wall_clock.midnight_before(one, zone=ZONE) for one in alone], dtype="datetime64[us]")
+    length[~known] = np.minimum(length[~known], (alone - midnights)[at])
     start = np.empty_like(label)
     start[order] = label[order] - length
     return start, label
