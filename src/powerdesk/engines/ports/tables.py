@@ -88,6 +88,9 @@ class Selection:
     exclusive bound the time column. `after` is a full key: only keys strictly greater (or smaller when
     `descending`) are returned, so pages never skip or repeat. `sources` ranks sources for one key, best first:
     the first source that has a belief within the cut wins; sources not named rank last, by name.
+
+    Filters on key columns and `source` narrow what is chosen from; filters on other columns look at the belief chosen.
+    In `history` and `changes` a limit never splits a key, or a commit: fewer rows come, or a whole first group.
     """
 
     within: Mapping[str, tuple[str | int | bool, ...]] = field(default_factory=dict)
