@@ -62,6 +62,8 @@ class Subscriber:
         self.policy: Policy = policy
         self.seq = seq
         self.joined = False
+        self.claim: int | None = None
+        """Where a resuming subscription stood; what its token says until everything missed has left."""
         self.rows_sent = 0
         self.early_rows = 0
         """Rows that wait for the snapshot to have left."""
@@ -79,9 +81,9 @@ class Subscriber:
         return self._since_s is not None
 
     @property
-    def complete_to(self) -> int | None:
-        """The last number sent where that is all that may be claimed; None when nothing waits."""
-        return self.seq if self.behind or not self.joined else None
+    def in_step(self) -> bool:
+        """Tell whether everything that left the group has been sent."""
+        return self.joined and not self.behind
 
     def offer(self, delivery: Delivery, *, writable: bool, now_s: float) -> tuple[Frame, ...]:
         """Return the frames to send now; keep, merge or count the rest by the policy."""

@@ -166,10 +166,15 @@ class Hub:
         if not channel.groups and not channel.lock.locked():
             del self._channels[subscriber.spec.dataset]
 
-    def told(self, subscriber: Subscriber) -> int:
-        """Return the commit up to which the subscriber has received everything: what its resume token says."""
-        if subscriber.complete_to is not None:
-            return subscriber.complete_to
+    def told(self, subscriber: Subscriber) -> int | None:
+        """Return the commit up to which the subscriber has received everything: what its resume token says.
+
+        None while its snapshot is on the way: whoever breaks off then needs a new one.
+        """
+        if not subscriber.joined:
+            return subscriber.claim
+        if not subscriber.in_step:
+            return subscriber.seq
         channel = self._channels.get(subscriber.spec.dataset)
         group = None if channel is None else channel.groups.get(subscriber.spec)
         return subscriber.seq if group is None else max(subscriber.seq, group.told)

@@ -122,6 +122,7 @@ class Opening:
             await self._as_of(intervals.parse_instant(start.as_of))
 
     async def _snapshot(self, group: Group, *, gap: Frame | None) -> None:
+        self.subscriber.claim = None
         as_of, cells = await self.hub.snapshot(group, position=self.position, asker=self.asker, hours=self.sub.hours)
         most = self._most()
         if cells.rows > most:
@@ -143,6 +144,7 @@ class Opening:
 
     async def _resume(self, group: Group, seq: int) -> None:
         """Send what was accepted after `seq`; say a gap and send a snapshot where that cannot be."""
+        self.subscriber.claim = min(seq, self.position)
         if seq > self.position:
             await self._snapshot(group, gap=self._gap(seq, "ahead"))
             return

@@ -113,7 +113,7 @@ def held_before(store: Store, *, declared: Dataset, position: int, commits: int,
 def winners(store: Store, *, declared: Dataset, rows: pa.Table, now: datetime, commit: int) -> np.ndarray:
     """Tell for each row whether it is the belief in force at (now, commit).
 
-    A first belief of the only source that a market has is in force without asking; the rest is read back.
+    A first belief of the best-ranked source is in force without asking; the rest is read back.
     """
     settled = _settled(declared, rows)
     if settled.all():
@@ -144,16 +144,10 @@ def winners(store: Store, *, declared: Dataset, rows: pa.Table, now: datetime, c
 
 
 def _settled(declared: Dataset, rows: pa.Table) -> np.ndarray:
-    sources: dict[str, set[str]] = {}
-    for licence in declared.licences:
-        sources.setdefault(licence.market, set()).add(licence.source)
+    best = declared.sources[0] if declared.sources else None
     first = pc.equal(rows.column("revision"), 0)
-    sole = pa.array(np.zeros(rows.num_rows, dtype=bool))
-    for market, named in sources.items():
-        if len(named) == 1:
-            here = pc.equal(rows.column(declared.market_column), market)
-            sole = pc.or_(sole, pc.and_(here, pc.equal(rows.column("source"), next(iter(named)))))
-    return np.asarray(pc.and_(first, sole).to_numpy(zero_copy_only=False), dtype=bool)
+    settled = pc.and_(first, pc.equal(rows.column("source"), best)) if best is not None else pc.and_not(first, first)
+    return np.asarray(settled.to_numpy(), dtype=bool)
 
 
 def selected(batch: Batch, specs: Sequence[Spec]) -> dict[Spec, Selected]:

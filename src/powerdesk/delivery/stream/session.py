@@ -175,12 +175,10 @@ class Session:
     def token(self) -> str:
         """Return where every subscription stands."""
         live = {sid: each for sid, each in self.subscribers.items() if not sid.startswith(opening.REPLAY)}
-        told = {sid: self.hub.told(subscriber) for sid, subscriber in live.items()}
-        return tokens.write(tokens.Resume(epoch=self.hub.epoch, seq={**self.resume_rest(), **told}))
-
-    def resume_rest(self) -> dict[str, int]:
-        """Return positions of the client's token that it has not subscribed to again yet."""
-        return dict(self.resume.seq) if self.resume.epoch == self.hub.epoch else {}
+        told = {sid: seq for sid, each in live.items() if (seq := self.hub.told(each)) is not None}
+        left = self.resume.seq if self.resume.epoch == self.hub.epoch else {}  # not subscribed to again yet
+        rest = {sid: seq for sid, seq in left.items() if sid not in live}
+        return tokens.write(tokens.Resume(epoch=self.hub.epoch, seq={**rest, **told}))
 
     def beat(self) -> None:
         """Send a heartbeat, unless the client does not take frames."""

@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import picows
 import uvloop
-from desk_cases import HandClock, close, open_store, put
+from desk_cases import HandClock, catch_up, close, put
 from store_cases import PRICES
 
 from powerdesk.access.types import Channel, Entitlement, Grants, Principal, PrincipalKind
 from powerdesk.app.acceptor import Acceptor, AcceptorLimits
 from powerdesk.delivery.stream import server
 from powerdesk.delivery.stream.hub import Hub, HubLimits
+from powerdesk.engines.embedded import bus, objects, records, tables
 from powerdesk.kernel import problem
 from powerdesk.store import operations, queries
 from powerdesk.store.dataset import Licence
+from powerdesk.store.progress import Progress
 from powerdesk.store.queries import Asker
 from powerdesk.store.types import Request
 
@@ -180,8 +182,27 @@ def listening() -> socket.socket:
     """Return a bound loopback socket on a free port."""
     found = socket.socket()
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 * 1024)
     found.bind(("127.0.0.1", 0))
     return found
+
+
+def open_store(folder: Path, clock: HandClock) -> Store:
+    """Open a store of ticks on the embedded engines; nothing in it needs Records."""
+    blobs = objects.LocalObjects(folder / "objects")
+    store = queries.Store(
+        tables=tables.DuckTables(folder / "hot.duckdb", blobs),
+        bus=bus.LogBus(folder / "bus"),
+        records=records.SqliteRecords(folder / "records.sqlite", clock=clock, migrations=folder),
+        objects=blobs,
+        clock=clock,
+        progress=Progress(),
+        datasets={TICKS.id: TICKS},
+        calculations={},
+    )
+    operations.define(store)
+    catch_up(store)
+    return store
 
 
 @contextlib.asynccontextmanager
@@ -217,7 +238,7 @@ async def serving(
 async def desk(folder: Path, **options: Any) -> AsyncIterator[Desk]:
     """Open a store in a folder and serve it."""
     clock = HandClock()
-    store = open_store(folder, clock, datasets=(TICKS,))
+    store = open_store(folder, clock)
     try:
         async with serving(store, clock, **options) as served:
             yield served
@@ -255,6 +276,7 @@ class Client:
         self.resume: str | None = None
         self.faults: list[str] = []
         self.updates = 0
+        self.denied: list[Message] = []
 
     def send(self, message: Message | bytes) -> None:
         data = message if isinstance(message, bytes) else msgspec.json.encode(message)
@@ -281,11 +303,13 @@ class Client:
         if message["t"] == "ack":
             self.seq[sid] = message["seq"]
             self.tables.setdefault(sid, {})
+            self.denied = message["denied"]
         elif message["t"] == "snap":
             self._overwrite(sid, message["columns"])
             self.seq[sid] = message["seq"]
         elif message["t"] == "gap":
-            self.tables[sid] = {}
+            self.resume = None  # what was kept is void; so is the token, until a snapshot is complete
+            self.tables[sid].clear()
             self.seq[sid] = message["to"]
         elif message["t"] == "upd":
             self.updates += 1
@@ -308,8 +332,16 @@ class Client:
 async def dial(url: str, *, headers: Mapping[str, str] | None = None) -> Client:
     """Connect without saying hello."""
     queue: asyncio.Queue[Message] = asyncio.Queue()
-    transport, ear = await picows.ws_connect(lambda: _Ear(queue), url, extra_headers=headers)
+    transport, ear = await picows.ws_connect(lambda: _Ear(queue), url, extra_headers=headers, socket_factory=_narrow)
     return Client(transport, ear)
+
+
+def _narrow(where: Any) -> socket.socket:
+    """Return a socket whose kernel buffer is small, so that a slow reader is noticed soon."""
+    del where
+    found = socket.socket()
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
+    return found
 
 
 async def connect(served: Desk, *, token: str = "all", resume: str | None = None) -> Client:
