@@ -84,7 +84,7 @@ def verdict(principal: Principal, *, market: str, product: str, channel: Channel
 
 
 def _why_not(principal: Principal, market: str, product: str, needed: Channel, at: datetime) -> str | None:
-    lines = [line for line in principal.grants.entitlements if line.covers(market, product, needed, at=at)]
+    lines = principal.grants.about(market, product, needed, at=at)
     if any(line.deny for line in lines):
         return f"{needed.value} is denied"
     if needed in IMPLIED_BY_API:

@@ -133,6 +133,7 @@ def _sign_in_routes(made: APIRouter, deps: AccessRoutes) -> None:
     @made.api_route(**_guard(deps, "GET /sign-in/{code}", policies.PUBLIC), include_in_schema=False)
     def sign_in_page(code: Id) -> Response:  # noqa: ARG001 - the form posts to this same address, which holds it
         """Show one button, so that a link preview does not use the link up."""
+        # Not no-referrer: under it browsers send `Origin: null` with the form.
         return HTMLResponse(
             PAGE.format(body=BUTTON), headers={"Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
         )

@@ -46,10 +46,6 @@ class Entitlement:
     valid_to: datetime | None = None
     deny: bool = False
 
-    def covers(self, market: str, product: str, channel: Channel, *, at: datetime) -> bool:
-        """Tell whether this line speaks about the tuple at the instant."""
-        return _matches(self, market, product, channel) and _valid(self, at)
-
 
 @dataclass(frozen=True, slots=True)
 class Missing:
@@ -68,6 +64,11 @@ class Allowed:
     why: str
 
 
+def _valid(entitlement: Entitlement, at: datetime) -> bool:
+    after_start = entitlement.valid_from is None or entitlement.valid_from <= at
+    return after_start and (entitlement.valid_to is None or at < entitlement.valid_to)
+
+
 @dataclass(frozen=True, slots=True)
 class Grants:
     """Entitlements compiled at an instant: deny by default, explicit deny wins. `version` rises on every change."""
@@ -75,26 +76,33 @@ class Grants:
     version: int
     entitlements: tuple[Entitlement, ...] = ()
     everything: bool = False
+    _compiled: dict[tuple[str, str, str], list[Entitlement]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the lines, so that a verdict costs eight look-ups however many lines there are."""
+        compiled: dict[tuple[str, str, str], list[Entitlement]] = {}
+        for line in self.entitlements:
+            compiled.setdefault((line.market, line.product, line.channel), []).append(line)
+        object.__setattr__(self, "_compiled", compiled)
+
+    def about(self, market: str, product: str, channel: Channel, *, at: datetime) -> list[Entitlement]:
+        """Return the lines in force at the instant that speak of the tuple, `*` included."""
+        compiled = self._compiled
+        found: list[Entitlement] = []
+        for m in (market, "*"):
+            for p in (product, "*"):
+                for c in (channel.value, "*"):
+                    for line in compiled.get((m, p, c), ()):
+                        if _valid(line, at):
+                            found.append(line)  # noqa: PERF401 - four loops read better than one expression
+        return found
 
     def allows(self, market: str, product: str, channel: Channel, *, at: datetime) -> bool:
-        """Tell whether (market, product, channel) is granted at the instant."""
+        """Tell whether the tuple itself is granted; verdicts also ask the channel's rules (access.entitlements)."""
         if self.everything:
             return True
-        matching = [e for e in self.entitlements if e.covers(market, product, channel, at=at)]
-        return any(not e.deny for e in matching) and not any(e.deny for e in matching)
-
-
-def _matches(entitlement: Entitlement, market: str, product: str, channel: Channel) -> bool:
-    return (
-        entitlement.market in ("*", market)
-        and entitlement.product in ("*", product)
-        and entitlement.channel in ("*", channel.value)
-    )
-
-
-def _valid(entitlement: Entitlement, at: datetime) -> bool:
-    after_start = entitlement.valid_from is None or entitlement.valid_from <= at
-    return after_start and (entitlement.valid_to is None or at < entitlement.valid_to)
+        lines = self.about(market, product, channel, at=at)
+        return bool(lines) and not any(line.deny for line in lines)
 
 
 @dataclass(frozen=True, slots=True)
