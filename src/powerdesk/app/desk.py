@@ -16,7 +16,8 @@ from powerdesk.access import keys
 from powerdesk.access.operations import accounts
 from powerdesk.access.operations import services as access_services
 from powerdesk.access.routes import AccessRoutes
-from powerdesk.app import access_wiring, clock, engines, ownership, places, registry, simfeed, workers
+from powerdesk.app import access_wiring, engines, ownership, places, registry, simfeed, workers
+from powerdesk.app import clock as clocks
 from powerdesk.app.gate import Gate, StreamGate
 from powerdesk.delivery.stream.hub import Hub, HubLimits
 from powerdesk.engines.ports.jobs import JobContext, JobSpec
@@ -32,13 +33,14 @@ from powerdesk.store.queries import Store
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable, Iterator
-    from datetime import datetime
     from pathlib import Path
 
     from powerdesk.access.policies import Policies
     from powerdesk.access.types import Principal
     from powerdesk.app.settings import Settings
+    from powerdesk.kernel.clock import Clock
     from powerdesk.markets.feeds import FeedSpec
+    from powerdesk.simulation.types import Publication
     from powerdesk.store.quality import Gap
 
 log = logging.getLogger("powerdesk.app")
@@ -48,6 +50,7 @@ RECORDED_AT_ONCE = 8
 USAGE_EVERY_S = 30.0
 SEAL_EVERY_S = 3600.0
 SEAL_AFTER = timedelta(days=45)
+LIVE_WITHIN = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,11 @@ class Secrets:
 class Desk:
     """Everything behind the channels. `start` runs its workers; without it a desk answers but polls nothing."""
 
-    def __init__(self, settings: Settings, owned: ownership.Ownership) -> None:
+    def __init__(self, settings: Settings, owned: ownership.Ownership, *, clock: Clock | None = None) -> None:
         self.settings = settings
         self.ownership = owned
-        self.clock = clock.SystemClock()
-        self.ids = clock.RandomIds()
+        self.clock = clock or clocks.SystemClock()
+        self.ids = clocks.RandomIds()
         self.workers = workers.Workers()
         self.epoch = ownership.desk_id(settings.data)
         self.secrets = _secrets(settings)
@@ -142,11 +145,18 @@ class Desk:
             paused=self._sim_paused,
         )
 
-    def _receive_simulated(self, payload: bytes, name: str, received_at: datetime) -> None:
-        request = Request(feed=simfeed.SPEC.id, report=name.rpartition("-")[0], url=f"sim:{name}", name=name)
-        fetched = Fetched(request=request, outcome=Outcome.OK, received_at=received_at, payload=payload)
+    def _receive_simulated(self, payload: bytes, name: str, publication: Publication) -> None:
+        """Take in a simulated file as a fetched one; history being made is no fetch and says nothing about lag."""
+        now = self.clock.now()
+        request = Request(feed=simfeed.SPEC.id, report=publication.kind.value, url=f"sim:{name}", name=name)
         with self.engines.records.unit() as unit:
-            operations.take(unit, self.markets, feed=simfeed.SPEC, fetched=fetched)
+            if now - publication.published_at < LIVE_WITHIN:
+                fetched = Fetched(request=request, outcome=Outcome.OK, received_at=now, payload=payload)
+                operations.take(unit, self.markets, feed=simfeed.SPEC, fetched=fetched)
+            else:
+                operations.receive(
+                    unit, self.engines.objects, feed=simfeed.SPEC, request=request, payload=payload, received_at=now
+                )
 
     def _sim_paused(self) -> bool:
         with self.engines.records.reader() as reader:

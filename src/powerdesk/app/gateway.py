@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 import prometheus_client
-from fastapi import Depends, FastAPI, Request, Response
-from starlette.routing import Route
+from fastapi import Depends, FastAPI, Request, Response, routing
 
 from powerdesk.access import policies
 from powerdesk.access import routes as access_routes
@@ -114,13 +114,22 @@ def asyncapi() -> dict[str, Any]:
     return stream_document.document({dataset.id: dataset for dataset in registry.DATASETS})
 
 
+def openapi() -> dict[str, Any]:
+    """Return the OpenAPI document, made from a desk in a temporary folder."""
+    from powerdesk.app import desk, settings  # noqa: PLC0415 - only for the documents
+
+    with tempfile.TemporaryDirectory() as folder:
+        chosen = settings.load({"data": folder, "feeds": "sim"}, environment={})
+        with desk.opened(chosen) as opened:
+            return application(opened).openapi()
+
+
 def route_names(app: FastAPI) -> tuple[str, ...]:
     """Return `METHOD path` of every route the application serves."""
     return tuple(
-        f"{method} {route.path}"
-        for route in app.routes
-        if isinstance(route, Route)
-        for method in sorted(route.methods or ())
+        f"{method} {found.path}"
+        for found in routing.iter_route_contexts(app.routes)
+        for method in sorted(found.methods or ())
     )
 
 

@@ -74,7 +74,7 @@ class SimFeed:
         clock: Clock,
         compute: Compute,
         objects: Objects,
-        receive: Callable[[bytes, str, datetime], None],
+        receive: Callable[[bytes, str, Publication], None],
         paused: Callable[[], bool],
     ) -> None:
         self._settings = settings
@@ -179,7 +179,7 @@ class SimFeed:
                 made.cancel()
                 continue
             name = f"{one.kind.value}-{one.interval.start:%Y%m%dT%H%M}Z"
-            self._receive(made.result(), name, self._clock.now())
+            self._receive(made.result(), name, one)
         return not stop.is_set()
 
     def _show(self, cursor: Cursor) -> None:

@@ -28,7 +28,7 @@ class CoverageV1(msgspec.Struct, frozen=True):
     step_s: float
 
 
-class PayloadReceivedV1(msgspec.Struct, frozen=True):
+class PayloadReceivedV1(msgspec.Struct, frozen=True, tag="markets.payload-received.v1"):
     """A payload is kept under its SHA-256 and waits to be parsed. Safe to receive twice."""
 
     feed: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 
 from powerdesk.access import entitlements
 from powerdesk.engines.ports import tables as table_port
-from powerdesk.store import events, lineage, tables
+from powerdesk.store import events, lineage, schema, tables
 from powerdesk.store import quality as qualities
 from powerdesk.store.types import (
     Answer,
@@ -26,7 +27,7 @@ from powerdesk.store.types import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from powerdesk.access.types import Channel, Missing, Principal
     from powerdesk.engines.ports.bus import Bus
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 PROJECTION_TIMEOUT_S = 10.0
 RESTATEMENTS_SHOWN = 20
+DAY = timedelta(days=1)
 SYSTEM_NAMES = tuple(spec.name for spec in table_port.SYSTEM_COLUMNS)
 
 
@@ -74,6 +76,7 @@ class Quality:
     state: qualities.FreshnessState
     restatements: pa.Table
     restated: int
+    restated_24h: int
     left_out: tuple[Missing, ...]
 
 
@@ -171,9 +174,7 @@ def quality(
     revised = revised.filter(pc.greater(revised.column("revision"), 0))
     series = newest.select(declared.series_key)
     groups = qualities.quality(declared, keys=keys, series=series, start=span.start, end=span.end, as_of=cut.as_of)
-    ended = newest.filter(
-        pc.less_equal(newest.column(declared.end_column), pa.scalar(cut.as_of, pa.timestamp("us", "UTC")))
-    )
+    ended = newest.filter(pc.less_equal(newest.column(declared.end_column), _instant(cut.as_of)))
     newest_end = pc.max((ended if ended.num_rows else newest).column(declared.end_column)).as_py()
     age = None if newest_end is None else cut.as_of - newest_end
     return Quality(
@@ -184,8 +185,13 @@ def quality(
         state=qualities.freshness_state(declared.freshness, age=age),
         restatements=revised.sort_by([("commit", "descending")]).slice(0, RESTATEMENTS_SHOWN),
         restated=revised.num_rows,
+        restated_24h=revised.filter(pc.greater(revised.column("published_at"), _instant(cut.as_of - DAY))).num_rows,
         left_out=missing,
     )
+
+
+def _instant(value: datetime) -> pa.Scalar:
+    return pa.scalar(value, type=schema.INSTANT)
 
 
 def left_out(store: Store, asker: Asker, *, request: Request) -> tuple[Missing, ...]:

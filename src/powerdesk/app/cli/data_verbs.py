@@ -21,7 +21,10 @@ app.add_typer(locations, name="locations")
 
 Instant = Annotated[str | None, typer.Option(help="Instant with offset, e.g. 2026-11-21T00:00:00-05:00.")]
 BULK = frozenset({Output.CSV, Output.PARQUET, Output.ARROW})
-SPARK_POINTS = 40
+NOT_SHOWN = frozenset(
+    {"interval_end", "published_by", "received_at", "source", "revision", "commit", "reason", "lineage"}
+)
+"""System columns that a table leaves out; --columns and the other outputs have them."""
 
 
 @app.command("import")
@@ -138,6 +141,8 @@ def _write_records(desk: Reached, dataset: str, params: dict[str, Any], how: Out
         import msgspec  # noqa: PLC0415 - used here only
 
         out.write_bytes(b"\n".join(msgspec.json.encode(row) for row in rows))
+    elif how is Output.TABLE and rows and params.get("columns") is None:
+        printing.records(rows, output=how, columns=tuple(name for name in rows[0] if name not in NOT_SHOWN))
     else:
         printing.records(rows, output=how)
     _leave_if_empty(len(rows))

@@ -9,6 +9,8 @@ import msgspec
 
 from powerdesk.app.cli.root import Output
 
+WIDEST = 1000
+"""Columns keep their width; a terminal too narrow wraps lines, it never folds a number."""
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -68,12 +70,13 @@ def _table(rows: list[dict[str, Any]], names: list[str]) -> None:
     from rich.table import Table  # noqa: PLC0415 - as above
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    names = [name for name in names if any(row.get(name) is not None for row in rows)] or names
     for name in names:
         numeric = any(isinstance(row.get(name), int | float) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(text(row.get(name)) for name in names))
-    Console().print(table)
+    Console(width=WIDEST).print(table)
 
 
 def _csv(rows: list[dict[str, Any]], names: list[str]) -> None:

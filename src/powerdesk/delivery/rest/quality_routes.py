@@ -83,7 +83,7 @@ def _body(found: Quality, start: datetime, end: datetime, as_of: datetime, reaso
         },
         "gaps": gaps[:GAPS_SHOWN],
         "gap_count": len(gaps),
-        "restatements": {"count": found.restated, "last": _records(found)},
+        "restatements": {"in_span": found.restated, "last_24h": found.restated_24h, "last": _records(found)},
     }
 
 

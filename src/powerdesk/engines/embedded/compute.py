@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
 import threading
 from concurrent import futures
 from concurrent.futures import process
@@ -77,6 +78,7 @@ class ProcessCompute:
 
 def _prepare_worker() -> None:
     """Pin BLAS to one thread (before numpy is imported here) and end when the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer; it ends its workers
     for name in THREAD_SETTINGS:
         os.environ[name] = "1"  # noqa: TID251 - BLAS libraries take this setting from nowhere else
     parent = multiprocessing.parent_process()
