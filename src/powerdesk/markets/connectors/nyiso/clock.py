@@ -113,12 +113,11 @@ def ending_at(
     order, follows = _in_order(label, series)
     gap = np.r_[np.timedelta64(0, "us"), np.diff(label[order])]
     known = follows & (gap <= step + _LATE)
-    length = np.where(known, gap, step.astype("timedelta64[us]"))
     alone, at = np.unique(label[order][~known], return_inverse=True)
     midnights = np.array([wall_clock.midnight_before(one, zone=ZONE) for one in alone], dtype="datetime64[us]")
-    length[~known] = np.minimum(length[~known], (alone - midnights)[at])
+    gap[~known] = np.minimum(step.astype("timedelta64[us]"), (alone - midnights)[at])
     start = np.empty_like(label)
-    start[order] = label[order] - length
+    start[order] = label[order] - gap
     return start, label
 
 
