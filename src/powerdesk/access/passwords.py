@@ -84,7 +84,7 @@ def wait_s(failures: int, rule: LockRule) -> float:
 
 def check(password: str, *, name: str) -> None:
     """Raise WeakPasswordError naming every rule that the password for this account name breaks."""
-    findings = tuple(_broken(password, name))
+    findings = faults(password, name=name)
     if findings:
         raise WeakPasswordError(
             found=f"a password that breaks {len(findings)} rule{'s' if len(findings) > 1 else ''}",
@@ -94,7 +94,8 @@ def check(password: str, *, name: str) -> None:
         )
 
 
-def _broken(password: str, name: str) -> list[Finding]:
+def faults(password: str, *, name: str) -> tuple[Finding, ...]:
+    """Return one finding for each rule that the password breaks."""
     folded = password.casefold()
     rules = (
         (len(password) < SHORTEST, f"{len(password)} characters", f"at least {SHORTEST}"),
@@ -103,8 +104,8 @@ def _broken(password: str, name: str) -> list[Finding]:
         (len(name) > 2 and name.casefold() in folded, "the account's name inside it", "no part that names the account"),  # noqa: PLR2004 - a name of two letters is in half of all words
         (0 < len(set(folded)) < DISTINCT, f"{len(set(folded))} different characters", f"at least {DISTINCT}"),
     )
-    return [
+    return tuple(
         Finding(pointer="/new", found=found, allowed=allowed, remedy="choose another password")
         for broken, found, allowed in rules
         if broken
-    ]
+    )

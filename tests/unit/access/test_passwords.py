@@ -8,8 +8,8 @@ from powerdesk.access import passwords
 
 
 @pytest.mark.parametrize("password", ["seven brown otters", "Zürich-Genève 7", "x9!kQ2#mP4$w"])
-def test_check__accepts_a_good_password(password: str) -> None:
-    passwords.check(password, name="ada")
+def test_faults__of_a_good_password_are_none(password: str) -> None:
+    assert passwords.faults(password, name="ada") == ()
 
 
 @pytest.mark.parametrize(

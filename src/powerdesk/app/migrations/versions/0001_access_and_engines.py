@@ -15,7 +15,8 @@ def upgrade() -> None:
     """Apply this revision; there is no way back (forward only)."""
     _engines()
     _access_parents()
-    _access_children()
+    _access_programs()
+    _access_people()
     _audit_is_append_only()
 
 
@@ -119,7 +120,7 @@ def _access_parents() -> None:
     )
 
 
-def _access_children() -> None:
+def _access_programs() -> None:
     op.create_table(
         "api_keys",
         sa.Column("id", sa.String(), nullable=False),
@@ -172,6 +173,9 @@ def _access_children() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
+
+
+def _access_people() -> None:
     op.create_table(
         "users",
         sa.Column("id", sa.String(), nullable=False),
