@@ -244,5 +244,6 @@ def stored_spans(store: Store, *, coverage: Coverage, now: datetime) -> gaps.Spa
         end=coverage.end,
         columns=(*declared.key, "interval_end"),
     )
-    cut = store_queries.snapshot(store, as_of=now, knowledge=Knowledge.RECEIVED)
+    everything = store_queries.accepted(store)
+    cut = store_queries.snapshot(store, as_of=now, knowledge=Knowledge.RECEIVED, commit=everything)
     return gaps.spans({coverage.dataset: store_queries.rows(store, HOUSE, request=request, cut=cut).rows})

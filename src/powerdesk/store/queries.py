@@ -108,9 +108,14 @@ def snapshot(
     """Return the cut for a read: all that is readable now; when a commit is named, wait until that is readable."""
     if commit is None:
         return Snapshot(as_of=as_of, commit=store.progress.position, knowledge=knowledge)
-    wanted = min(commit, store.bus.end(events.BATCHES_TOPIC))
+    wanted = min(commit, accepted(store))
     store.progress.wait(wanted, timeout_s=PROJECTION_TIMEOUT_S)
     return Snapshot(as_of=as_of, commit=wanted, knowledge=knowledge)
+
+
+def accepted(store: Store) -> int:
+    """Return the position of the last batch accepted, readable or not: the commit that a read after a write names."""
+    return store.bus.end(events.BATCHES_TOPIC)
 
 
 def rows(store: Store, asker: Asker, *, request: Request, cut: Snapshot) -> Answer:

@@ -138,7 +138,8 @@ class Desk:
         self, dataset: str, market: str, *, start: datetime | None = None, end: datetime | None = None
     ) -> pa.Table:
         """Return what the store holds now."""
-        cut = store_queries.snapshot(self.store, as_of=self.clock.now() + timedelta(days=30))
+        head = store_queries.accepted(self.store)
+        cut = store_queries.snapshot(self.store, as_of=self.clock.now() + timedelta(days=30), commit=head)
         request = StoreRequest(dataset, within={"market": (market,)}, start=start, end=end)
         return store_queries.rows(self.store, store_operations.HOUSE, request=request, cut=cut).rows
 

@@ -47,6 +47,7 @@ TICKS = dataclasses.replace(
     sources=("better", "test"),
 )
 PATIENCE_S = 10.0
+EVERYBODY = "all"
 Message = dict[str, Any]
 
 
@@ -156,7 +157,7 @@ class Desk:
 
     def table(self, *, within: Mapping[str, tuple[str, ...]] | None = None) -> dict[tuple[str, ...], float | None]:
         """Return what the server holds to be in force now: price by (location, interval_start)."""
-        cut = queries.snapshot(self.store, as_of=self.clock.now())
+        cut = queries.snapshot(self.store, as_of=self.clock.now(), commit=queries.accepted(self.store))
         request = Request(dataset=TICKS.id, within=within or {})
         rows = queries.rows(self.store, operations.HOUSE, request=request, cut=cut).rows.to_pylist()
         return {
@@ -344,7 +345,7 @@ def _narrow(where: Any) -> socket.socket:
     return found
 
 
-async def connect(served: Desk, *, token: str = "all", resume: str | None = None) -> Client:
+async def connect(served: Desk, *, token: str = EVERYBODY, resume: str | None = None) -> Client:
     """Connect and say hello."""
     client = await dial(served.url)
     client.send({"t": "hello", "proto": 1, "token": token, **({} if resume is None else {"resume": resume})})
