@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import http
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from powerdesk.access import entitlements
-from powerdesk.kernel.problem import DOCS_ROOT, Problem
+from powerdesk.access import entitlements, limits
+from powerdesk.kernel.problem import DOCS_ROOT, Finding, Problem
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger("powerdesk.delivery")
+
+
+class MalformedRequestError(Problem):
+    """Members of a body or parameters that cannot be read; `errors` names each. What was sent is never repeated."""
+
+    status: ClassVar[int] = 422
+    slug: ClassVar[str] = "malformed-request"
+    title: ClassVar[str] = "The request cannot be read"
 
 
 def problem_body(error: Problem, *, instance: str, request_id: str) -> dict[str, Any]:
@@ -49,6 +58,8 @@ def problem_body(error: Problem, *, instance: str, request_id: str) -> dict[str,
 def response(error: Problem, request: Request) -> Response:
     """Return the problem as an answer."""
     headers = {} if error.retry_after_s is None else {"Retry-After": str(max(1, round(error.retry_after_s)))}
+    if isinstance(error, limits.RateLimitedError):
+        headers |= error.headers
     if error.status == http.HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="powerdesk"'
     body = problem_body(error, instance=request.url.path, request_id=request_id_of(request))
@@ -67,6 +78,10 @@ def install(app: FastAPI) -> None:
     async def on_problem(request: Request, error: Problem) -> Response:
         return response(error, request)
 
+    @app.exception_handler(RequestValidationError)
+    async def on_malformed(request: Request, error: RequestValidationError) -> Response:
+        return response(_malformed(error), request)
+
     @app.exception_handler(HTTPException)
     async def on_http(request: Request, error: HTTPException) -> Response:
         return _plain(request, error.status_code, str(error.detail), dict(error.headers or {}))
@@ -75,6 +90,25 @@ def install(app: FastAPI) -> None:
     async def on_bug(request: Request, error: Exception) -> Response:
         log.error("request %s failed", request_id_of(request), exc_info=error)
         return _plain(request, 500, "an error of ours; it is logged under the request id", {})
+
+
+def _malformed(error: RequestValidationError) -> MalformedRequestError:
+    """Return the faults without what was sent: it may be a password."""
+    findings = tuple(
+        Finding(
+            pointer="/".join(str(part) for part in fault["loc"]),
+            found=str(fault["type"]),
+            allowed=str(fault["msg"]),
+            remedy="correct it; /openapi.json describes it",
+        )
+        for fault in error.errors()
+    )
+    return MalformedRequestError(
+        found=f"{len(findings)} faults: {', '.join(finding.pointer for finding in findings)[:200]}",
+        allowed="what /openapi.json describes",
+        remedy="correct what errors names",
+        findings=findings,
+    )
 
 
 def _plain(request: Request, status: int, detail: str, headers: dict[str, str]) -> Response:
