@@ -17,6 +17,7 @@ from starlette.responses import StreamingResponse
 
 from powerdesk.access import entitlements
 from powerdesk.access.types import Channel
+from powerdesk.delivery.caller import Caller
 from powerdesk.delivery.rest import encoding, parameters, reading
 from powerdesk.kernel import intervals, problem
 from powerdesk.store import queries
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from powerdesk.access.types import Principal
-    from powerdesk.delivery.caller import Caller, Gate
+    from powerdesk.delivery.caller import Gate
     from powerdesk.store.queries import Store
 
 LINK_LIFETIME = timedelta(minutes=15)
@@ -58,13 +59,14 @@ class Ordered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Link(msgspec.Struct, frozen=True, array_like=True):
-    """What a token says: the object, who made it, of which dataset and query, until when."""
+    """What a token says: the object, who made it, of which dataset and query, what the file lacks, until when."""
 
     object_key: str
     principal: str
     dataset: str
     query: dict[str, str]
     format: str
+    left_out: tuple[str, ...]
     expires_at: datetime
 
 
@@ -90,9 +92,9 @@ def router(downloads: Downloads) -> APIRouter:
         return Response(msgspec.json.encode(made), status_code=201, media_type="application/json")
 
     @routes.get("/{token}")
-    def fetch_download(token: str) -> Response:
+    def fetch_download(request: Request, token: str) -> Response:
         """Serve the file of a signed link; the right of the link's maker is checked again."""
-        return _serve(downloads, token)
+        return _serve(downloads, request, token)
 
     return routes
 
@@ -116,7 +118,13 @@ def _make(downloads: Downloads, request: Request, body: bytes) -> dict[str, Any]
         downloads.gate.note_denial(caller, what=ordered.dataset, missing=missing)
         raise entitlements.refused(missing, dataset=ordered.dataset)
     written = reading.whole(downloads.store, asker, asked=asked, now=caller.at, read=queries.rows)
-    return _offered(downloads, caller, ordered, written)
+    if written.more and "limit" not in ordered.query:
+        raise DownloadError(
+            found=f"more than {MAX_ROWS} rows", allowed=f"at most {MAX_ROWS} a file", remedy="ask for a shorter range"
+        )
+    declared = queries.dataset(downloads.store, ordered.dataset)
+    downloads.gate.spend(caller, product=declared.product, rows=written.rows)
+    return _offered(downloads, caller, ordered, written, left_out=tuple(each.market for each in missing))
 
 
 def _asked(store: Store, ordered: Ordered) -> parameters.Asked:
@@ -127,13 +135,15 @@ def _asked(store: Store, ordered: Ordered) -> parameters.Asked:
     return replace(asked, request=replace(asked.request, limit=limit), format=BULK_FORMATS[ordered.format])
 
 
-def _offered(downloads: Downloads, caller: Caller, ordered: Ordered, written: reading.Written) -> dict[str, Any]:
+def _offered(
+    downloads: Downloads, caller: Caller, ordered: Ordered, written: reading.Written, *, left_out: tuple[str, ...]
+) -> dict[str, Any]:
     digest = hashlib.sha256(written.body).hexdigest()
     key = f"downloads/{digest[:2]}/{digest}"
     downloads.store.objects.put(key, written.body)
     downloads.gate.note_export(caller, what=ordered.dataset, rows=written.rows, sha256=digest)
     expires_at = caller.at + LINK_LIFETIME
-    link = Link(key, caller.principal.id, ordered.dataset, ordered.query, ordered.format, expires_at)
+    link = Link(key, caller.principal.id, ordered.dataset, ordered.query, ordered.format, left_out, expires_at)
     declared = queries.dataset(downloads.store, ordered.dataset)
     return {
         "url": f"/v1/downloads/{_sign(link, downloads.secret)}",
@@ -145,7 +155,7 @@ def _offered(downloads: Downloads, caller: Caller, ordered: Ordered, written: re
     }
 
 
-def _serve(downloads: Downloads, token: str) -> Response:
+def _serve(downloads: Downloads, request: Request, token: str) -> Response:
     now = downloads.store.clock.now()
     link = _verified(token, downloads.secret, now)
     principal = downloads.principal_by_id(link.principal)
@@ -154,8 +164,12 @@ def _serve(downloads: Downloads, token: str) -> Response:
     asked = _asked(downloads.store, Ordered(link.dataset, link.query, link.format))
     asker = queries.Asker(principal=principal, channel=Channel.DOWNLOAD)
     missing = queries.left_out(downloads.store, asker, request=asked.request)
-    if missing and not asked.request.allow_partial:
-        raise entitlements.refused(missing, dataset=link.dataset)
+    taken_away = tuple(each for each in missing if each.market not in link.left_out)
+    if taken_away:
+        request_id = str(request.scope.get("powerdesk.request_id", ""))
+        caller = Caller(principal=principal, channel=Channel.DOWNLOAD, request_id=request_id, at=now)
+        downloads.gate.note_denial(caller, what=link.dataset, missing=taken_away)
+        raise entitlements.refused(taken_away, dataset=link.dataset)
     name = f"{link.dataset}.{link.format}"
     return StreamingResponse(
         downloads.store.objects.stream(link.object_key),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from powerdesk.delivery.rest import cursors, descriptions, encoding
+from powerdesk.delivery.rest import cursors, descriptions, encoding, parameters
 from powerdesk.kernel import intervals
 from powerdesk.store import queries
 
@@ -33,6 +33,8 @@ class Written:
     rows: int
     snapshot: Snapshot
     cursor: str | None
+    more: bool = False
+    """True when the limit cut an answer that has no pages."""
 
 
 def cut_of(store: Store, asked: Asked, *, secret: bytes, now: datetime) -> tuple[Snapshot, tuple[object, ...] | None]:
@@ -69,7 +71,10 @@ def whole(
 ) -> Written:
     """Return the answer of `latest` or `history`, which have no pages."""
     cut = queries.snapshot(store, as_of=asked.as_of or now, knowledge=asked.knowledge, commit=asked.commit)
-    answer = read(store, asker, request=asked.request, cut=cut)
+    limit = asked.request.limit or parameters.DEFAULT_LIMIT
+    answer = read(store, asker, request=replace(asked.request, limit=limit + 1), cut=cut)
+    if answer.rows.num_rows > limit:
+        answer = replace(answer, rows=answer.rows.slice(0, limit), more=True)
     return written(queries.dataset(store, answer.dataset), answer, asked=asked, cursor=None)
 
 
@@ -86,6 +91,7 @@ def written(declared: Dataset, answer: Answer, *, asked: Asked, cursor: str | No
         rows=answer.rows.num_rows,
         snapshot=answer.snapshot,
         cursor=cursor,
+        more=answer.more,
     )
 
 
@@ -99,6 +105,7 @@ def envelope(declared: Dataset, answer: Answer, *, cursor: str | None) -> dict[s
         "count": answer.rows.num_rows,
         "units": descriptions.units(declared, answer.rows.column_names),
         "next": cursor,
+        "more": answer.more,
         "left_out": [
             {"market": item.market, "product": item.product, "channel": item.channel.value} for item in answer.left_out
         ],
