@@ -117,7 +117,7 @@ def _make(downloads: Downloads, request: Request, body: bytes) -> dict[str, Any]
     if missing and not asked.request.allow_partial:
         downloads.gate.note_denial(caller, what=ordered.dataset, missing=missing)
         raise entitlements.refused(missing, dataset=ordered.dataset)
-    written = reading.whole(downloads.store, asker, asked=asked, now=caller.at, read=queries.rows)
+    written = reading.whole(downloads.store, asker, asked=asked, now=caller.at)
     if written.more and "limit" not in ordered.query:
         raise DownloadError(
             found=f"more than {MAX_ROWS} rows", allowed=f"at most {MAX_ROWS} a file", remedy="ask for a shorter range"

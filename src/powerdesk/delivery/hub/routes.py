@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
+from powerdesk.delivery.rest import encoding
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 IMMUTABLE = "public, max-age=31536000, immutable"
-PAGE_PATHS = ("/", "/prices", "/status", "/datasets", "/datasets/{rest:path}", "/access", "/sign-in")
+PAGE_PATHS = ("/", "/prices", "/status", "/datasets", "/datasets/{rest:path}", "/access", "/sign-in", "/docs/problems/{slug}")
 NOT_BUILT = (
     "<!doctype html><meta charset=utf-8><title>Powerdesk</title><p>The hub is not built. Run <code>make web</code>, "
     "or install a wheel, which carries it. The API answers under <a href=/openapi.json>/openapi.json</a>."
@@ -81,7 +83,7 @@ def _root_file(asset: Asset) -> Callable[[Request], Response]:
 
 def _answer(request: Request, asset: Asset, caching: str) -> Response:
     headers = {"ETag": asset.tag, "Cache-Control": caching, "Vary": "Accept-Encoding"}
-    if request.headers.get("if-none-match") == asset.tag:
+    if encoding.has_tag(request.headers.get("if-none-match", ""), asset.tag):
         return Response(status_code=304, headers=headers)
     if asset.packed is not None and "gzip" in request.headers.get("accept-encoding", ""):
         return Response(asset.packed, media_type=asset.media_type, headers={**headers, "Content-Encoding": "gzip"})

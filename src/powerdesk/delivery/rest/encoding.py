@@ -120,6 +120,12 @@ BULK: dict[Format, Callable[[pa.Table], bytes]] = {
 }
 
 
+def has_tag(if_none_match: str, tag: str) -> bool:
+    """Tell whether an If-None-Match header names the tag, compared weakly as RFC 9110 asks."""
+    named = {part.strip().removeprefix("W/") for part in if_none_match.split(",")}
+    return "*" in named or tag.removeprefix("W/") in named
+
+
 def described(table: pa.Table, facts: dict[str, str]) -> pa.Table:
     """Return the table with facts (dataset, as_of, commit, units) in its schema metadata."""
     return table.replace_schema_metadata({f"powerdesk.{name}": value for name, value in facts.items()})

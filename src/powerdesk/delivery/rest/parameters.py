@@ -49,12 +49,12 @@ class Asked:
 
     @property
     def canonical(self) -> str:
-        """The query's identity: everything but cursor, limit and format."""
+        """The query's identity: everything but limit and format."""
         request = self.request
         parts = (
             request.dataset, sorted((name, sorted(values)) for name, values in request.within.items()),
             request.start, request.end, request.columns, request.sources, request.descending,
-            self.knowledge.value, request.allow_partial,
+            self.knowledge.value, request.allow_partial, self.as_of, self.commit,
         )  # fmt: skip
         return repr(parts)
 

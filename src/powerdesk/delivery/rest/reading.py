@@ -12,7 +12,6 @@ from powerdesk.kernel import intervals
 from powerdesk.store import queries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
     from powerdesk.delivery.rest.parameters import Asked
@@ -61,21 +60,34 @@ def page(store: Store, asker: Asker, *, asked: Asked, secret: bytes, now: dateti
     return written(declared, answer, asked=asked, cursor=cursor)
 
 
-def whole(
-    store: Store,
-    asker: Asker,
-    *,
-    asked: Asked,
-    now: datetime,
-    read: Callable[..., Answer],
-) -> Written:
-    """Return the answer of `latest` or `history`, which have no pages."""
+def whole(store: Store, asker: Asker, *, asked: Asked, now: datetime) -> Written:
+    """Return all rows in one answer; `more` when the limit cut it."""
+    cut = queries.snapshot(store, as_of=asked.as_of or now, knowledge=asked.knowledge, commit=asked.commit)
+    answer = queries.rows(store, asker, request=asked.request, cut=cut)
+    return written(queries.dataset(store, answer.dataset), answer, asked=asked, cursor=None)
+
+
+def newest(store: Store, asker: Asker, *, asked: Asked, now: datetime) -> Written:
+    """Return the newest interval of each series; `more` when the limit cut the answer, which has no pages."""
     cut = queries.snapshot(store, as_of=asked.as_of or now, knowledge=asked.knowledge, commit=asked.commit)
     limit = asked.request.limit or parameters.DEFAULT_LIMIT
-    answer = read(store, asker, request=replace(asked.request, limit=limit + 1), cut=cut)
+    answer = queries.latest(store, asker, request=replace(asked.request, limit=limit + 1), cut=cut)
     if answer.rows.num_rows > limit:
         answer = replace(answer, rows=answer.rows.slice(0, limit), more=True)
     return written(queries.dataset(store, answer.dataset), answer, asked=asked, cursor=None)
+
+
+def revisions(store: Store, asker: Asker, *, asked: Asked, now: datetime) -> Written:
+    """Return every revision, cells whole; `more` when the limit left cells out: there are no pages."""
+    cut = queries.snapshot(store, as_of=asked.as_of or now, knowledge=asked.knowledge, commit=asked.commit)
+    answer = queries.history(store, asker, request=asked.request, cut=cut)
+    declared = queries.dataset(store, answer.dataset)
+    if answer.rows.num_rows:
+        last = tuple(answer.rows.column(name)[-1].as_py() for name in declared.key)
+        beyond = replace(asked.request, after=last, limit=1)
+        following = queries.history(store, asker, request=beyond, cut=cut)
+        answer = replace(answer, more=following.rows.num_rows > 0)
+    return written(declared, answer, asked=asked, cursor=None)
 
 
 def written(declared: Dataset, answer: Answer, *, asked: Asked, cursor: str | None) -> Written:

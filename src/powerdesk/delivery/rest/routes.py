@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from powerdesk.delivery.caller import Caller, Gate
     from powerdesk.store.dataset import Dataset
     from powerdesk.store.queries import Store
-    from powerdesk.store.types import Answer
 
 
 class UnknownLineageError(problem.Problem):
@@ -64,12 +63,12 @@ def router(rest: Rest) -> APIRouter:
     @routes.get("/datasets/{dataset_id}/latest")
     def read_latest(request: Request, dataset_id: str) -> Response:
         """Read the newest interval of each series as known at `as_of`."""
-        return _whole(rest, request, dataset_id, queries.latest)
+        return _whole(rest, request, dataset_id, reading.newest)
 
     @routes.get("/datasets/{dataset_id}/history")
     def read_history(request: Request, dataset_id: str) -> Response:
         """Read every revision of the cells asked for: how each number came to be."""
-        return _whole(rest, request, dataset_id, queries.history)
+        return _whole(rest, request, dataset_id, reading.revisions)
 
     @routes.get("/lineage/{lineage_id}")
     def read_lineage(request: Request, lineage_id: str) -> Response:
@@ -99,17 +98,17 @@ def _rows(rest: Rest, request: Request, dataset_id: str) -> Response:
     if asked.estimate:
         return _json(reading.estimate(rest.store, asker, asked=asked, now=caller.at))
     tag = _etag(rest.store, declared, asked, str(request.url.query), caller)
-    if request.headers.get("if-none-match") == tag:
+    if encoding.has_tag(request.headers.get("if-none-match", ""), tag):
         rest.gate.spend(caller, product=declared.product, rows=0)
         return Response(status_code=304, headers={"ETag": tag})
     made = reading.page(rest.store, asker, asked=asked, secret=rest.secret, now=caller.at)
     return _answer(rest, request, caller, declared, made, tag)
 
 
-def _whole(rest: Rest, request: Request, dataset_id: str, read: Callable[..., Answer]) -> Response:
+def _whole(rest: Rest, request: Request, dataset_id: str, read: Callable[..., reading.Written]) -> Response:
     caller, declared, asked = _asked(rest, request, dataset_id)
     _refuse_early(rest, caller, asked)
-    made = reading.whole(rest.store, rest.gate.asker(caller), asked=asked, now=caller.at, read=read)
+    made = read(rest.store, rest.gate.asker(caller), asked=asked, now=caller.at)
     return _answer(rest, request, caller, declared, made, None)
 
 
@@ -154,8 +153,11 @@ def _answer(
 
 
 def _etag(store: Store, declared: Dataset, asked: parameters.Asked, query: str, caller: Caller) -> str:
-    """Return a tag that changes when the dataset, the query, or what the caller may see changes."""
-    fixed = asked.as_of is not None and asked.cursor is None
+    """Return a tag that changes when the dataset, the query, or what the caller may see changes.
+
+    It is strong only where the bytes cannot change: for a past moment and a named commit.
+    """
+    fixed = asked.as_of is not None and asked.commit is not None and asked.cursor is None
     state = f"{declared.version}|{store.progress.commit(declared.id)}|{query}|{asked.format.value}"
     rights = f"{caller.principal.id}|{caller.principal.grants.version}|{caller.channel.value}"
     digest = hashlib.sha256(f"{state}|{rights}".encode()).hexdigest()[:24]
