@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import prometheus_client
 from fastapi import Depends, FastAPI, Request, Response, routing
+from starlette.concurrency import run_in_threadpool
 
 from powerdesk.access import policies
 from powerdesk.access import routes as access_routes
@@ -31,7 +32,13 @@ VERSION = "1"
 def create(desk: Desk, *, hub: Hub | None = None) -> ASGIApp:
     """Return the application of a desk behind its perimeter; without a stream hub the SSE route answers 503."""
     app = application(desk, hub=hub)
-    return perimeter.Perimeter(app, clock=desk.clock, ids=desk.ids, host_allowed=desk.gate.host_allowed)
+    return perimeter.Perimeter(
+        app,
+        clock=desk.clock,
+        ids=desk.ids,
+        host_allowed=desk.gate.host_allowed,
+        secure=desk.settings.secure_cookies,
+    )
 
 
 def application(desk: Desk, *, hub: Hub | None = None) -> FastAPI:
@@ -76,8 +83,16 @@ def _enforcing(desk: Desk, table: policies.Policies) -> Any:
     async def enforce(request: Request) -> None:
         name = f"{request.method} {request.scope['route'].path}"
         policy = table.policy(kind=policies.Kind.ROUTE, name=name)
-        if policy.rule is not policies.Rule.PUBLIC:
-            policy.check(desk.gate.caller(request).principal, name=name)
+        if policy.rule is policies.Rule.PUBLIC:
+            return
+        caller = desk.gate.caller(request)
+        try:
+            policy.check(caller.principal, name=name)
+        except policies.ForbiddenError:
+            await run_in_threadpool(
+                access_routes.note_denial, desk.access, caller.principal, target=name, request_id=caller.request_id
+            )
+            raise
 
     return enforce
 

@@ -9,13 +9,18 @@ import sys
 import traceback
 
 SECRETS = re.compile(
-    r"(pd_live_[0-9A-Za-z]{4})[0-9A-Za-z_]+|((?:sign-in|downloads)/)[^\s\"'?]+|((?:pd_session|token|password|secret)\"?[=:]\s*\"?)[^\s\"';,]+"
+    r"""(pd_live_[0-9A-Za-z]{4})[0-9A-Za-z_]+
+    |((?:sign-in|downloads)/)[^\s"'?<>]+
+    |(bearer\s+)[^\s"',;]+
+    |((?:pd_session|token|password|secret|pepper|csrf)["']?\s*[=:]\s*)
+     (?:"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|[^\s"';,&})\]]+)""",
+    re.IGNORECASE | re.VERBOSE,
 )
 
 
 def masked(text: str) -> str:
     """Return the text with keys, links, cookies and passwords cut to what identifies them."""
-    return SECRETS.sub(lambda found: (found[1] or found[2] or found[3]) + "***", text)
+    return SECRETS.sub(lambda found: found[found.lastindex or 0] + "***", text)
 
 
 class JsonLines(logging.Formatter):

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import sys
+import threading
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOCK_NAME, OWNER_NAME, IDENTITY_NAME = "owner.lock", "owner.json", "desk.json"
+LOCK_TRIES, LOCK_PAUSE_S = 4, 0.05
 LOCKED_BYTE = 1 << 30
 """Windows locks are mandatory: lock a byte far past the text, so that others may read who owns the folder."""
 
@@ -76,7 +78,7 @@ def take(folder: Path) -> Ownership:
             remedy="choose another with --data, or correct its rights",
         ) from error
     try:
-        _lock(handle)
+        _lock_patiently(handle)
     except OSError as error:
         handle.close()
         owner = find(folder)
@@ -86,11 +88,14 @@ def take(folder: Path) -> Ownership:
             allowed="one owner at a time",
             remedy="stop it with `powerdesk down`, or choose another folder with --data",
         ) from error
+    (folder / OWNER_NAME).unlink(missing_ok=True)  # left by an owner that was killed
     return Ownership(folder, handle)
 
 
 def find(folder: Path) -> Owner | None:
-    """Return the live owner's address, None when nobody owns the folder."""
+    """Return the live owner's address, None when nobody owns the folder or its owner is still starting."""
+    if not (folder / OWNER_NAME).exists():
+        return None
     try:
         handle = (folder / LOCK_NAME).open("r+b")
     except OSError:
@@ -138,6 +143,18 @@ def write_private(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     waiting.replace(path)
+
+
+def _lock_patiently(handle: IO[bytes]) -> None:
+    """Lock; a command that looks who owns the folder holds the lock for a moment, so try again a few times."""
+    for _ in range(LOCK_TRIES - 1):
+        try:
+            _lock(handle)
+        except OSError:
+            threading.Event().wait(LOCK_PAUSE_S)
+        else:
+            return
+    _lock(handle)
 
 
 def _posix_lock(handle: IO[bytes]) -> None:

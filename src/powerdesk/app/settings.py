@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from powerdesk.kernel import problem
 
 PREFIX = "POWERDESK_"
-NOT_SETTINGS = frozenset({"POWERDESK_REQUIRE_SERVICES", "POWERDESK_SHARED"})
-"""Read by the tests of this repository, not by the desk."""
+NOT_SETTINGS = frozenset({"POWERDESK_REQUIRE_SERVICES", "POWERDESK_SHARED", "POWERDESK_API_KEY"})
+"""Read by the tests of this repository, and by the command line as --key, not by the desk."""
 FILE_NAME = "settings.toml"
 FeedName = Literal["sim", "caiso", "nyiso"]
 

@@ -49,13 +49,22 @@ class UnknownHostError(problem.Problem):
 
 
 class Perimeter:
-    """ASGI middleware around the whole application."""
+    """ASGI middleware around the whole application; `secure` says that browsers speak https to a proxy before it."""
 
-    def __init__(self, app: ASGIApp, *, clock: Clock, ids: IdSource, host_allowed: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        clock: Clock,
+        ids: IdSource,
+        host_allowed: Callable[[str], bool],
+        secure: bool = False,
+    ) -> None:
         self._app = app
         self._clock = clock
         self._ids = ids
         self._host_allowed = host_allowed
+        self._secure = secure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -64,6 +73,8 @@ class Perimeter:
             return
         request_id = self._ids.new("req")
         scope["powerdesk.request_id"] = request_id
+        if self._secure:
+            scope["scheme"] = "https"
         started = self._clock.monotonic_s()
         status = 500
 
