@@ -39,15 +39,15 @@ export function TopBar({ open }: { open: (overlay: Overlay) => void }) {
         </select>
       </label>
       <span className="grow" />
-      <button type="button" className="button search-button desk-only" onClick={() => open('palette')} aria-label="Search (Ctrl-K)" aria-keyshortcuts="Control+K">
-        <span className="button-words"><Icon name="search" size={14} /></span><span className="words">Find a page or location</span><kbd>Ctrl K</kbd>
+      <button type="button" className="button search-button desk-only" onClick={() => open('palette')} aria-keyshortcuts="Control+K">
+        <Icon name="search" size={14} /><span className="words">Find a page or location</span><kbd>Ctrl K</kbd>
       </button>
       <AsOfControl />
-      <label className="chip"><span className="visually-hidden">Clock</span>
+      <label className="chip"><span className="name">Clock</span>
         <select aria-label="Clock" value={tz} onChange={(event) => setParams({ tz: event.target.value === 'market' ? null : event.target.value }, 'replace')}>
-          <option value="market">{market === undefined ? 'Market time' : zoneWords}</option>
+          <option value="market">{market === undefined ? 'market' : zoneWords}</option>
           <option value="utc">UTC</option>
-          <option value="local">Local</option>
+          <option value="local">local</option>
         </select>
       </label>
     </header>

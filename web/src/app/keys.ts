@@ -19,18 +19,20 @@ function nextClock(): void {
 /** Keys of every page: Ctrl-K, ?, g then a letter, z, a, and / for the page's own search. */
 export function useGlobalKeys(open: (overlay: Overlay) => void): void {
   useEffect(() => {
-    let goPressedAt = 0
+    let goPressedAt = -Infinity
     const onKey = (event: KeyboardEvent) => {
       if (event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey)) {
         event.preventDefault()
-        return open('palette')
+        open('palette')
+        return
       }
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return
       const page = event.timeStamp - goPressedAt < 1200 ? PAGES.find((one) => one.letter === event.key) : undefined
-      goPressedAt = event.key === 'g' ? event.timeStamp : 0
+      goPressedAt = event.key === 'g' ? event.timeStamp : -Infinity
       if (page !== undefined) {
         event.preventDefault()
-        return go(page.path)
+        go(page.path)
+        return
       }
       const search = document.querySelector<HTMLInputElement>('input[data-page-search]')
       const actions: Record<string, () => void> = {

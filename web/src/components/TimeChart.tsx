@@ -24,6 +24,8 @@ export interface ChartBand {
 export interface ChartTick {
   at_s: number
   label: string
+  /** Two digits of the hour on the wall, for the legend. */
+  clock: string
 }
 
 interface TimeChartProps {
@@ -109,10 +111,10 @@ function options(props: TimeChartProps, width: number): uPlot.Options {
   }
 }
 
-/** The hour of a slot and the minute within it, such as HE 15 :35. */
+/** The start of a slot on the wall, such as 14:35. */
 function tickOf(ticks: readonly ChartTick[], at_s: number): string {
   const tick = ticks.findLast((one) => one.at_s <= at_s)
-  return tick === undefined ? '–' : `${tick.label} :${String(Math.round((at_s - tick.at_s) / 60)).padStart(2, '0')}`
+  return tick === undefined ? '–' : `${tick.clock}:${String(Math.round((at_s - tick.at_s) / 60)).padStart(2, '0')}`
 }
 
 /** Series over time by uPlot: stepped because a price holds for its interval; NaN is drawn as a gap; drag zooms, double click resets. */

@@ -34,7 +34,7 @@ interface ChartsProps {
 
 /** Day-ahead against real time, and what the real-time price is made of, on one linked cursor. */
 export default function DayCharts({ day, hours, clock, market, tz, unit, at }: ChartsProps) {
-  const ticks = useMemo(() => hours.map((hour) => ({ at_s: hour.start / 1000, label: tz === 'market' ? hour.label : clockText(clock.zone, hour.start).slice(0, 2) })), [hours, tz, clock.zone])
+  const ticks = useMemo(() => hours.map((hour) => ({ at_s: hour.start / 1000, clock: clockText(clock.zone, hour.start).slice(0, 2), label: tz === 'market' ? hour.label : clockText(clock.zone, hour.start).slice(0, 2) })), [hours, tz, clock.zone])
   const prices = useMemo(() => [day.da, day.rt], [day])
   const parts = useMemo(() => {
     const lines = [day.energy, day.congestion, day.loss]

@@ -44,7 +44,7 @@ export function Explain({ id, market, start, unit, clock }: ExplainProps) {
           return (
             <>
               <table className="grid-table dense">
-                <thead><tr><th>Revision</th><th className="number">Price, {unit}</th><th className="number">Change</th><th>Published</th><th>Stage</th></tr></thead>
+                <thead><tr><th>Revision</th><th className="number">{unit}</th><th className="number">Change</th><th>Published</th><th>Stage</th></tr></thead>
                 <tbody>
                   {Array.from({ length: count }, (_, row) => (
                     <tr key={row}>

@@ -1,9 +1,11 @@
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useEffect, useRef } from 'react'
 import { Sparkline } from '@/components/Sparkline'
-import { AgeLabel, type FreshnessRule } from '@/components/labels'
+import { AgeLabel, type FreshnessRule, ageTone } from '@/components/labels'
 import type { Location } from '@/lib/api/types'
+import { useNowEvery } from '@/lib/time/use-now'
 import { numberText } from '@/lib/units/format'
+import { useScope } from '@/lib/url/scope'
 import { Difference } from './PriceRow'
 import type { PricesModel } from './model'
 import { figures } from './rows'
@@ -23,6 +25,8 @@ interface CardsProps {
 
 /** The phone's grid: name, price, change against day-ahead, line, age. */
 export function PriceCards({ model, rows, names, prices, unit, rule, onOpen }: CardsProps) {
+  const now = useNowEvery(10_000)
+  const { asOf } = useScope()
   const scroller = useRef<HTMLDivElement>(null)
   const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => scroller.current, estimateSize: () => CARD_PX, overscan: 8 })
   const items = virtual.getVirtualItems()
@@ -40,7 +44,7 @@ export function PriceCards({ model, rows, names, prices, unit, rule, onOpen }: C
           const found = figures(model.store, row, prices)
           const location = names.get(id)
           return (
-            <li key={id} style={{ transform: `translateY(${item.start}px)` }}>
+            <li key={id} className={ageTone((asOf === undefined ? now : Date.parse(asOf)) - found.end, rule) === 'alarm' ? 'stale' : ''} style={{ transform: `translateY(${item.start}px)` }}>
               <button type="button" onClick={() => onOpen(id)}>
                 <span className="name"><span className="text">{location?.name ?? id}</span><span className="dim small">{model.store.text('market', row)} {location?.kind}, <AgeLabel instant={found.end} rule={rule} /></span></span>
                 <Sparkline values={model.sparks.line(id) ?? []} />

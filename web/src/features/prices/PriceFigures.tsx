@@ -1,10 +1,9 @@
-import { KeyFigure } from '@/components/labels'
+import { AgeLabel, KeyFigure } from '@/components/labels'
 import type { Location } from '@/lib/api/types'
 import { hourEndingLabel } from '@/lib/time/zone'
 import { marketClock } from '@/lib/time/markets'
 import { numberText } from '@/lib/units/format'
 import { useScope } from '@/lib/url/scope'
-import { AgeLabel } from '@/components/labels'
 import { Difference } from './PriceRow'
 import type { PricesModel } from './model'
 import { figures } from './rows'
@@ -52,7 +51,7 @@ export function PriceFigures({ model, rows, names, prices, unit }: FiguresProps)
       <KeyFigure name={`${name} RT5`} unit={unit} note={<><Difference value={found.change} /> <AgeLabel instant={found.end} /></>}>{numberText(found.rt)}</KeyFigure>
       <KeyFigure name={`DA, HE ${hourEndingLabel(zone, found.start)}`} unit={unit}>{numberText(found.da)}</KeyFigure>
       <KeyFigure name="DART" unit={unit} note="RT − DA"><Difference value={found.dart} /></KeyFigure>
-      <KeyFigure name="Lowest – highest RT5" unit={unit}>{numberText(low)} <span className="dim">–</span> {numberText(high)}</KeyFigure>
+      <KeyFigure name="RT5 low – high" unit={unit}>{numberText(low)} <span className="dim">–</span> {numberText(high)}</KeyFigure>
       <KeyFigure name="Below zero" note={`of ${rows.length}`}>{negative}</KeyFigure>
     </>
   )

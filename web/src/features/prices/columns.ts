@@ -16,7 +16,7 @@ export function columnFaces(unit: string, zone: string | undefined): ColumnFace[
   return [
     { id: 'name', name: 'Location', note: 'kind', width: 'minmax(172px, 1.6fr)', isNumber: false, sortable: true },
     price('rt', 'RT5', 'minmax(84px, 0.7fr)'),
-    price('change', 'Change', 'minmax(80px, 0.7fr)', 'on interval before'),
+    price('change', 'Change', 'minmax(80px, 0.7fr)', 'since last'),
     price('da', 'DA, this hour', 'minmax(88px, 0.7fr)'),
     price('dart', 'DART', 'minmax(88px, 0.7fr)', 'RT − DA'),
     price('congestion', 'Congestion', 'minmax(84px, 0.7fr)'),

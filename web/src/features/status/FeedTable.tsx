@@ -28,7 +28,7 @@ function Actions({ feed }: { feed: Feed }) {
   return (
     <span className="feed-actions">
       {act.isError ? <span className="alarm small" role="alert">{problemOf(act.error).title}</span> : null}
-      {paused ? null : <button type="button" className="button small quiet" disabled={act.isPending} onClick={() => act.mutate('retry')} aria-label={`Fetch ${feed.title} now`}>Fetch now</button>}
+      {paused ? null : <button type="button" className="button small quiet" disabled={act.isPending} onClick={() => act.mutate('retry')} aria-label={`Fetch now: ${feed.title}`}>Fetch now</button>}
       <button type="button" className="button small quiet" disabled={act.isPending} onClick={() => act.mutate(paused ? 'resume' : 'pause')} aria-label={`${paused ? 'Resume' : 'Pause'} ${feed.title}`}>{paused ? 'Resume' : 'Pause'}</button>
     </span>
   )
@@ -65,7 +65,7 @@ export function FeedTable({ feeds }: { feeds: readonly Feed[] }) {
             <td data-head="Lag p50" className="number">{feed.p50_publication_lag_s === null ? '–' : <>{feed.p50_publication_lag_s.toFixed(1)} <span className="dim">s</span></>}</td>
             <td data-head="Rows 24 h" className="number">{countText(feed.rows_24h)}</td>
             <td data-head="Answers 24 h"><Outcomes outcomes={feed.outcomes} /></td>
-            <td data-head="Payload" className="mono">{feed.last_payload_sha256 === null ? <span className="dim">none</span> : <a href={`/v1/payloads/${feed.last_payload_sha256}`} title={`Raw payload, sha256 ${feed.last_payload_sha256}`} aria-label={`Last raw payload of ${feed.title}`}>{feed.last_payload_sha256.slice(0, 8)}</a>}</td>
+            <td data-head="Payload" className="mono">{feed.last_payload_sha256 === null ? <span className="dim">none</span> : <a href={`/v1/payloads/${feed.last_payload_sha256}`} title={`Raw payload, sha256 ${feed.last_payload_sha256}`} aria-label={`${feed.last_payload_sha256.slice(0, 8)}, last raw payload of ${feed.title}`}>{feed.last_payload_sha256.slice(0, 8)}</a>}</td>
             <td className="number">{mayAct ? <Actions feed={feed} /> : null}</td>
           </tr>
         ))}

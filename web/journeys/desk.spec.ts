@@ -1,0 +1,159 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type Hub, axeViolations, openHub, scrollsSideways } from './hub'
+
+let hub: Hub
+
+beforeAll(async () => {
+  hub = await openHub()
+})
+afterAll(() => hub.close())
+beforeEach(async () => {
+  await hub.page.setViewportSize({ width: 1440, height: 900 })
+  await hub.mode('full')
+  hub.complaints.length = 0
+})
+afterEach(() => expect(hub.complaints).toEqual([]))
+
+const grid = '[role="grid"]'
+
+async function openPrices(query = 'market=SIM'): Promise<void> {
+  await hub.page.goto(`${hub.base}/prices?${query}`)
+  await hub.page.locator(`${grid} .price-row`).first().waitFor()
+}
+
+describe('live prices', () => {
+  it('tick, tell their stream, and search by the keyboard', async () => {
+    await openPrices()
+    await hub.page.locator('.statusbar', { hasText: /(stream|events) on/ }).waitFor()
+    await hub.page.locator('.statusbar', { hasText: 'last tick' }).waitFor({ timeout: 20_000 })
+    const all = await hub.page.locator(grid).getAttribute('aria-rowcount')
+    await hub.page.keyboard.press('/')
+    await hub.page.keyboard.type('hub')
+    await hub.page.waitForURL(/q=hub/)
+    await expect.poll(() => hub.page.locator(grid).getAttribute('aria-rowcount')).not.toBe(all)
+    await hub.page.keyboard.press('Enter')
+    await hub.page.keyboard.press('j')
+    await hub.page.keyboard.press('Enter')
+    await hub.page.locator('.drawer canvas').first().waitFor()
+    expect(hub.page.url()).toMatch(/row=SIM/)
+    await hub.page.keyboard.press('Escape')
+    await expect.poll(() => hub.page.locator('.drawer').count()).toBe(0)
+  })
+
+  it('sort by two columns, pin a row, and keep both in the address', async () => {
+    await openPrices()
+    await hub.page.getByRole('columnheader', { name: /DART/ }).locator('button').click()
+    await hub.page.getByRole('columnheader', { name: /Congestion/ }).locator('button').click({ modifiers: ['Shift'] })
+    await hub.page.waitForURL(/sort=dart:desc,congestion:desc/)
+    expect(await hub.page.getByRole('columnheader', { name: /DART/ }).getAttribute('aria-sort')).toBe('descending')
+    await hub.page.locator(grid).focus()
+    await hub.page.keyboard.press('j')
+    await hub.page.keyboard.press('j')
+    await hub.page.keyboard.press('p')
+    await hub.page.waitForURL(/pin=SIM/)
+    await hub.page.reload()
+    await hub.page.locator('.price-row.pinned').waitFor()
+  })
+
+  it('copy as tab-separated values with a head and a unit', async () => {
+    await openPrices()
+    await hub.page.getByRole('button', { name: 'Copy TSV' }).click()
+    const text = await hub.page.evaluate(() => navigator.clipboard.readText())
+    const [head, first] = text.split('\n')
+    expect(head).toMatch(/^location\tmarket\tinterval_start/)
+    expect(first).toMatch(/^SIM:\S+\tSIM\t\d{4}-.*USD\/MWh$/)
+  })
+
+  it('stop at a past moment, say so, and travel with it to other pages', async () => {
+    await openPrices()
+    await hub.page.keyboard.press('a')
+    await hub.page.getByRole('dialog', { name: 'As known at' }).getByRole('button', { name: '1 h ago' }).click()
+    await hub.page.waitForURL(/as_of=/)
+    await hub.page.locator('.banner', { hasText: 'Live updates are stopped' }).waitFor()
+    await hub.page.locator('.statusbar', { hasText: 'live updates stopped' }).waitFor()
+    await hub.page.keyboard.press('g')
+    await hub.page.keyboard.press('d')
+    await hub.page.waitForURL(/\/datasets\?as_of=/)
+    await hub.page.goBack()
+    await hub.page.waitForURL(/\/prices\?as_of=/)
+    await hub.page.getByRole('button', { name: 'Back to now' }).click()
+    await expect.poll(() => hub.page.url()).not.toContain('as_of')
+  })
+
+  it('colour the hours of the day in the heat view', async () => {
+    await openPrices('market=SIM&view=grid')
+    await hub.page.getByRole('button', { name: 'Heat' }).click()
+    await hub.page.locator('.heat-body [class^="heat-"]').first().waitFor()
+    expect(await hub.page.locator('.heat-head > div').count()).toBeGreaterThanOrEqual(24)
+  })
+
+  it('explain a number: revisions, source, and programs that give the same', async () => {
+    await openPrices()
+    await hub.page.locator('.price-row').first().click()
+    const explain = hub.page.locator('.explain')
+    await explain.getByText('in force').waitFor()
+    expect(await explain.innerText()).toMatch(/Source/)
+    expect(await explain.locator('pre').innerText()).toMatch(/as_of=/)
+  })
+})
+
+describe('the frame', () => {
+  it('finds pages, places and commands by Ctrl-K', async () => {
+    await openPrices()
+    await hub.page.keyboard.press('Control+k')
+    await hub.page.keyboard.type('utc')
+    await hub.page.keyboard.press('Enter')
+    await hub.page.waitForURL(/tz=utc/)
+    await hub.page.keyboard.press('Control+k')
+    await hub.page.keyboard.type('status')
+    await hub.page.keyboard.press('Enter')
+    await hub.page.waitForURL(/\/status\?.*tz=utc/)
+  })
+
+  it('says so when no page has the address', async () => {
+    await hub.page.goto(`${hub.base}/nowhere`)
+    await hub.page.getByText('No page has this address').waitFor()
+  })
+})
+
+describe('keys', () => {
+  it('show their secret once and can be revoked', async () => {
+    await hub.page.goto(`${hub.base}/access`)
+    await hub.page.getByRole('button', { name: 'New key' }).first().click()
+    await hub.page.getByLabel('Name').fill('journey')
+    await hub.page.getByRole('button', { name: 'Make key' }).click()
+    const secret = await hub.page.locator('.secret-line code').innerText()
+    expect(secret).toMatch(/^pd_live_/)
+    await hub.page.getByRole('button', { name: 'I have it' }).click()
+    expect(await hub.page.content()).not.toContain(secret)
+    await hub.page.getByRole('button', { name: 'Revoke journey' }).first().click()
+    await hub.page.getByRole('button', { name: 'Revoke now' }).click()
+    await hub.page.locator('tr.gone', { hasText: 'journey' }).first().waitFor()
+  })
+})
+
+describe('every page', () => {
+  const pages = ['/prices?market=SIM', '/prices?market=SIM&view=heat', '/prices?market=SIM&row=SIM:HUB_NORTH', '/status', '/datasets', '/datasets/markets.prices', '/access', '/access?tab=sessions', '/access?tab=entitlements', '/docs/problems/not-entitled']
+  for (const theme of ['dark', 'light']) {
+    it(`passes axe in the ${theme} theme`, async () => {
+      await hub.page.goto(`${hub.base}/icon.svg`)
+      await hub.page.evaluate((chosen) => localStorage.setItem('pd-theme', chosen), theme)
+      const violations: string[] = []
+      for (const path of pages) {
+        await hub.page.goto(hub.base + path)
+        await hub.page.waitForTimeout(900)
+        for (const violation of await axeViolations(hub.page)) violations.push(`${path} ${violation}`)
+      }
+      expect(violations).toEqual([])
+    }, 120_000)
+  }
+
+  it('never scrolls sideways on a phone', async () => {
+    await hub.page.setViewportSize({ width: 390, height: 844 })
+    for (const path of pages) {
+      await hub.page.goto(hub.base + path)
+      await hub.page.waitForTimeout(600)
+      expect({ path, sideways: await scrollsSideways(hub.page) }).toEqual({ path, sideways: false })
+    }
+  })
+})

@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Hub, axeViolations, openHub } from './hub'
+
+let hub: Hub
+
+beforeAll(async () => {
+  hub = await openHub()
+})
+afterAll(() => hub.close())
+
+/** These states need a server that can be made ill; a real one under HUB_URL is not. */
+describe.skipIf(process.env['HUB_URL'] !== undefined)('states of the panels', () => {
+  it('refused: names every missing tuple', async () => {
+    await hub.mode('refused')
+    await hub.page.goto(`${hub.base}/prices`)
+    const panel = hub.page.locator('.state')
+    await panel.getByText('Not entitled').waitFor()
+    expect(await panel.innerText()).toMatch(/SIM × lmp × hub/)
+    expect(await axeViolations(hub.page)).toEqual([])
+  })
+
+  it('empty: says what would be here and how to fill it', async () => {
+    await hub.mode('empty')
+    await hub.page.goto(`${hub.base}/prices`)
+    await hub.page.getByText('No prices yet').waitFor()
+    await hub.page.getByRole('link', { name: 'Look at the feeds' }).click()
+    await hub.page.getByText('No feeds here').waitFor()
+  })
+
+  it('dead feed: keeps the last prices, greyed, and says since when', async () => {
+    await hub.mode('dead')
+    await hub.page.goto(`${hub.base}/prices?market=NYISO`)
+    await hub.page.getByText(/unreachable since/).first().waitFor()
+    await hub.page.locator('.price-row.stale').first().waitFor()
+  })
+
+  it('back-fill: the first minute has a bar and words', async () => {
+    await hub.mode('backfill')
+    await hub.page.goto(`${hub.base}/prices?market=SIM`)
+    await hub.page.locator('progress').waitFor()
+    expect(await hub.page.locator('.progress .words').innerText()).toMatch(/left/)
+  })
+
+  it('signed out: a wrong password is told, a right one opens the page that was asked for', async () => {
+    await hub.mode('signed-out')
+    await hub.page.goto(`${hub.base}/status`)
+    await hub.page.getByText('powerdesk sign-in-link').waitFor()
+    expect(await axeViolations(hub.page)).toEqual([])
+    await hub.page.getByLabel('Name').fill('ada')
+    await hub.page.getByLabel('Password').fill('wrong')
+    await hub.page.getByRole('button', { name: 'Sign in' }).click()
+    await hub.page.getByRole('alert').waitFor()
+    await hub.page.getByLabel('Password').fill('fixture')
+    await hub.page.getByRole('button', { name: 'Sign in' }).click()
+    await hub.page.getByRole('heading', { name: 'Data status' }).waitFor()
+  })
+
+  it('no WebSocket: falls back to server-sent events and still ticks', async () => {
+    await hub.mode('full', { noWebSocket: true })
+    await hub.page.goto(`${hub.base}/prices?market=SIM`)
+    await hub.page.locator('.statusbar', { hasText: 'events on' }).waitFor({ timeout: 15_000 })
+    await hub.page.locator('.statusbar', { hasText: 'last tick' }).waitFor({ timeout: 15_000 })
+    await hub.mode('full', { noWebSocket: false })
+  })
+})
