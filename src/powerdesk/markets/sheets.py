@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,13 +36,19 @@ class Sheet:
     findings: tuple[Finding, ...]
     rejected: int
 
+    memory: dict[str, tuple[NDArray[np.int64], list[str | None]]] = field(default_factory=dict, repr=False)
+    """Columns already decoded; the sheet itself never changes."""
+
     def codes(self, name: str) -> tuple[NDArray[np.int64], list[str | None]]:
         """Return a text column as codes (n,), -1 where null, into a list of values."""
-        column = self.table.column(name).unify_dictionaries().combine_chunks()
-        if isinstance(column, pa.ChunkedArray):
-            column = column.chunk(0) if column.num_chunks else pa.array([], TEXT)
-        codes = pc.fill_null(column.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-        return codes, column.dictionary.to_pylist()
+        if name not in self.memory:
+            column = self.table.column(name).unify_dictionaries().combine_chunks()
+            if isinstance(column, pa.ChunkedArray):
+                column = column.chunk(0) if column.num_chunks else pa.array([], TEXT)
+            indices = pc.fill_null(column.indices, -1) if column.null_count else column.indices
+            codes = indices.to_numpy(zero_copy_only=False).astype(np.int64)
+            self.memory[name] = (codes, column.dictionary.to_pylist())
+        return self.memory[name]
 
     def numbers(self, name: str) -> NDArray[np.float64]:
         """Return a numeric column (n,), NaN where the file has none."""

@@ -153,7 +153,8 @@ class _Long:
         known = np.array([order.index(name) if name in _PARTS else -1 for name in type_names] + [-1])
         mapped = [RUNS.get(name or "", "") for name in run_names]
         run_known = np.array([bool(run) for run in mapped] + [False])
-        index = rows.index
+        whole = rows.index.size == sheet.table.num_rows
+        index = slice(None) if whole else rows.index  # a copy of every column costs 10 ms per 300 000 rows
         part = np.where(run_known[runs[index]], known[types[index]], -1)
         return cls(
             at=at,
