@@ -34,7 +34,7 @@ def router(rest: Rest, *, reason: Reason) -> APIRouter:
 
     @routes.get("/datasets/{dataset_id}/quality")
     def read_quality(request: Request, dataset_id: str) -> Response:
-        """Say what was due, what is there, every gap with its reason, how fresh the newest row is, what was restated."""
+        """Say what was due and is there, every gap with its reason, how fresh the newest row is, what was restated."""
         caller = rest.gate.caller(request)
         declared = queries.dataset(rest.store, dataset_id)
         asked = parameters.read(
