@@ -75,3 +75,18 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+
+
+def test_processes__end_when_idle_and_start_again_with_the_next_call() -> None:
+    pool = embedded.ProcessCompute(workers=1, idle_s=0.05)
+    try:
+        first = pool.submit(os.getpid).result(timeout=60)
+        ended = threading.Event()
+        for _ in range(600):
+            if not psutil.pid_exists(first):
+                break
+            ended.wait(0.05)
+        assert not psutil.pid_exists(first)
+        assert pool.submit(os.getpid).result(timeout=60) != first
+    finally:
+        pool.shutdown()

@@ -23,17 +23,22 @@ THREAD_SETTINGS = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
+IDLE_S = 60.0
 
 
 class ProcessCompute:
     """The Compute port on at most `workers` processes.
 
     Processes start one by one as calls arrive. When one dies, the calls it takes along fail with
-    ComputeCrashedError and the next call starts a fresh pool. A worker ends when its parent is gone.
+    ComputeCrashedError and the next call starts a fresh pool. A worker ends when its parent is gone. After `idle_s`
+    seconds without a call the processes end and give their memory back; the next call starts them again.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, *, idle_s: float = IDLE_S) -> None:
         self._workers = workers
+        self._idle_s = idle_s
+        self._active = 0
+        self._resting: threading.Timer | None = None
         self._lock = threading.Lock()
         self._pool: process.ProcessPoolExecutor | None = None
         self._closed = False
@@ -42,21 +47,47 @@ class ProcessCompute:
         self, function: Callable[port.P, port.R], /, *args: port.P.args, **kwargs: port.P.kwargs
     ) -> futures.Future[port.R]:
         """Start the call and return its future."""
+        self._begin()
         pool = self._running_pool(instead_of=None)
         try:
             inner = pool.submit(function, *args, **kwargs)
         except process.BrokenProcessPool:
             inner = self._running_pool(instead_of=pool).submit(function, *args, **kwargs)
+        inner.add_done_callback(lambda _: self._end())
         outer: futures.Future[port.R] = futures.Future()
         inner.add_done_callback(lambda done: _hand_on(done, outer))
         outer.add_done_callback(lambda given: inner.cancel() if given.cancelled() else None)
         return outer
 
-    def _running_pool(self, *, instead_of: process.ProcessPoolExecutor | None) -> process.ProcessPoolExecutor:
-        """Return the pool, started if need be; a broken one is replaced by the first caller that noticed."""
+    def _begin(self) -> None:
         with self._lock:
             if self._closed:
                 raise RuntimeError("found a call after shutdown; allowed: calls before it; start a new desk")
+            self._active += 1
+            if self._resting is not None:
+                self._resting.cancel()
+                self._resting = None
+
+    def _end(self) -> None:
+        with self._lock:
+            self._active -= 1
+            if self._active == 0 and not self._closed:
+                self._resting = threading.Timer(self._idle_s, self._rest)
+                self._resting.daemon = True
+                self._resting.start()
+
+    def _rest(self) -> None:
+        """End idle processes; a call that came meanwhile keeps them."""
+        with self._lock:
+            if self._active:
+                return
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=True)
+
+    def _running_pool(self, *, instead_of: process.ProcessPoolExecutor | None) -> process.ProcessPoolExecutor:
+        """Return the pool, started if need be; a broken one is replaced by the first caller that noticed."""
+        with self._lock:
             if self._pool is None or self._pool is instead_of:
                 if self._pool is not None:
                     self._pool.shutdown(wait=False)
@@ -72,6 +103,8 @@ class ProcessCompute:
         with self._lock:
             self._closed = True
             pool, self._pool = self._pool, None
+            if self._resting is not None:
+                self._resting.cancel()
         if pool is not None:
             pool.shutdown(wait=True)
 
