@@ -6,7 +6,7 @@ import collections
 import http.server
 import re
 import threading
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlsplit
@@ -210,8 +210,3 @@ def _handler_for(
             """Say nothing: a test's output is its own."""
 
     return Handler
-
-
-def today_of(instant: datetime) -> date:
-    """Return the New York day of an instant."""
-    return instant.astimezone(payloads.EASTERN).date()

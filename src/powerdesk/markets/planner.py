@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from powerdesk.markets.feeds import FeedSpec
     from powerdesk.markets.types import Gap
 
-NEW_GAP = timedelta(hours=1)
-"""A gap younger than this is asked again at every refill, an older one once a day, up to `FORGET_AFTER`."""
 FORGET_AFTER = timedelta(days=60)
+"""A gap known for longer is asked again only by a back-fill that somebody starts."""
 MAX_BACKFILL = timedelta(days=3660)
 _WORTH = frozenset({Outcome.NOT_YET, Outcome.THROTTLED, Outcome.TRANSIENT, gaps.ABSENT, gaps.REJECTED})
 

@@ -29,11 +29,6 @@ class Outcome(StrEnum):
     SCHEMA = "schema"  # not what was agreed: a person must look
     TRANSIENT = "transient"  # try again
 
-    @property
-    def refillable(self) -> bool:
-        """Tell whether asking again may help."""
-        return self in (Outcome.OK, Outcome.NOT_YET, Outcome.THROTTLED, Outcome.TRANSIENT)
-
 
 class PayloadError(Problem):
     """A payload cannot be read as any report of its market; `outcome` says whether to ask again."""
