@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from powerdesk.access.types import Channel
 
+FIRST_YEAR = 1970
+LAST_YEAR = 9998
+"""Years in which every zone's instants can be told in UTC, and kept."""
+
+
+def _to_utc(instant: datetime) -> datetime:
+    if not FIRST_YEAR < instant.year <= LAST_YEAR:
+        raise ValueError(f"found year {instant.year}; allowed: {FIRST_YEAR + 1} to {LAST_YEAR}; or leave it out")
+    return instant.astimezone(UTC)
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Code = Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -37,13 +50,13 @@ class NewKey(_Asked):
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
     scopes: Annotated[list[Channel], Field(min_length=1, max_length=20)]
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
 
 
 class Rotation(_Asked):
     """How long the old key keeps working."""
 
-    overlap_hours: Annotated[float, Field(ge=0, le=720)]
+    overlap_hours: Annotated[float, Field(ge=0, le=720, allow_inf_nan=False)]
 
 
 class Line(_Asked):
@@ -52,8 +65,8 @@ class Line(_Asked):
     market: Code
     product: Code
     channel: Code
-    valid_from: AwareDatetime | None = None
-    valid_to: AwareDatetime | None = None
+    valid_from: Instant | None = None
+    valid_to: Instant | None = None
     deny: bool = False
 
 

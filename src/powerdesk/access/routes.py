@@ -256,7 +256,7 @@ def _key_routes(made: APIRouter, deps: AccessRoutes) -> None:
         """Make a key that acts for the caller; its secret is in this answer and nowhere else."""
         with services.change() as unit:
             act = services.act(_asking(request).principal, request_id=_request_id(request))
-            minted = minting.create(unit, act, name=body.name, scopes=body.scopes, expires_at=_utc(body.expires_at))
+            minted = minting.create(unit, act, name=body.name, scopes=body.scopes, expires_at=body.expires_at)
         response.headers["Cache-Control"] = "no-store"
         return forms.MintedKey(key=_key(minted.key), secret=minted.secret)
 
@@ -324,8 +324,8 @@ def _entitlement_routes(made: APIRouter, deps: AccessRoutes) -> None:
                 market=line.market,
                 product=line.product,
                 channel=line.channel,
-                valid_from=_utc(line.valid_from),
-                valid_to=_utc(line.valid_to),
+                valid_from=line.valid_from,
+                valid_to=line.valid_to,
                 deny=line.deny,
             )
             for line in body.grants
@@ -349,7 +349,3 @@ def _line(line: Entitlement) -> forms.Line:
 
 def _key(view: queries.KeyView) -> forms.Key:
     return forms.Key.model_validate(view, from_attributes=True)
-
-
-def _utc(instant: dt.datetime | None) -> dt.datetime | None:
-    return None if instant is None else instant.astimezone(dt.UTC)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx  # noqa: TID251 - speaks to the app in memory, no network
 import pytest
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.requests import HTTPConnection
 
@@ -47,6 +48,10 @@ class Desk:
         @app.exception_handler(Problem)
         def problem(_request: Request, error: Problem) -> JSONResponse:
             return JSONResponse({"slug": error.slug, "retry_after": error.retry_after_s}, status_code=error.status)
+
+        @app.exception_handler(RequestValidationError)
+        def invalid(_request: Request, _error: RequestValidationError) -> JSONResponse:
+            return JSONResponse({"slug": "bad-request"}, status_code=422)
 
         def present(request: Request) -> connections.Presented:
             return connections.present(
@@ -284,12 +289,36 @@ def test_keys__from_creation_to_revocation(desk: Desk) -> None:
         {"name": "", "scopes": ["api"]},
         {"name": "k", "scopes": ["api"], "expires_at": "2027-01-01T00:00:00"},
         {"name": "k", "scopes": ["api"], "expires_at": "2020-01-01T00:00:00Z"},
+        {"name": "k", "scopes": ["api"], "expires_at": "0001-01-01T00:00:00+14:00"},
+        {"name": "k", "scopes": ["api"], "expires_at": "9999-12-31T23:59:59-14:00"},
         {"name": "k", "scopes": ["api"], "owner": "somebody"},
     ],
 )
 def test_keys__that_cannot_be_are_422(desk: Desk, body: Any) -> None:
     desk.house.user("ada")
     assert desk.signed_in("ada").ask("POST", "/v1/keys", json=body).status_code == 422
+
+
+@pytest.mark.parametrize("hours", ["NaN", "Infinity", "-1", "721", "null", '"2"x'])
+def test_rotation__with_an_odd_overlap_is_422(desk: Desk, hours: str) -> None:
+    view = desk.house.user("ada")
+    browser = desk.signed_in("ada")
+    answer = browser.ask(
+        "POST",
+        f"/v1/keys/{desk.key(view).key.id}/rotate",
+        content=f'{{"overlap_hours": {hours}}}',
+        headers={"Content-Type": "application/json"},
+    )
+    assert answer.status_code == 422
+
+
+def test_entitlements__with_offsets_are_kept_and_shown_in_utc(desk: Desk) -> None:
+    desk.house.user("boss", "tenant-admin")
+    browser = desk.signed_in("boss")
+    line = {"market": "M", "product": "p", "channel": "hub", "valid_from": "2026-03-01T07:00:00-05:00"}
+    assert browser.ask("PUT", "/v1/entitlements/t", json={"grants": [line]}).status_code == 204
+    (shown,) = browser.ask("GET", "/v1/entitlements").json()["grants"]
+    assert shown["valid_from"] == "2026-03-01T12:00:00Z"
 
 
 def test_leaked_key__of_an_admin_cannot_make_credentials_or_change_grants(desk: Desk) -> None:
