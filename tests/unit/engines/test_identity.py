@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
 import argon2
 
 from powerdesk.engines.embedded import identity as embedded
 from powerdesk.engines.ports import identity as port
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pytest
