@@ -107,7 +107,10 @@ def modules_of(package: str) -> tuple[Any, ...]:
 
 
 def problems() -> Iterator[Subject]:
-    """Yield each class of problem once by its slug, with what every class of that slug says."""
+    """Yield each class of problem once by its slug, with what every class of that slug says.
+
+    A class whose title is not its own but another desk's, repeated, is left out.
+    """
     base = importlib.import_module("powerdesk.kernel.problem").Problem
     modules_of("powerdesk")
     by_slug: dict[str, list[Any]] = {base.slug: [base]}
@@ -115,7 +118,8 @@ def problems() -> Iterator[Subject]:
     while waiting:
         kind = waiting.pop()
         waiting += kind.__subclasses__()
-        if kind.__module__.startswith("powerdesk.") and kind not in by_slug.get(kind.slug, []):
+        ours = kind.__module__.startswith("powerdesk.") and isinstance(kind.title, str)
+        if ours and kind not in by_slug.get(kind.slug, []):
             by_slug.setdefault(kind.slug, []).append(kind)
     for slug, kinds in sorted(by_slug.items()):
         told = sorted(kinds, key=lambda kind: (kind.__module__, kind.__qualname__))
