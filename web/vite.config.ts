@@ -14,5 +14,5 @@ export default defineConfig({
     reportCompressedSize: false,
     sourcemap: false,
   },
-  test: { include: ['src/**/*.test.{ts,tsx}'], environment: 'node' },
+  test: { include: ['src/**/*.test.{ts,tsx}', 'scripts/*.test.mjs'], environment: 'node' },
 })

@@ -32,7 +32,7 @@ export function EntitlementsPanel() {
                         <th scope="row">{product}</th>
                         {channels.map((channel) => {
                           const verdict = byKey.get(keyOf(market, product, channel))
-                          const words = verdict?.allowed === true ? 'allowed' : 'refused'
+                          const words = verdict?.allowed === true ? 'yes' : 'refused'
                           return <td key={channel}><button type="button" className={verdict?.allowed === true ? 'yes' : 'no'} aria-label={`${market} ${product} ${channel}: ${words}`} aria-pressed={verdict !== undefined && verdict === chosen} title={verdict?.why ?? 'no verdict'} onClick={() => setChosen(verdict)}>{verdict?.allowed === true ? 'yes' : '–'}</button></td>
                         })}
                       </tr>
