@@ -37,6 +37,7 @@ DAY = datetime(2026, 11, 3, 8, tzinfo=UTC)
 """The first interval of what `prices` makes; everything of it is published by NOON."""
 SOURCES = {"CAISO": datasets.CAISO_OASIS, "NYISO": datasets.NYISO_MIS, "SIM": datasets.SIMULATED}
 PATIENCE_S = 10.0
+Message = dict[str, Any]
 
 
 class HandClock:
@@ -164,7 +165,11 @@ def running(folder: Path, *, clock: HandClock | None = None, **options: Any) -> 
     hands = clock or HandClock()
     chosen = settings.load({"data": str(folder), "feeds": "", **options}, environment={})
     owned = ownership.take(chosen.data)
-    desk = desks.Desk(chosen, owned, clock=hands)
+    try:
+        desk = desks.Desk(chosen, owned, clock=hands)
+    except BaseException:
+        owned.release()
+        raise
     desk.start()
     served = RunningDesk(desk, hands, "")
     try:
@@ -212,7 +217,7 @@ def _serving(desk: desks.Desk) -> Iterator[int]:
 
 
 class _Ear(picows.WSListener):
-    def __init__(self, heard: asyncio.Queue[dict[str, Any]]) -> None:
+    def __init__(self, heard: asyncio.Queue[Message]) -> None:
         super().__init__()
         self._heard = heard
 
@@ -230,13 +235,11 @@ class _Ear(picows.WSListener):
         self._heard.put_nowait({"t": "closed"})
 
 
-def talk(
-    base: str, messages: Sequence[bytes], *, headers: dict[str, str], until: Sequence[str]
-) -> list[dict[str, Any]]:
+def talk(base: str, messages: Sequence[bytes], *, headers: dict[str, str], until: Sequence[str]) -> list[Message]:
     """Open the stream, send the messages, and return what was heard up to a message of one of the kinds."""
 
-    async def conversation() -> list[dict[str, Any]]:
-        heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    async def conversation() -> list[Message]:
+        heard: asyncio.Queue[Message] = asyncio.Queue()
         url = base.replace("http://", "ws://") + "/v1/stream"
         transport, _ = await picows.ws_connect(lambda: _Ear(heard), url, extra_headers=headers)
         for message in messages:

@@ -1,0 +1,25 @@
+"""A desk for the tests of how it is put together, and the modules of other rooms that they use."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+TESTS = Path(__file__).parents[2]
+sys.path[:0] = [str(TESTS / folder) for folder in ("scenarios/desk", "unit/delivery/stream", "unit/store")]
+
+import running_desk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def assembled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[running_desk.RunningDesk]:
+    with running_desk.running(
+        tmp_path_factory.mktemp("assembled"), feeds="sim,caiso,nyiso", sim={"backfill_days": 0}
+    ) as desk:
+        yield desk

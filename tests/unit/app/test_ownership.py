@@ -1,0 +1,95 @@
+"""One owner per folder, found by the others, never hindered by those who only look."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from powerdesk.app import ownership
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_folder__has_one_owner_who_is_named(tmp_path: Path) -> None:
+    owned = ownership.take(tmp_path / "new" / "folder")
+    with pytest.raises(ownership.FolderOwnedError, match="another process"):
+        ownership.take(tmp_path / "new" / "folder")
+    owned.announce(url="http://127.0.0.1:8600")
+    found = ownership.find(tmp_path / "new" / "folder")
+    assert found == ownership.Owner(pid=os.getpid(), url="http://127.0.0.1:8600", token=owned.token)
+    with pytest.raises(ownership.FolderOwnedError, match=f"process {os.getpid()} at http://127.0.0.1:8600"):
+        ownership.take(tmp_path / "new" / "folder")
+    owned.release()
+    assert ownership.find(tmp_path / "new" / "folder") is None
+    ownership.take(tmp_path / "new" / "folder").release()
+
+
+def test_a_folder_nobody_made__has_no_owner_and_is_not_made_by_looking(tmp_path: Path) -> None:
+    assert ownership.find(tmp_path / "nowhere") is None
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_what_is_private__is_readable_by_the_owner_only(tmp_path: Path) -> None:
+    owned = ownership.take(tmp_path)
+    owned.announce(url="http://127.0.0.1:1")
+    ownership.secret(tmp_path, "pepper")
+    for name in (ownership.OWNER_NAME, "pepper.secret"):
+        assert (tmp_path / name).stat().st_mode & 0o077 == 0
+    owned.release()
+
+
+def test_what_a_killed_owner_left__is_not_believed(tmp_path: Path) -> None:
+    left = {"pid": 1, "url": "http://127.0.0.1:9", "token": "old"}
+    (tmp_path / ownership.OWNER_NAME).write_text(json.dumps(left))
+    assert ownership.find(tmp_path) is None
+    owned = ownership.take(tmp_path)
+    assert ownership.find(tmp_path) is None  # starting: not yet announced, and the old word is gone
+    owned.release()
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", '{"pid": "x", "url": "u", "token": "t"}', "\x00"])
+def test_a_torn_announcement__is_no_owner(tmp_path: Path, text: str) -> None:
+    owned = ownership.take(tmp_path)
+    (tmp_path / ownership.OWNER_NAME).write_text(text)
+    assert ownership.find(tmp_path) is None
+    owned.release()
+
+
+def test_those_who_look__do_not_hinder_an_owner(tmp_path: Path) -> None:
+    (tmp_path / ownership.OWNER_NAME).write_text("{}")
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            ownership.find(tmp_path)
+
+    lookers = [threading.Thread(target=look) for _ in range(2)]
+    for looker in lookers:
+        looker.start()
+    try:
+        for _ in range(20):
+            ownership.take(tmp_path).release()
+            (tmp_path / ownership.OWNER_NAME).write_text("{}")
+    finally:
+        stop.set()
+        for looker in lookers:
+            looker.join()
+
+
+def test_a_path_that_is_a_file__is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ownership.FolderUnusableError, match="file"):
+        ownership.take(tmp_path / "file")
+
+
+def test_secrets_and_ids__stay_the_same(tmp_path: Path) -> None:
+    assert ownership.secret(tmp_path, "pepper") == ownership.secret(tmp_path, "pepper")
+    assert len(ownership.secret(tmp_path, "pepper")) == 32
+    assert ownership.secret(tmp_path, "other") != ownership.secret(tmp_path, "pepper")
+    assert ownership.desk_id(tmp_path) == ownership.desk_id(tmp_path)

@@ -1,0 +1,75 @@
+"""The hub's files: the page on every page path, assets kept for ever, compressed once."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from typing import TYPE_CHECKING
+
+import httpx  # noqa: TID251 - speaks to the routes in process
+import pytest
+from fastapi import FastAPI
+
+from powerdesk.delivery.hub import routes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCRIPT = b"console.log('powerdesk')\n" * 200
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> FastAPI:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "index.html").write_text("<!doctype html><title>hub</title>")
+    (tmp_path / "icon.svg").write_text("<svg/>")
+    (tmp_path / "assets" / "app-1a2b.js").write_bytes(SCRIPT)
+    made = FastAPI()
+    made.include_router(routes.router(tmp_path))
+    return made
+
+
+def get(app: FastAPI, path: str, **headers: str) -> httpx.Response:
+    async def call() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            return await client.get(path, headers={"Accept-Encoding": "identity", **headers})
+
+    return asyncio.run(call())
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/prices", "/datasets/markets.prices/rows", "/access", "/docs/problems/bad-link"]
+)
+def test_pages__are_the_one_page(app: FastAPI, path: str) -> None:
+    answer = get(app, path)
+    assert (answer.status_code, "<title>hub</title>" in answer.text) == (200, True)
+    assert answer.headers["content-type"].startswith("text/html")
+    assert answer.headers["cache-control"] == "no-cache"
+
+
+def test_assets__are_kept_for_ever_and_compressed(app: FastAPI) -> None:
+    plain = get(app, "/assets/app-1a2b.js")
+    assert plain.content == SCRIPT
+    assert "immutable" in plain.headers["cache-control"]
+    packed = get(app, "/assets/app-1a2b.js", **{"Accept-Encoding": "br, gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.content == SCRIPT  # the client unpacks
+    assert int(packed.headers["content-length"]) < len(gzip.compress(SCRIPT)) + 20 < len(SCRIPT)
+    again = get(app, "/assets/app-1a2b.js", **{"If-None-Match": plain.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize("path", ["/assets/none.js", "/assets/../index.html", "/assets/%2e%2e/icon.svg", "/other"])
+def test_other_paths__are_not_found(app: FastAPI, path: str) -> None:
+    assert get(app, path).status_code == 404
+
+
+def test_files_beside_the_page__are_served(app: FastAPI) -> None:
+    assert get(app, "/icon.svg").headers["content-type"] == "image/svg+xml"
+
+
+def test_a_hub_that_is_not_built__says_how(tmp_path: Path) -> None:
+    app = FastAPI()
+    app.include_router(routes.router(tmp_path / "nowhere"))
+    assert "make web" in get(app, "/").text
