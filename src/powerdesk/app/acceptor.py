@@ -89,6 +89,10 @@ class Acceptor:
         """How many connections are open."""
         return len(self._open)
 
+    async def idle(self) -> None:
+        """Return when no connection is open."""
+        await self._idle.wait()
+
     async def start(self) -> None:
         """Listen on the sockets."""
         loop = asyncio.get_running_loop()

@@ -247,7 +247,13 @@ class Session:
 
     def _job(self, name: str, work: opening.Work) -> None:
         task = self._jobs[name] = self.hub.spawn(self._guarded(work))
-        task.add_done_callback(lambda done: self._jobs.pop(name, None) if self._jobs.get(name) is done else None)
+        task.add_done_callback(lambda done: self._done(name, done))
+
+    def _done(self, name: str, task: asyncio.Task[None]) -> None:
+        if self._jobs.get(name) is task:
+            del self._jobs[name]
+        if self.sink.writable and not self.closed:
+            self.drained()  # what fell behind while the last catching up was ending
 
     async def _guarded(self, work: opening.Work) -> None:
         try:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import itertools
-import socket
+import socket  # noqa: TID251 - the loopback server of these tests
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -69,31 +69,38 @@ class Doorkeeper:
         self._callbacks: list[Callable[[], None]] = []
 
     def known_host(self, host: str) -> bool:
+        """Tell whether the host is loopback."""
         return host.partition(":")[0] in ("127.0.0.1", "localhost")
 
     def admit(self, credential: Credential) -> Asker:
+        """Look the token up."""
         token = credential.bearer or (credential.cookie or "").removeprefix("pd_session=")
         if token not in self.askers:
             raise UnknownTokenError(found="an unknown token", allowed="one that was issued", remedy="sign in")
         return self.askers[token]
 
     def renew(self, given: Asker) -> Asker:
+        """Look the session up."""
         for known in self.askers.values():
             if known.principal.session == given.principal.session:
                 return known
         raise UnknownTokenError(found="an ended credential", allowed="one in force", remedy="sign in again")
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Remember the callback."""
         self._callbacks.append(callback)
         return lambda: self._callbacks.remove(callback)
 
     def spend(self, given: Asker, *, product: str, rows: int) -> None:
+        """Count nothing: these tests have no rate."""
         del given, product, rows
 
     def note_read(self, given: Asker, *, what: str, rows: int) -> None:
+        """Remember the read."""
         self.reads.append((given.principal.id, what, rows))
 
     def note_denial(self, given: Asker, *, what: str, missing: Sequence[Missing]) -> None:
+        """Remember the denial."""
         del given, what
         self.denials.append(tuple(missing))
 
@@ -130,6 +137,7 @@ class Counting:
         self._number = itertools.count(1)
 
     def new(self, prefix: str) -> str:
+        """Return the next id."""
         return f"{prefix}_{next(self._number)}"
 
 
@@ -147,6 +155,7 @@ class Desk:
 
     @property
     def url(self) -> str:
+        """The stream's address."""
         return f"ws://127.0.0.1:{self.port}/v1/stream"
 
     async def put(self, rows: Any, *, source: str = "test") -> int:
@@ -280,6 +289,7 @@ class Client:
         self.denied: list[Message] = []
 
     def send(self, message: Message | bytes) -> None:
+        """Send a message, or bytes as they are."""
         data = message if isinstance(message, bytes) else msgspec.json.encode(message)
         self.transport.send(picows.WSMsgType.TEXT, data)
 
@@ -326,6 +336,7 @@ class Client:
         self.tables[sid].update(zip(keys, columns["price_per_mwh"], strict=True))
 
     async def close(self) -> None:
+        """Vanish."""
         self.transport.disconnect(graceful=False)
         await self.transport.wait_disconnected()
 

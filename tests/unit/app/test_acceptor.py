@@ -1,0 +1,239 @@
+"""One port: HTTP and the stream side by side, whatever the first bytes are."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from stream_cases import connect, desk, dial, listening, run, tiny_app
+
+from powerdesk.app.acceptor import Acceptor, AcceptorLimits, serve
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    from stream_cases import Desk
+
+PATIENCE_S = 10.0
+UPGRADE = (
+    b"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
+def at_desk(folder: Path, body: Callable[[Desk], Awaitable[None]], *, fast: bool = True, **options: Any) -> None:
+    async def work() -> None:
+        async with desk(folder, **options) as served:
+            await body(served)
+
+    run(work(), fast=fast)
+
+
+@contextlib.asynccontextmanager
+async def raw(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Open a plain connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
+    """Read one HTTP answer that has a length."""
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_S)
+    status, *lines = head.decode().strip().split("\r\n")
+    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+    return int(status.split(" ")[1]), headers, await reader.readexactly(int(headers.get("content-length", "0")))
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_port__serves_http_and_the_stream(tmp_path: Path, *, fast: bool) -> None:
+    async def body(served: Desk) -> None:
+        client = await connect(served)
+        async with raw(served.port) as (reader, writer):
+            for _ in range(2):  # the connection is kept
+                writer.write(b"POST /v1/x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc")
+                status, headers, found = await answer(reader)
+                assert (status, found) == (200, b"POST /v1/x 3")
+                assert "server" not in headers
+                assert headers["date"].endswith("GMT")
+        client.send({"t": "ping"})
+        assert (await client.hear())["t"] == "pong"
+
+    at_desk(tmp_path, body, fast=fast)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_first_bytes__may_come_one_by_one_or_with_what_follows(tmp_path: Path, *, fast: bool) -> None:
+    async def body(served: Desk) -> None:
+        async with raw(served.port) as (reader, writer):
+            for byte in UPGRADE:
+                writer.write(bytes([byte]))
+                await writer.drain()
+                await asyncio.sleep(0)
+            status, headers, _ = await answer(reader)
+            assert (status, headers["sec-websocket-accept"]) == (101, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+        async with raw(served.port) as (reader, writer):
+            hello = b'{"t":"hello","proto":1,"token":"all"}'
+            writer.write(UPGRADE + bytes([0x81, 0x80 | len(hello), 0, 0, 0, 0]) + hello)
+            assert (await answer(reader))[0] == 101
+            assert b'"welcome"' in await asyncio.wait_for(reader.read(400), PATIENCE_S)
+        async with raw(served.port) as (reader, writer):
+            writer.write(b"GET /one HTTP/1.1\r\nHost: a\r\n\r\nGET /two HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert [(await answer(reader))[2] for _ in range(2)] == [b"GET /one 0", b"GET /two 0"]
+
+    at_desk(tmp_path, body, fast=fast)
+
+
+def test_paths__beside_the_stream_and_requests_without_upgrade_are_http(tmp_path: Path) -> None:
+    async def body(served: Desk) -> None:
+        for path in ("/v1/stream/sse", "/v1/streams", "/v1/stream", "/v1/stream?x=1", "/v1/strea", "/"):
+            async with raw(served.port) as (reader, writer):
+                writer.write(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+                status, _, found = await answer(reader)
+                assert (status, found) == (200, f"GET {path.partition('?')[0]} 0".encode())
+        client = await dial(served.url + "?v=1")
+        client.send({"t": "hello", "proto": 1, "token": "all"})
+        assert (await client.hear())["t"] == "welcome"
+
+    at_desk(tmp_path, body)
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x00\xff" * 40, b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET /v1/stream\r\n\r\n"]
+)
+def test_garbage__is_refused_and_closed(tmp_path: Path, data: bytes) -> None:
+    async def body(served: Desk) -> None:
+        async with raw(served.port) as (reader, writer):
+            writer.write(data)
+            found = await asyncio.wait_for(reader.read(), PATIENCE_S)
+            assert found.startswith(b"HTTP/1.1 400")
+        await asyncio.wait_for(served.acceptor.idle(), PATIENCE_S)
+
+    at_desk(tmp_path, body)
+
+
+@pytest.mark.parametrize("data", [b"", b"GET /v1/str", UPGRADE[:-2], b"GET / HTTP/1.1\r\nHost: a\r\nX: "])
+def test_clients__that_do_not_say_what_they_want_are_dropped(tmp_path: Path, data: bytes) -> None:
+    async def body(served: Desk) -> None:
+        async with raw(served.port) as (reader, writer):
+            writer.write(data)
+            with contextlib.suppress(ConnectionResetError):
+                assert await asyncio.wait_for(reader.read(), PATIENCE_S) == b""
+        await asyncio.wait_for(served.acceptor.idle(), PATIENCE_S)
+
+    at_desk(tmp_path, body, port_limits=AcceptorLimits(first_bytes_s=0.1, headers_s=0.1))
+
+
+def test_headers__without_end_are_refused(tmp_path: Path) -> None:
+    async def body(served: Desk) -> None:
+        for start, status in ((UPGRADE[:-2], b"431"), (b"GET / HTTP/1.1\r\n", b"400")):
+            async with raw(served.port) as (reader, writer):
+                writer.write(start + b"X-Filler: aaaa\r\n" * 400)
+                assert (await asyncio.wait_for(reader.read(), PATIENCE_S))[9:12] == status
+
+    at_desk(tmp_path, body, port_limits=AcceptorLimits(header_bytes=4096))
+
+
+def test_connections__beyond_the_cap_are_refused(tmp_path: Path) -> None:
+    async def body(served: Desk) -> None:
+        client = await connect(served)
+        async with raw(served.port) as (reader, _):
+            assert (await answer(reader))[0] == 503
+        await client.close()
+        await asyncio.wait_for(served.acceptor.idle(), PATIENCE_S)
+        await connect(served)
+
+    at_desk(tmp_path, body, port_limits=AcceptorLimits(connections=1))
+
+
+def test_stop__lets_requests_end_and_says_bye(tmp_path: Path) -> None:
+    async def body(served: Desk) -> None:
+        client = await connect(served)
+        idle, busy = raw(served.port), raw(served.port)
+        async with idle as (silent, _), busy as (reader, writer):
+            writer.write(b"POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na")
+            await asyncio.sleep(0.05)
+            stopping = asyncio.create_task(served.acceptor.stop())
+            assert (await client.until("bye"))["reason"] == "stopping"
+            assert await asyncio.wait_for(silent.read(), PATIENCE_S) == b""
+            writer.write(b"b")
+            status, headers, found = await answer(reader)
+            assert (status, headers["connection"], found) == (200, "close", b"POST /slow 2")
+            await asyncio.wait_for(stopping, PATIENCE_S)
+        with pytest.raises(OSError, match="refused|Connect"):
+            await asyncio.open_connection("127.0.0.1", served.port)
+
+    at_desk(tmp_path, body)
+
+
+def test_stop__cuts_what_does_not_end(tmp_path: Path) -> None:
+    async def body(served: Desk) -> None:
+        async with raw(served.port) as (reader, writer):
+            writer.write(b"POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na")
+            await asyncio.sleep(0.05)
+            await asyncio.wait_for(served.acceptor.stop(), 2.0)
+            with contextlib.suppress(ConnectionResetError):
+                await asyncio.wait_for(reader.read(), PATIENCE_S)
+            assert served.acceptor.open_connections <= 1
+
+    at_desk(tmp_path, body, port_limits=AcceptorLimits(stop_s=0.2))
+
+
+def test_tls__is_served_on_the_same_port(tmp_path: Path) -> None:
+    async def body() -> None:
+        server, client = _tls(tmp_path)
+        bound = listening()
+        stop = asyncio.Event()
+
+        async def nothing() -> None:
+            return
+
+        def no_stream(on_lost: Callable[[], None]) -> asyncio.BufferedProtocol:
+            raise AssertionError(on_lost)
+
+        acceptor = Acceptor(
+            sockets=[bound], asgi_app=tiny_app, stream_factory=no_stream, stop_stream=nothing, tls=server
+        )
+        serving = asyncio.create_task(serve(acceptor, stop=stop))
+        await asyncio.sleep(0)
+        reader, writer = await asyncio.open_connection("127.0.0.1", bound.getsockname()[1], ssl=client)
+        writer.write(b"GET /safe HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await answer(reader))[2] == b"GET /safe 0"
+        writer.close()
+        stop.set()
+        await serving
+
+    run(body())
+
+
+def _tls(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return contexts of a server and of a client that trusts it."""
+    x509 = pytest.importorskip("cryptography.x509", reason="makes the certificate of this test")
+    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 - only when it is installed
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - only when it is installed
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    begin = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(1).not_valid_before(begin).not_valid_after(begin.replace(year=2100))
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    pem = folder / "server.pem"
+    plain = serialization.NoEncryption()
+    text = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    pem.write_bytes(text + certificate.public_bytes(serialization.Encoding.PEM))
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(pem)
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.load_verify_locations(pem)
+    return server, client
