@@ -49,6 +49,8 @@ RELAY_EVERY_S = 0.02
 POLL_S = 0.25
 RECORDED_AT_ONCE = 8
 USAGE_EVERY_S = 30.0
+ACCESS_EVERY_S = 0.4
+"""How late at most an idle socket hears that another process changed its rights."""
 SEAL_EVERY_S = 3600.0
 SEAL_AFTER = timedelta(days=45)
 LIVE_WITHIN = timedelta(minutes=2)
@@ -170,6 +172,7 @@ class Desk:
         self.workers.start("recorder", self._record)
         self.workers.every("outbox", RELAY_EVERY_S, lambda: _drain(lambda: self.engines.records.relay_outbox(bus)))
         self.workers.every("usage", USAGE_EVERY_S, lambda: _drain(lambda: access_services.flush_usage(self.access)))
+        self.workers.every("access", ACCESS_EVERY_S, self.access.authenticator.poll)
         self._define_jobs()
         self.workers.start("jobs", self._run_jobs)
         self.workers.every("sealing", SEAL_EVERY_S, self._seal)

@@ -150,9 +150,9 @@ class StreamGate:
             raise NoCredentialError(
                 found="no credential", allowed="a session cookie, a key or hello.token", remedy="sign in, or send a key"
             )
-        if credential.origin is not None and urlsplit(credential.origin).netloc.lower() != credential.host.lower():
+        if urlsplit(credential.origin or "").netloc.lower() != credential.host.lower():
             raise connections.CrossSiteError(
-                found=f"Origin {credential.origin[:80]!r}",
+                found=f"Origin {str(credential.origin)[:80]!r}",
                 allowed=f"pages of {credential.host[:80]}",
                 remedy="open the hub itself, or use an API key",
             )

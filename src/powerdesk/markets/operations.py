@@ -338,7 +338,7 @@ def _note_recorded(
         )
     )
     newest = [pc.max(one.column("interval_end")).as_py() for one in tables_of.values() if one.num_rows]
-    if newest:
+    if newest and max(newest) <= received_at:  # what lies ahead (day-ahead, forecasts) has no lag
         fetched = tables.fetches
         unit.connection.execute(
             sa.update(fetched)

@@ -115,11 +115,12 @@ def _group_quality(
         dtype=np.int64,
     )
     times = keys.column(dataset.time_column).cast(pa.int64()).to_numpy()
-    slots = np.searchsorted(starts, times)
-    inside = (row_codes >= 0) & (slots < len(starts))
-    inside[inside] &= starts[slots[inside]] == times[inside]
+    step = minutes * MICROSECONDS_PER_MINUTE
+    slots = np.searchsorted(starts, times, side="right") - 1
+    inside = (row_codes >= 0) & (slots >= 0)
+    inside[inside] &= times[inside] < starts[slots[inside]] + step  # an irregular run within the slot fills it
     present[row_codes[inside], slots[inside]] = True
-    gaps = tuple(_gaps(group, tuple(codes), present, starts, minutes * MICROSECONDS_PER_MINUTE))
+    gaps = tuple(_gaps(group, tuple(codes), present, starts, step))
     return GroupQuality(
         group=group, minutes=minutes, series=len(codes), expected=present.size, present=int(present.sum()), gaps=gaps
     )

@@ -57,7 +57,9 @@ def problem_body(error: Problem, *, instance: str, request_id: str) -> dict[str,
 
 def response(error: Problem, request: Request) -> Response:
     """Return the problem as an answer."""
-    headers = {} if error.retry_after_s is None else {"Retry-After": str(max(1, round(error.retry_after_s)))}
+    headers = dict(error.headers) if isinstance(error, limits.RateLimitedError) else {}
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
     if isinstance(error, limits.RateLimitedError):
         headers |= error.headers
     if error.status == http.HTTPStatus.UNAUTHORIZED:
