@@ -27,7 +27,9 @@ const nyiso = ['CAPITL', 'CENTRL', 'DUNWOD', 'GENESE', 'H Q', 'HUD VL', 'LONGIL'
   .map((name) => place('NYISO', name, 'zone', ZONES[1]))
 const caiso = ['TH_NP15_GEN-APND', 'TH_SP15_GEN-APND', 'TH_ZP26_GEN-APND', 'DLAP_PGAE-APND', 'DLAP_SCE-APND', 'DLAP_SDGE-APND']
   .map((name) => place('CAISO', name, name.startsWith('TH') ? 'hub' : 'zone', ZONES[2]))
-export const LOCATIONS = [...sim, ...nyiso, ...caiso]
+/** FIXTURE_NODES adds that many nodes to CAISO, to see how the hub bears a large market. */
+const many = Array.from({ length: Number(process.env.FIXTURE_NODES ?? 0) }, (_, index) => place('CAISO', `NODE_${index}_N001`, 'node', ZONES[2]))
+export const LOCATIONS = [...sim, ...nyiso, ...caiso, ...many]
 
 const round = (value) => Math.round(value * 100) / 100
 

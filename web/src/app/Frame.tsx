@@ -1,4 +1,4 @@
-import { Suspense, useEffect, useState } from 'react'
+import { useEffect, useState } from 'react'
 import { InstantLabel } from '@/components/labels'
 import { Skeleton } from '@/components/states'
 import { useScope } from '@/lib/url/scope'
@@ -11,22 +11,35 @@ import { Rail } from './Rail'
 import { StatusBar } from './StatusBar'
 import { TopBar } from './TopBar'
 import { useGlobalKeys } from './keys'
-import { route } from './routes'
+import { type LazyPage, fetchAhead, route, usePage } from './routes'
 
 export type Overlay = 'none' | 'palette' | 'keys'
+
+const FETCH_AHEAD_AFTER_MS = 2500
+
+function PageBody({ page, rest }: { page: LazyPage; rest: string }) {
+  const Page = usePage(page)
+  // eslint-disable-next-line react-hooks/static-components -- the component is looked up in the routes, not made here
+  return Page === undefined ? <Skeleton lines={14} /> : <Page rest={rest} />
+}
 
 /** The desk: rail, scope, page, status. */
 export function Frame() {
   const { path } = usePlace()
   const { asOf } = useScope()
   const [overlay, setOverlay] = useState<Overlay>('none')
-  const { Page, rest } = route(path)
+  const { page, rest } = route(path)
   useGlobalKeys(setOverlay)
 
   useEffect(() => {
     const name = path.split('/')[1] ?? ''
     document.title = `${name === '' ? 'Prices' : `${name.charAt(0).toUpperCase()}${name.slice(1)}`} · Powerdesk`
   }, [path])
+
+  useEffect(() => {
+    const timer = window.setTimeout(fetchAhead, FETCH_AHEAD_AFTER_MS)
+    return () => window.clearTimeout(timer)
+  }, [])
 
   return (
     <div className={asOf === undefined ? 'frame' : 'frame past'}>
@@ -41,7 +54,7 @@ export function Frame() {
         )}
         <FirstRun />
         <Boundary key={path}>
-          <Suspense fallback={<Skeleton lines={14} />}><Page rest={rest} /></Suspense>
+          <PageBody page={page} rest={rest} />
         </Boundary>
       </main>
       <StatusBar />

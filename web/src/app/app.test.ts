@@ -6,13 +6,13 @@ import { PAGES, route } from './routes'
 
 describe('routes', () => {
   it('lead from every page of the rail, and tell the rest of the path', () => {
-    const missing = route('/nowhere').Page
+    const missing = route('/nowhere').page
     expect(PAGES.length).toBeGreaterThan(0)
-    for (const page of PAGES) expect(route(page.path).Page).not.toBe(missing)
+    for (const page of PAGES) expect(route(page.path).page).not.toBe(missing)
     expect(route('/datasets/markets.prices').rest).toBe('markets.prices')
-    expect(route('/datasets').Page).not.toBe(route('/datasets/markets.prices').Page)
-    expect(route('/').Page).toBe(route('/prices').Page)
-    expect(route('/pricesX').Page).toBe(missing)
+    expect(route('/datasets').page).not.toBe(route('/datasets/markets.prices').page)
+    expect(route('/').page).toBe(route('/prices').page)
+    expect(route('/pricesX').page).toBe(missing)
   })
 
   it('have a letter each', () => {

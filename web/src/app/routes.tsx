@@ -1,4 +1,4 @@
-import { type ComponentType, type LazyExoticComponent, lazy } from 'react'
+import { type ComponentType, useEffect, useState } from 'react'
 import type { IconName } from '@/components/Icon'
 
 export interface PageEntry {
@@ -17,25 +17,54 @@ export const PAGES: readonly PageEntry[] = [
   { path: '/access', name: 'Access', icon: 'access', letter: 'a' },
 ]
 
-type Page = LazyExoticComponent<ComponentType<{ rest: string }>>
+type PageComponent = ComponentType<{ rest: string }>
 
-const ROUTES: readonly [prefix: string, page: Page][] = [
-  ['/prices', lazy(() => import('@/features/prices/PricesPage'))],
-  ['/status', lazy(() => import('@/features/status/StatusPage'))],
-  ['/datasets/', lazy(() => import('@/features/datasets/DatasetPage'))],
-  ['/datasets', lazy(() => import('@/features/datasets/DatasetsPage'))],
-  ['/access', lazy(() => import('@/features/access/AccessPage'))],
-  ['/docs/problems/', lazy(() => import('@/features/problems/ProblemPage'))],
+/** A page in its own chunk. React.lazy would hold each first visit back by its 300 ms throttle; this does not. */
+export interface LazyPage {
+  load: () => Promise<{ default: PageComponent }>
+  loaded?: PageComponent
+}
+
+const ROUTES: readonly [prefix: string, page: LazyPage][] = [
+  ['/prices', { load: () => import('@/features/prices/PricesPage') }],
+  ['/status', { load: () => import('@/features/status/StatusPage') }],
+  ['/datasets/', { load: () => import('@/features/datasets/DatasetPage') }],
+  ['/datasets', { load: () => import('@/features/datasets/DatasetsPage') }],
+  ['/access', { load: () => import('@/features/access/AccessPage') }],
+  ['/docs/problems/', { load: () => import('@/features/problems/ProblemPage') }],
 ]
-const NOT_FOUND: Page = lazy(() => import('@/features/problems/NotFoundPage'))
+const NOT_FOUND: LazyPage = { load: () => import('@/features/problems/NotFoundPage') }
 
 /** Return the page of a path and what follows its prefix. */
-export function route(path: string): { Page: Page; rest: string } {
+export function route(path: string): { page: LazyPage; rest: string } {
   const at = path === '/' || path.startsWith('/sign-in') ? '/prices' : path
   for (const [prefix, page] of ROUTES) {
     if (prefix.endsWith('/') ? at.startsWith(prefix) && at.length > prefix.length : at === prefix) {
-      return { Page: page, rest: decodeURIComponent(at.slice(prefix.length)) }
+      return { page, rest: decodeURIComponent(at.slice(prefix.length)) }
     }
   }
-  return { Page: NOT_FOUND, rest: at }
+  return { page: NOT_FOUND, rest: at }
+}
+
+async function fetchPage(page: LazyPage): Promise<void> {
+  page.loaded = (await page.load()).default
+}
+
+/** Fetch the other pages while nothing else happens, so that a change of page is a change of screen at once. */
+export function fetchAhead(): void {
+  for (const [, page] of ROUTES) {
+    if (page.loaded === undefined) void fetchPage(page).catch(() => undefined)
+  }
+}
+
+/** The component of a page: at once when it is here, undefined until it is; a chunk that cannot be had throws to the boundary. */
+export function usePage(page: LazyPage): PageComponent | undefined {
+  const [, setArrived] = useState<LazyPage | undefined>(undefined)
+  const [failed, setFailed] = useState<{ page: LazyPage; reason: Error } | undefined>(undefined)
+  useEffect(() => {
+    if (page.loaded !== undefined) return
+    fetchPage(page).then(() => setArrived(page), () => setFailed({ page, reason: new Error('This page could not be fetched. If the desk was updated meanwhile, reload it.') }))
+  }, [page])
+  if (failed?.page === page) throw failed.reason
+  return page.loaded
 }

@@ -23,9 +23,6 @@ export function CopyButton({ text, label = 'Copy' }: { text: string | (() => str
 
 export function Snippet({ text, label }: { text: string; label: string }) {
   return (
-    <div className="snippet">
-      <pre tabIndex={0} aria-label={label}>{text}</pre>
-      <CopyButton text={text} />
-    </div>
+    <div className="snippet"><pre tabIndex={0} aria-label={label}>{text}</pre></div>
   )
 }

@@ -90,7 +90,6 @@ export default function DatasetPage({ rest: id }: { rest: string }) {
               <div className="stack">
                 <p className="meaning">{dataset.meaning} <code className="dim">{dataset.id}</code></p>
                 <ColumnTable columns={dataset.columns} />
-                <SampleTable dataset={dataset} />
               </div>
               <div className="stack side">
                 <Rules dataset={dataset} />
@@ -100,6 +99,7 @@ export default function DatasetPage({ rest: id }: { rest: string }) {
                 </section>
                 <Licences dataset={dataset} />
               </div>
+              <SampleTable dataset={dataset} />
             </div>
           </>
         )

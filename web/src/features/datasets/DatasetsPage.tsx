@@ -20,8 +20,8 @@ export default function DatasetsPage() {
   const total = query.data?.reduce((sum, one) => sum + one.rows, 0)
   return (
     <>
-      <PageHead title="Datasets" figures={query.data === undefined ? undefined : <><KeyFigure name="Datasets">{query.data.length}</KeyFigure><KeyFigure name="Beliefs stored" note="rows, every revision">{countText(total ?? 0)}</KeyFigure></>}
-        actions={<input className="input" type="search" data-page-search placeholder="Search datasets and columns  /" aria-label="Search datasets and columns" value={search} onChange={(event) => setParams({ q: event.target.value }, 'replace')} />} />
+      <PageHead title="Datasets" figures={query.data === undefined ? undefined : <><KeyFigure name="Declared">{query.data.length}</KeyFigure><KeyFigure name="Beliefs stored" note="rows, every revision">{countText(total ?? 0)}</KeyFigure></>}
+        actions={<input className="input" type="search" data-page-search placeholder="Search datasets  /" aria-label="Search datasets and columns" value={search} onChange={(event) => setParams({ q: event.target.value }, 'replace')} />} />
       <div className="page-scroll">
         <QueryStates query={query} lines={10}>
           {(datasets) => {

@@ -37,7 +37,7 @@ export function SampleTable({ dataset }: { dataset: DatasetDetail }) {
     )
   }
   return (
-    <section className="panel" aria-labelledby="sample-head">
+    <section className="panel sample" aria-labelledby="sample-head">
       <header><h2 id="sample-head">Newest rows</h2></header>
       {body()}
     </section>

@@ -1,0 +1,74 @@
+/** Measure the hub in headless Chromium and print one JSON line per figure: HUB_URL and HUB_LINK, or the fixture with FIXTURE_NODES. */
+import { startFixture } from '../dev/fixture.mjs'
+import { launch } from './browser.mjs'
+
+const fixture = process.env.HUB_URL ? undefined : await startFixture(0)
+const base = process.env.HUB_URL ?? `http://127.0.0.1:${fixture.address().port}`
+const { context, close } = await launch()
+const page = await context.newPage()
+if (process.env.HUB_LINK) {
+  await page.goto(process.env.HUB_LINK)
+  await page.locator('button').click()
+}
+const say = (name, value, unit) => console.log(JSON.stringify({ subject: 'hub', case: name, value: Math.round(value * 10) / 10, unit }))
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]
+
+const loads = []
+for (let run = 0; run < 3; run += 1) {
+  const started = performance.now()
+  await page.goto(`${base}/prices`)
+  await page.locator('[role="row"].price-row').first().waitFor({ timeout: 60_000 })
+  loads.push(performance.now() - started)
+}
+say('first prices on screen', median(loads), 'ms')
+say('rows in the grid', Number(await page.locator('[role="grid"]').getAttribute('aria-rowcount')) - 1, 'rows')
+
+const routes = []
+for (const name of ['Status', 'Datasets', 'Access', 'Prices', 'Status', 'Prices']) {
+  routes.push(await page.evaluate((wanted) => new Promise((resolve) => {
+    const link = [...document.querySelectorAll('.rail a')].find((one) => one.textContent === wanted)
+    const from = performance.now()
+    link.click()
+    const look = () => (document.querySelector('.page-head h1') !== null && link.getAttribute('aria-current') === 'page' ? resolve(performance.now() - from) : window.requestAnimationFrame(look))
+    look()
+  }), name))
+  await page.waitForTimeout(400)
+}
+say('route change, median of 6', median(routes), 'ms')
+
+await page.locator('[role="row"].price-row').first().waitFor({ timeout: 60_000 })
+await page.waitForTimeout(1500)
+const scroll = await page.evaluate(() => new Promise((resolve) => {
+  const grid = document.querySelector('[role="grid"]')
+  const frames = []
+  let blank = 0
+  let last = performance.now()
+  const turn = (count) => {
+    const now = performance.now()
+    frames.push(now - last)
+    last = now
+    const box = grid.getBoundingClientRect()
+    if (document.elementFromPoint(box.left + 60, box.top + box.height / 2)?.closest('.price-row') === null) blank += 1
+    if (count === 0) resolve({ frames, blank })
+    else {
+      grid.scrollTop += 280
+      window.requestAnimationFrame(() => turn(count - 1))
+    }
+  }
+  turn(120)
+}))
+say('scrolling by 10 rows a frame, median frame', median(scroll.frames), 'ms')
+say('scrolling, frames with no row in the middle', scroll.blank, 'of 120')
+
+const cdp = await context.newCDPSession(page)
+await cdp.send('Performance.enable')
+const busy = async () => Object.fromEntries((await cdp.send('Performance.getMetrics')).metrics.map(({ name, value }) => [name, value]))
+const before = await busy()
+await page.waitForTimeout(5000)
+const after = await busy()
+say('main thread while ticking', (100 * (after.TaskDuration - before.TaskDuration)) / 5, '% of a core')
+say('heap', after.JSHeapUsedSize / 1e6, 'MB')
+await close()
+fixture?.closeAllConnections()
+fixture?.close()
+process.exit()
