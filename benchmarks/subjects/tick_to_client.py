@@ -1,5 +1,6 @@
-"""How long a price takes from the call that publishes it to a client that has it: durable write, projection, read,
-encoding, socket, and the JSON decoded by the client. Twenty subscribers in a process of their own.
+"""How long a price takes from the call that publishes it to a client that has it.
+
+Durable write, projection, read, encoding, socket, JSON decoded by the client; twenty subscribers in a process apart.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ async def _run(locations: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
     ids = Counting()
     with tempfile.TemporaryDirectory() as folder:
-        async with desk(Path(folder)) as served:
+        async with desk(Path(folder), send_bytes=None) as served:
             child = await asyncio.create_subprocess_exec(
                 sys.executable, __file__, "clients", str(served.port),
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=2**20,
@@ -57,8 +58,8 @@ async def _run(locations: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
             assert (await child.stdout.readline()).strip() == READY
             whole, after_write = [], []
             for run in range(RUNS + 3):
-                rows = batch(*(row(run, float(number % 90), location=f"AAA:{ids.new('n')[2:] if locations == 1 else number}")
-                               for number in range(locations)))  # fmt: skip
+                where = [f"AAA:{ids.new('n') if locations == 1 else number}" for number in range(locations)]
+                rows = batch(*(row(run, float(n % 90), location=each) for n, each in enumerate(where)))
                 began = time.perf_counter()
                 commit = await served.put(rows)
                 readable = time.perf_counter()

@@ -55,8 +55,8 @@ class ForeignOriginError(problem.Problem):
 def protocol_factory(hub: Hub, *, secure: bool = False) -> Callable[[Callable[[], None]], asyncio.BufferedProtocol]:
     """Return what makes one protocol object per accepted connection; the acceptor hands it upgrade requests.
 
-    `secure` says whether the browser speaks https to this desk (here or at a reverse proxy): Origin then has it too. The
-    factory takes what to call when the connection is gone.
+    `secure` says whether the browser speaks https to this desk (here or at a reverse proxy): its Origin then has it
+    too. The factory takes what to call when the connection is gone.
     """
     quiet = logging.getLogger("powerdesk.stream.sockets")
     quiet.setLevel(logging.ERROR)  # picows logs each connection at INFO and each pause of writing at WARNING

@@ -188,11 +188,12 @@ async def tiny_app(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def listening() -> socket.socket:
-    """Return a bound loopback socket on a free port."""
+def listening(*, send_bytes: int | None = None) -> socket.socket:
+    """Return a bound loopback socket on a free port, whose connections have that much kernel buffer."""
     found = socket.socket()
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 * 1024)
+    if send_bytes is not None:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_bytes)
     found.bind(("127.0.0.1", 0))
     return found
 
@@ -224,12 +225,13 @@ async def serving(
     limits: HubLimits | None = None,
     port_limits: AcceptorLimits | None = None,
     pause: Any = asyncio.sleep,
+    send_bytes: int | None = 16 * 1024,
 ) -> AsyncIterator[Desk]:
     """Serve a store on a loopback port."""
     keeper = gate or Doorkeeper()
     hub = Hub(store=store, gate=keeper, epoch="folder-1", ids=Counting(), limits=limits, pause=pause)
     await hub.start()
-    bound = listening()
+    bound = listening(send_bytes=send_bytes)
     acceptor = Acceptor(
         sockets=[bound],
         asgi_app=tiny_app,
