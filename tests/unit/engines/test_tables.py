@@ -144,7 +144,7 @@ def test_append__sorts_in_the_background_without_changing_answers(tmp_path: Path
     tables.close()
 
     again = opened(tmp_path)
-    assert len([part for part in again._held[SPEC.name].parts if part.is_sorted]) >= 1
+    assert len([part for part in again._held[SPEC.name].view.parts if part.is_sorted]) >= 1
     assert again.history(SPEC.name, selection=Selection(), cut=EVER).num_rows == 800
     again.settle(SPEC.name)
     found = again.rows(SPEC.name, selection=Selection(), cut=Cut(as_of=START + timedelta(hours=4), commit=2**60))

@@ -6,57 +6,48 @@ import contextlib
 import logging
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from powerdesk.engines.embedded import tables_answers, tables_entry, tables_layout, tables_parts, tables_upkeep
-from powerdesk.engines.embedded.tables_codes import Codes
+from powerdesk.engines.embedded import (
+    tables_answers,
+    tables_dictionary,
+    tables_entry,
+    tables_held,
+    tables_layout,
+    tables_parts,
+    tables_upkeep,
+)
 from powerdesk.engines.embedded.tables_faults import translated
-from powerdesk.engines.embedded.tables_layout import LABEL, TAG, TAG_COLUMNS, Layout, listed, quoted
+from powerdesk.engines.embedded.tables_file import File
+from powerdesk.engines.embedded.tables_layout import LABEL, TAG, Layout, listed, quoted
 from powerdesk.engines.embedded.tables_parts import Part, PartKind
-from powerdesk.engines.embedded.tables_reading import Scope
+from powerdesk.engines.embedded.tables_scope import Scope
 from powerdesk.engines.ports import faults
 from powerdesk.engines.ports.tables import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from powerdesk.engines.embedded.tables_answers import Fetch
+    from powerdesk.engines.embedded.tables_held import Held
+    from powerdesk.engines.embedded.tables_reading import Fetch
     from powerdesk.engines.ports.objects import Objects
     from powerdesk.engines.ports.tables import Cut, TableSpec
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-CATALOG = f"""
-create table if not exists _tables (name varchar primary key, spec varchar not null);
-create table if not exists _batches (name varchar, batch_id varchar, last_commit bigint, primary key (name, batch_id));
-{tables_parts.LIST_OF_PARTS};
-"""
-HOT_ROWS_MAX = 1 << 18
+HOT_ROWS_MAX = 1 << 17
+RECENT_ROWS_MAX = 300_000
+UNSETTLED_ROWS_MAX = 800_000  # held in memory whatever `recent_rows_max` says; beyond, appends wait for the sorting
 BLOCK_ROWS_MAX = 1 << 22
 REPLACED_TIMES_MAX = 20  # a read begins again when upkeep replaced a part under it
-
-
-@dataclass(slots=True)
-class Held:
-    """What is kept in memory of one table; `hot` is the part that takes appends."""
-
-    layout: Layout
-    labels: Codes
-    tags: Codes
-    position: int
-    parts: tuple[Part, ...]
-    hot: Part
-    hot_rows: int
-    last_time: datetime | None
 
 
 class DuckTables:
@@ -74,25 +65,23 @@ class DuckTables:
         threads: int = 2,
         memory_limit: str = "2GB",
         hot_rows_max: int = HOT_ROWS_MAX,
+        recent_rows_max: int = RECENT_ROWS_MAX,
         on_step: Callable[[str], None] = lambda _step: None,
     ) -> None:
         self._path = path
         self._objects = objects
         self._hot_rows_max = hot_rows_max
+        self._recent_rows_max = recent_rows_max
         self._on_step = on_step
         self._upkeep = threading.RLock()
         self._writing = threading.RLock()
         self._swapping = threading.Lock()
-        self._local = threading.local()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="tables-upkeep")
         self._settling: Future[None] | None = None
         self._held: dict[str, Held] = {}
         with translated(f"opening {path}"):
-            config: dict[str, str | bool | int | float | list[str]] = {"threads": threads, "memory_limit": memory_limit}
-            self._connection = duckdb.connect(str(path), config=config)
-            self._connection.execute("set global TimeZone = 'UTC'")
-            self._connection.execute(CATALOG)
-            for (text,) in self._connection.execute("select spec from _tables").fetchall():
+            self._file = File(path, threads=threads, memory_limit=memory_limit)
+            for (text,) in self._file.cursor().execute("select spec from _tables").fetchall():
                 self._hold(tables_layout.spec_of(text))
 
     def define(self, spec: TableSpec) -> None:
@@ -101,10 +90,12 @@ class DuckTables:
         with self._upkeep, self._writing, translated(f"defining table {spec.name}"):
             held = self._held.get(spec.name)
             if held is None:
-                with self._transaction() as cursor:
-                    self._create(cursor, layout)
-            elif added := tables_layout.grown(held.layout.spec, spec):
-                with self._transaction() as cursor:
+                with self._file.transaction() as cursor:
+                    tables_parts.open_hot(cursor, layout, 1)
+                    tables_dictionary.create(cursor, layout)
+                    cursor.execute("insert into _tables values (?, ?)", [spec.name, tables_layout.spec_text(spec)])
+            elif added := tables_layout.grown(held.view.layout.spec, spec):
+                with self._file.transaction() as cursor:
                     for column in added:
                         kind = layout.stored[column.name]
                         cursor.execute(f"alter table {held.hot.source} add column {quoted(column.name)} {kind}")
@@ -123,27 +114,35 @@ class DuckTables:
         """Append durably and atomically; return False when this batch id is already there."""
         with self._writing, translated(f"appending to table {table}"):
             held = self._table(table)
-            cursor = self._cursor()
+            cursor = self._file.cursor()
             seen = cursor.execute("select 1 from _batches where name = ? and batch_id = ?", [table, batch_id])
             if seen.fetchall():
                 return False
-            rows = tables_entry.checked_rows(held.layout, rows, position=held.position)
-            labels, new_labels = held.labels.encode(rows)
-            tags, new_tags = held.tags.encode(rows)
-            last = max(held.position, pc.max(rows.column("commit")).as_py() or 0)
-            plain = [name for name in held.layout.stored if name not in (LABEL, TAG)]
+            view = held.view
+            rows = tables_entry.checked_rows(view.layout, rows, position=view.position)
+            labels, new_labels = view.labels.encode(rows)
+            tags, new_tags = view.tags.encode(rows)
+            last = max(view.position, pc.max(rows.column("commit")).as_py() or 0)
+            plain = [name for name in view.layout.stored if name not in (LABEL, TAG)]
             stored = rows.select(plain).append_column(LABEL, pa.array(labels)).append_column(TAG, pa.array(tags))
-            with self._transaction() as cursor:
+            recent = view.recent.extended(stored)  # not seen by readers before it is committed
+            with self._file.transaction() as cursor:
                 cursor.execute("insert into _batches values (?, ?, ?)", [table, batch_id, last])
-                _insert_entries(cursor, _labels(table), held.labels, new_labels)
-                _insert_entries(cursor, _tags(table), held.tags, new_tags)
+                tables_dictionary.insert(cursor, tables_dictionary.labels_of(table), view.labels, new_labels)
+                tables_dictionary.insert(cursor, tables_dictionary.tags_of(table), view.tags, new_tags)
                 cursor.register("_rows", stored)
-                names = listed(list(held.layout.stored))
+                names = listed(list(view.layout.stored))
                 cursor.execute(f"insert into {held.hot.source} ({names}) select {names} from _rows")  # noqa: S608 - quoted names
-            held.labels, held.tags = held.labels.extended(new_labels), held.tags.extended(new_tags)
-            held.position, held.hot_rows = last, held.hot_rows + rows.num_rows
-            newest = pc.max(rows.column(held.layout.spec.time_column)).as_py()
-            held.last_time = max((t for t in (held.last_time, newest) if t is not None), default=None)
+            newest = pc.max(rows.column(view.layout.spec.time_column)).as_py()
+            held.hot_rows += rows.num_rows
+            held.publish(
+                labels=view.labels.extended(new_labels),
+                tags=view.tags.extended(new_tags),
+                position=last,
+                recent=recent,
+                last_time=max((t for t in (view.last_time, newest) if t is not None), default=None),
+            )
+            self._shrink_in_time()
         self._settle_in_time(table)
         return True
 
@@ -170,7 +169,7 @@ class DuckTables:
 
     def position(self, table: str) -> int:
         """Return the highest commit applied, 0 when none."""
-        return self._table(table).position
+        return self._table(table).view.position
 
     def settle(self, table: str) -> None:
         """Sort every hot row into one block now; by itself this happens, in steps, once enough has been appended."""
@@ -182,11 +181,11 @@ class DuckTables:
         floor = datetime(utc.year, utc.month, 1, tzinfo=UTC)
         with self._upkeep, translated(f"sealing table {table}"):
             held = self._table(table)
-            self._rotate(held)
-            old = tuple(p for p in held.parts if p.kind is not PartKind.FILE and p.number != held.hot.number)
+            upto = self._rotate(held)
+            old = tuple(p for p in held.view.parts if p.kind is not PartKind.FILE and p.number != held.hot.number)
             old = tuple(p for p in old if p.first_time is None or p.first_time < floor)
             scope = self._every_row(held, old)
-            cursor = self._cursor()
+            cursor = self._file.cursor()
             tables_upkeep.register(cursor, scope)
             files: list[tuple[Part, str]] = []
             for month, where in tables_upkeep.months_before(cursor, scope, floor):
@@ -194,18 +193,19 @@ class DuckTables:
                 self._on_step("seal: month written")
             if not files:
                 return 0
-            rest = f"r.{quoted(held.layout.spec.time_column)} >= {tables_layout.instant(floor)}"
-            with self._replacing(held, old) as number:
+            rest = f"r.{quoted(held.view.layout.spec.time_column)} >= {tables_layout.instant(floor)}"
+            with self._replacing(held, old, upto) as number:
                 for offset, (part, key) in enumerate(files, start=1):
                     tables_parts.add(cursor, table, replace(part, number=number + offset), object_key=key)
                 tables_upkeep.write_block(cursor, scope, number=number, where=rest)
+            self._file.write_log()
             return sum(part.row_count for part, _ in files)
 
     def close(self) -> None:
         """Finish upkeep under way, write the log into the file and release it."""
         self._worker.shutdown(wait=True, cancel_futures=True)
         with self._upkeep, self._writing, translated(f"closing {self._path}"):
-            self._connection.close()
+            self._file.close()
 
     def _settle_in_time(self, table: str) -> None:
         """Start sorting in the background when enough is hot."""
@@ -213,6 +213,19 @@ class DuckTables:
         if not busy and self._held[table].hot_rows >= self._hot_rows_max:
             with contextlib.suppress(RuntimeError):  # closing: the next opening will do it
                 self._settling = self._worker.submit(self._settle_quietly, table)
+        if self._held[table].unsettled_rows > UNSETTLED_ROWS_MAX and self._settling is not None:
+            self._settling.result()
+
+    def _shrink_in_time(self) -> None:
+        """Let the oldest times of the largest table go from memory when there are too many rows in all."""
+        total = sum(held.view.recent.count for held in self._held.values())
+        if total <= self._recent_rows_max:
+            return
+        largest = max(self._held.values(), key=lambda held: held.view.recent.count)
+        view = largest.view
+        left = view.recent.count - (total - self._recent_rows_max * 3 // 4)
+        if left >= largest.unsettled_rows:  # else wait for the sorting
+            largest.publish(recent=view.recent.shrunk(left, settled=view.settled))
 
     def _settle_quietly(self, table: str) -> None:
         """Sort in the background; a failure leaves everything as it was and is tried again after the next append."""
@@ -224,62 +237,65 @@ class DuckTables:
     def _settle(self, table: str, *, everything: bool) -> None:
         with self._upkeep, translated(f"sorting table {table}"):
             held = self._table(table)
-            self._rotate(held)
-            closed = tuple(part for part in held.parts if part.number != held.hot.number)
+            upto = self._rotate(held)
+            closed = tuple(part for part in held.view.parts if part.number != held.hot.number)
             old = tables_upkeep.mergeable(closed, block_rows_max=BLOCK_ROWS_MAX, everything=everything)
             if all(part.is_sorted for part in old) and len(old) <= 1:
                 return
             scope = self._every_row(held, old)
-            cursor = self._cursor()
+            cursor = self._file.cursor()
             tables_upkeep.register(cursor, scope)
-            with self._replacing(held, old) as number:
+            with self._replacing(held, old, upto) as number:
                 tables_upkeep.write_block(cursor, scope, number=number)
+            self._file.write_log()
 
     def _answer(self, table: str, ask: Callable[[Scope, Fetch], T], *, selection: Selection, **scope: Any) -> T:
         """Ask the table through a cursor of this thread; begin again when upkeep replaced a part meanwhile."""
         with translated(f"reading table {table}"):
             held = self._table(table)
-            held.layout.check_known([*selection.within, *(selection.columns or ())])
+            held.view.layout.check_known([*selection.within, *(selection.columns or ())])
             for _ in range(REPLACED_TIMES_MAX):
-                with self._swapping:
-                    listed_now = held.parts
-                    empty = None if held.hot_rows else held.hot.number
-                parts = tuple(part for part in listed_now if part.number != empty)
-                known = (held.layout, held.labels, held.tags, parts, selection)
+                view = held.view
+                ordered = replace(view, parts=tuple(part for part in view.parts if part.is_sorted))
                 try:
-                    return ask(Scope(*known, last_time=held.last_time, **scope), self._fetch)
+                    return ask(Scope(ordered, selection, **scope), self._fetch)
                 except duckdb.CatalogException:
                     with self._swapping:  # a commit is not told from its list of parts while this is held
-                        if listed_now is held.parts:
+                        if view.parts is held.view.parts:
                             raise
         raise AssertionError(f"parts of {table} were replaced {REPLACED_TIMES_MAX} times during one read")
 
     def _fetch(self, scope: Scope, sql: str) -> pa.Table:
-        cursor = self._cursor()
-        tables_upkeep.register(cursor, scope)
+        cursor = self._file.cursor()
+        for name, table in scope.registered().items():
+            cursor.register(name, table)
         return cursor.sql(sql).to_arrow_table()
 
     def _every_row(self, held: Held, parts: tuple[Part, ...]) -> Scope:
-        return Scope(held.layout, held.labels, held.tags, parts, Selection(), every_revision=True)
+        return Scope(replace(held.view, parts=parts), Selection(), every_revision=True)
 
-    def _rotate(self, held: Held) -> None:
-        """Close the hot part, when it has rows, and open an empty one."""
+    def _rotate(self, held: Held) -> int:
+        """Close the hot part, when it has rows, and open an empty one; return the last commit in closed parts."""
         with self._writing:
             if held.hot_rows:
-                name = held.layout.spec.name
-                with self._transaction() as cursor:
+                name = held.name
+                with self._file.transaction() as cursor:
                     cursor.execute(
                         "update _parts set row_count = ? where name = ? and number = ?",
                         [held.hot_rows, name, held.hot.number],
                     )
-                    tables_parts.open_hot(cursor, held.layout, self._next_number(name))
-                self._refresh(held)
+                    tables_parts.open_hot(cursor, held.view.layout, self._next_number(name))
+                held.refresh(self._file.cursor(), self._objects)
+            return held.view.position
 
     @contextlib.contextmanager
-    def _replacing(self, held: Held, old: tuple[Part, ...]) -> Iterator[int]:
-        """Begin a transaction to write parts with numbers from the one given; end it by dropping the old parts."""
-        name = held.layout.spec.name
-        cursor = self._cursor()
+    def _replacing(self, held: Held, old: tuple[Part, ...], upto: int) -> Iterator[int]:
+        """Begin a transaction to write parts with numbers from the one given; end it by dropping the old parts.
+
+        Sorted parts then hold every commit up to `upto`.
+        """
+        name = held.name
+        cursor = self._file.cursor()
         cursor.begin()
         try:
             yield self._next_number(name)
@@ -288,42 +304,15 @@ class DuckTables:
             self._on_step("upkeep: before commit")
             with self._swapping:
                 cursor.commit()
-                held.parts = tables_parts.listed_parts(cursor, name, self._objects)
+                held.publish(parts=tables_parts.listed_parts(cursor, name, self._objects), settled=upto)
         except BaseException:
-            with contextlib.suppress(duckdb.Error):  # a failed commit has rolled back already
-                cursor.rollback()
+            self._file.undo(cursor)
             raise
         self._on_step("upkeep: after commit")
 
     def _next_number(self, name: str) -> int:
-        (found,) = self._cursor().execute("select max(number) from _parts where name = ?", [name]).fetchall()
+        (found,) = self._file.cursor().execute("select max(number) from _parts where name = ?", [name]).fetchall()
         return (found[0] or 0) + 1
-
-    def _refresh(self, held: Held) -> None:
-        """Read the list of parts again; the newest hot part takes appends."""
-        with self._swapping:
-            held.parts = tables_parts.listed_parts(self._cursor(), held.layout.spec.name, self._objects)
-            held.hot = max((p for p in held.parts if p.kind is PartKind.HOT), key=lambda part: part.number)
-            found = self._cursor().execute(f"select count(*) from {held.hot.source}").fetchall()  # noqa: S608 - quoted
-            held.hot_rows = found[0][0]
-
-    def _cursor(self) -> duckdb.DuckDBPyConnection:
-        cursor: duckdb.DuckDBPyConnection | None = getattr(self._local, "cursor", None)
-        if cursor is None:
-            cursor = self._local.cursor = self._connection.cursor()
-        return cursor
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        cursor = self._cursor()
-        cursor.begin()
-        try:
-            yield cursor
-            cursor.commit()
-        except BaseException:
-            with contextlib.suppress(duckdb.Error):  # a failed commit has rolled back already
-                cursor.rollback()
-            raise
 
     def _table(self, name: str) -> Held:
         held = self._held.get(name)
@@ -335,49 +324,6 @@ class DuckTables:
             )
         return held
 
-    def _create(self, cursor: duckdb.DuckDBPyConnection, layout: Layout) -> None:
-        name = layout.spec.name
-        tables_parts.open_hot(cursor, layout, 1)
-        for table, texts in ((_labels(name), layout.label_columns), (_tags(name), TAG_COLUMNS)):
-            listing = "".join(f", {quoted(text)} varchar" for text in texts)
-            cursor.execute(f"create table {table} (_id integer{listing})")
-        cursor.execute("insert into _tables values (?, ?)", [name, tables_layout.spec_text(layout.spec)])
-
     def _hold(self, spec: TableSpec) -> None:
-        layout, cursor = Layout(spec), self._cursor()
-        (found,) = cursor.execute("select max(last_commit) from _batches where name = ?", [spec.name]).fetchall()
-        parts = tables_parts.listed_parts(cursor, spec.name, self._objects)
-        held = Held(
-            layout=layout,
-            labels=Codes(layout.label_columns, self._entries(_labels(spec.name))),
-            tags=Codes(TAG_COLUMNS, self._entries(_tags(spec.name))),
-            position=found[0] or 0,
-            parts=parts,
-            hot=parts[0],
-            hot_rows=0,
-            last_time=tables_parts.last_time(cursor, layout, parts),
-        )
-        self._refresh(held)
-        self._held[spec.name] = held
-
-    def _entries(self, table: str) -> list[tuple[str | None, ...]]:
-        return [row[1:] for row in self._cursor().execute(f"select * from {table} order by _id").fetchall()]  # noqa: S608 - quoted names
-
-
-def _labels(name: str) -> str:
-    return quoted(f"{name}/labels")
-
-
-def _tags(name: str) -> str:
-    return quoted(f"{name}/tags")
-
-
-def _insert_entries(
-    cursor: duckdb.DuckDBPyConnection, table: str, codes: Codes, new: Sequence[tuple[str | None, ...]]
-) -> None:
-    if not new:
-        return
-    columns: dict[str, Any] = {"_id": np.arange(len(codes), len(codes) + len(new), dtype=np.int32)}
-    columns |= {name: pa.array([entry[n] for entry in new], pa.string()) for n, name in enumerate(codes.columns)}
-    cursor.register("_entries", pa.table(columns))
-    cursor.execute(f"insert into {table} select * from _entries")  # noqa: S608 - quoted names
+        room = self._recent_rows_max - sum(h.view.recent.count for n, h in self._held.items() if n != spec.name)
+        self._held[spec.name] = tables_held.opened(self._file.cursor(), spec, self._objects, rows_max=room // 2)

@@ -9,23 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from powerdesk.engines.embedded import tables_reading
-from powerdesk.engines.embedded.tables_layout import LABEL, listed, quoted
+from powerdesk.engines.embedded import tables_codes, tables_order, tables_reading
+from powerdesk.engines.embedded.tables_layout import LABEL, TAG, listed, micros, quoted
 from powerdesk.engines.ports import faults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy.typing as npt
 
-    from powerdesk.engines.embedded.tables_reading import Scope
-
-    Fetch = Callable[[Scope, str], pa.Table]
+    from powerdesk.engines.embedded.tables_reading import Candidates, Fetch
+    from powerdesk.engines.embedded.tables_scope import Scope
 
 WINDOWS = (timedelta(hours=3), timedelta(days=2), timedelta(days=32))
-DIRECT_SERIES_MAX = 2_000  # above, even the first window holds too many rows to fetch
 EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
-CANDIDATES_PER_KEY = 4  # a page fetches so many candidates per key asked for, then more if they run out
+CANDIDATES_PER_ROW = 4  # a page looks at series that hold about so many rows per row asked for, then at more
 
 
 def names_of(scope: Scope) -> tuple[str, ...]:
@@ -37,27 +35,70 @@ def names_of(scope: Scope) -> tuple[str, ...]:
 def rows(scope: Scope, fetch: Fetch) -> pa.Table:
     """Return the belief in force for each key, in key order."""
     names = names_of(scope)
-    wanted = (*names, *(name for name in scope.late_filters if name not in names))
+    late = scope.late_filters
+    wanted = (*names, *(name for name in late if name not in names))
     pages: list[pa.Table] = []
     left = scope.selection.limit
-    fetched = 0 if left is None else CANDIDATES_PER_KEY * left + 64
-    while left is None or left > 0:
-        candidates = _ordered(scope, fetch, wanted, limit=None if left is None else fetched)
-        chosen = tables_reading.in_force(candidates, key=(LABEL, *scope.layout.plain_keys))
-        ended = left is None or candidates.num_rows < fetched
-        if not ended:
-            chosen[-1] = False  # more candidates of the last key may follow
-        page = candidates.filter(pa.array(chosen)) if not chosen.all() else candidates
-        found = tables_reading.matching(scope, tables_reading.decoded(scope, page, wanted)).slice(0, left)
-        pages.append(found.select(names))
-        if ended:
-            break
-        left -= found.num_rows
-        if page.num_rows == 0:
-            fetched *= 4
-        else:
-            scope = _after(scope, page.slice(page.num_rows - 1))
+    for slice_ in _slices(scope):
+        found = tables_reading.candidates(slice_, fetch, wanted)
+        chosen = tables_reading.in_force(slice_, found)
+        if left is not None and not late:
+            chosen = (np.arange(found.count) if chosen is None else chosen)[:left]
+        page = _table(slice_, found, chosen, wanted)
+        page = tables_reading.matching(scope, page).slice(0, left).select(names)
+        pages.append(page)
+        if left is not None:
+            left -= page.num_rows
+            if left <= 0:
+                break
     return pa.concat_tables(pages) if pages else scope.layout.arrow_schema(names).empty_table()
+
+
+def _table(scope: Scope, found: Candidates, chosen: npt.NDArray[Any] | None, names: Sequence[str]) -> pa.Table:
+    """Return the chosen candidates with codes turned to text."""
+    return tables_reading.decoded(scope, found.table(chosen, tables_reading.answer_names(scope, names)), names)
+
+
+def _slices(scope: Scope) -> Iterator[Scope]:
+    """Yield the scope in pieces that follow one another in the order of keys; whole when there is no limit.
+
+    Each piece is a number of neighbours by the text that the key begins with, ever more of them.
+    """
+    limit, first = scope.selection.limit, scope.layout.key_runs[0]
+    if limit == 0:
+        return
+    if limit is None or first not in scope.layout.label_runs:
+        yield scope
+        return
+    ranks, ordered = scope.labels.ranks(first)
+    allowed = np.ones(len(scope.labels), np.bool_) if scope.label_mask is None else scope.label_mask
+    left = np.unique(ranks[allowed])
+    left = left[::-1] if scope.selection.descending else left
+    if scope.selection.after is not None:
+        given = dict(zip(scope.layout.spec.key, scope.selection.after, strict=True))
+        rank, known = tables_codes.place(ordered, tuple(str(given[name]) for name in first))
+        falling = scope.selection.descending
+        if known and rank in left:
+            yield _from_key(replace(scope, labels_left=ranks == rank), given)
+        left = left[left < rank] if falling else left[left > rank] if known else left[left >= rank]
+    held = scope.recent.count + (0 if scope.in_memory else sum(part.row_count for part in scope.touched))
+    size = max(1, CANDIDATES_PER_ROW * limit * len(ordered) // max(1, held))
+    while len(left):
+        yield replace(scope, labels_left=np.isin(ranks, left[:size]))
+        left, size = left[size:], size * 4
+
+
+def _from_key(scope: Scope, given: dict[str, object]) -> Scope:
+    """Return the scope of one text without the times that lie before the key given, if time comes next in the key."""
+    time, runs = scope.layout.spec.time_column, scope.layout.key_runs
+    moment = given[time]
+    if len(runs) < 2 or runs[1] != (time,) or not isinstance(moment, datetime):  # noqa: PLR2004 - text, then time
+        return scope
+    selection = scope.selection
+    if selection.descending:
+        end = moment + timedelta(microseconds=1)
+        return replace(scope, selection=replace(selection, end=min(end, selection.end or end)))
+    return replace(scope, selection=replace(selection, start=max(moment, selection.start or moment)))
 
 
 def latest(scope: Scope, fetch: Fetch) -> pa.Table:
@@ -66,68 +107,81 @@ def latest(scope: Scope, fetch: Fetch) -> pa.Table:
     if scope.late_filters:
         return _latest_of(scope, rows(replace(scope, by_series=False, selection=_whole(scope)), fetch))
     names = names_of(scope)
-    series = (LABEL, *(name for name in scope.layout.plain_keys if name != scope.layout.spec.time_column))
-    if series != (LABEL,):
-        page = _newest(scope, fetch, series, names).slice(0, scope.selection.limit)
-        return tables_reading.decoded(scope, page, names)
-    pages: list[pa.Table] = []
+    stored = tables_reading.answer_names(scope, (*names, *scope.layout.label_columns))
+    if set(scope.layout.plain_keys) != {scope.layout.spec.time_column}:
+        found = _newest_candidates(scope, fetch, names)
+        page = found.table(tables_reading.in_force(scope, found), stored)
+        return tables_reading.decoded(scope, page, names).slice(0, scope.selection.limit)
+    found = _newest_in_memory(scope)
+    pages = [found.table(tables_reading.in_force(scope, found), stored)]
     left = np.ones(len(scope.labels), np.bool_)
-    for number, start in enumerate(_windows(scope)):
+    left[found.values(LABEL)] = False
+    for start in _windows(scope):
         bounded = replace(scope, labels_left=left, selection=replace(scope.selection, start=start))
-        small = number == 0 and start != scope.selection.start and len(scope.labels) <= DIRECT_SERIES_MAX
-        newest = _newest_directly if small and scope.selection.after is None else _newest
-        pages.append(newest(bounded, fetch, series, names))
-        left = left.copy()
-        left[tables_reading.plain(pages[-1].column(LABEL))] = False
-        mask = replace(scope, labels_left=left).label_mask()
-        if mask is not None and not mask.any():
+        if bounded.label_mask is not None and not bounded.label_mask.any():
             break
-    found = pa.concat_tables(pages)
-    rank = scope.labels.ranks(scope.layout.label_columns)[0][tables_reading.plain(found.column(LABEL))]
-    order = np.argsort(-rank if scope.selection.descending else rank)[: scope.selection.limit]
-    return tables_reading.decoded(scope, found.take(pa.array(order)), names)
+        found = _newest_candidates(bounded, fetch, names)
+        pages.append(found.table(tables_reading.in_force(bounded, found), stored))
+        left = left.copy()
+        left[found.values(LABEL)] = False
+    return tables_reading.decoded(scope, _in_series_order(scope, pages).slice(0, scope.selection.limit), names)
+
+
+def _newest_in_memory(scope: Scope) -> tables_reading.InMemory:
+    """Return candidates in memory of those series whose greatest time of all is within the scope and the cut."""
+    time, selection = scope.layout.spec.time_column, scope.selection
+    end_us, start_us = micros(selection.end), micros(selection.start)
+    found = scope.recent.newest_of(scope.label_mask, label_count=len(scope.labels), end_us=end_us)
+    if start_us is not None:
+        found = found[scope.recent.values(time, found) >= start_us]
+    return tables_reading.in_memory(scope, found)
+
+
+def _in_series_order(scope: Scope, pages: Sequence[pa.Table]) -> pa.Table:
+    """Return pages (stored columns) of different series as one."""
+    filled = [page for page in pages if page.num_rows]
+    if len(filled) < 2:  # noqa: PLR2004 - one page lies in order
+        return filled[0] if filled else pages[0]
+    found = pa.concat_tables(filled)
+    ranks = scope.labels.ranks(scope.layout.label_columns)[0][tables_reading.plain(found.column(LABEL))]
+    return found.take(pa.array(np.argsort(-ranks if scope.selection.descending else ranks)))
 
 
 def _windows(scope: Scope) -> Iterator[datetime | None]:
     """Yield starts to look from, ever further back; nearly every series is found in the first window."""
     start, cut = scope.selection.start, scope.cut
-    if scope.last_time is not None and cut is not None:
-        newest = min(t for t in (scope.last_time, cut.as_of, scope.selection.end) if t is not None)
+    if scope.view.last_time is not None and cut is not None:
+        newest = min(t for t in (scope.view.last_time, cut.as_of, scope.selection.end) if t is not None)
         for back in WINDOWS:
             if newest - EARLIEST > back and (start is None or newest - back > start):
                 yield newest - back
     yield start
 
 
-def _newest_directly(scope: Scope, fetch: Fetch, series: Sequence[str], names: Sequence[str]) -> pa.Table:
-    """Return what `_newest` does, by fetching a small scope whole instead of reading it twice."""
-    rising = replace(scope, by_series=False, selection=replace(scope.selection, descending=False, limit=None))
-    candidates = _ordered(rising, fetch, names, limit=None)
-    labels = tables_reading.plain(candidates.column(LABEL))
-    times = tables_reading.plain(candidates.column(scope.layout.spec.time_column))
-    chosen = np.flatnonzero(tables_reading.in_force(candidates, key=(*series, scope.layout.spec.time_column)))
-    chosen = chosen[np.lexsort((times[chosen], labels[chosen]))]  # the key may put the time before a label
-    last = np.append(labels[chosen][1:] != labels[chosen][:-1], np.ones(min(1, len(chosen)), np.bool_))
-    return candidates.take(pa.array(chosen[last]))
-
-
-def _newest(scope: Scope, fetch: Fetch, series: Sequence[str], names: Sequence[str]) -> pa.Table:
-    """Return the stored columns of the newest belief in force of each series of the scope."""
-    time = scope.layout.spec.time_column
-    stored = tables_reading.stored_names(scope, names)
-    answer = f"{listed(series, of='r.')}, max(r.{quoted(time)}) as {quoted(time)}"
-    newest = scope.query(answer, stored) + f" group by {listed(series, of='r.')}"
-    same = " and ".join(f"r.{quoted(name)} = n.{quoted(name)}" for name in (*series, time))
-    joined = f" join ({newest}) n on {same}"
-    found = fetch(scope, scope.query(listed(stored, of="r."), stored, order=scope.belief_order(), joined=joined))
-    return found.filter(pa.array(tables_reading.in_force(found, key=series)))
+def _newest_candidates(scope: Scope, fetch: Fetch, names: Sequence[str]) -> Candidates:
+    """Return candidates that include, of each series, all those with its greatest time; not many more from parts."""
+    time, stored = scope.layout.spec.time_column, tables_reading.stored_names(scope, names)
+    series = [LABEL, *(name for name in scope.layout.plain_keys if name != time)]
+    newest = f"select {listed(series)}, max({quoted(time)}) as {quoted(time)} from ({scope.sql(stored)}) group by all"  # noqa: S608 - quoted names
+    shared = listed([*series, time])
+    sql = f"select {listed(stored, of='r.')} from ({scope.sql(stored)}) r join ({newest}) n using ({shared})"  # noqa: S608 - quoted names
+    return tables_reading.candidates(scope, fetch, names, sql=sql)
 
 
 def history(scope: Scope, fetch: Fetch) -> pa.Table:
     """Return every revision within the cut, ordered by key, source, published_at, commit; whole keys only."""
-    source = ["t.rank"] if scope.needs_tags else []
-    order = [*scope.key_order(), *source, "r.published_at", 'r."commit"', "r.revision"]
-    return _whole_groups(scope, fetch, order=order, group=(LABEL, *scope.layout.plain_keys))
+    names, limit = names_of(scope), scope.selection.limit
+    pages: list[pa.Table] = []
+    count = 0
+    for piece in _slices(scope):
+        found = tables_reading.candidates(piece, fetch, names)
+        keys = tables_reading.key_columns(piece, found.values)
+        page = _whole_groups(piece, found, keys, names, limit=None if limit is None else limit - count, first=not count)
+        pages.append(page)
+        count += page.num_rows
+        if limit is not None and (count >= limit or page.num_rows < found.count):
+            break
+    return pa.concat_tables(pages) if pages else scope.layout.arrow_schema(names).empty_table()
 
 
 def changes(scope: Scope, fetch: Fetch) -> pa.Table:
@@ -138,55 +192,65 @@ def changes(scope: Scope, fetch: Fetch) -> pa.Table:
             allowed="commits in rising order",
             remedy="continue with `after` = the last commit received",
         )
-    source = ["t.rank"] if scope.needs_tags else []
-    order = ['r."commit"', *scope.key_order(), *source, "r.published_at", "r.revision"]
-    return _whole_groups(scope, fetch, order=order, group=("commit",))
+    names, limit = names_of(scope), scope.selection.limit
+    if limit is not None:
+        scope = _up_to_limit(scope, fetch, limit)
+    found = tables_reading.candidates(scope, fetch, names)
+    return _whole_groups(scope, found, [found.values("commit")], names, limit=limit, first=True)
+
+
+def _up_to_limit(scope: Scope, fetch: Fetch, limit: int) -> Scope:
+    """Return the scope without commits that certainly lie beyond so many rows."""
+    if scope.in_memory or scope.commits is None:
+        return scope
+    sql = f'select "commit" from ({scope.sql(("commit",))}) order by "commit" limit 1 offset {int(limit)}'  # noqa: S608 - quoted names
+    beyond = fetch(scope, sql).column("commit").to_pylist()
+    return replace(scope, commits=(scope.commits[0], beyond[0])) if beyond else scope
+
+
+def _whole_groups(
+    scope: Scope,
+    found: Candidates,
+    group: list[npt.NDArray[Any]],
+    names: Sequence[str],
+    *,
+    limit: int | None,
+    first: bool,
+) -> pa.Table:
+    """Return rows ordered by group, key and belief, cut by the limit only between groups.
+
+    A `first` group that is larger than the limit comes whole.
+    """
+    keys = tables_reading.key_columns(scope, found.values)
+    source = [scope.source_ranks[found.values(TAG)]] if scope.needs_tags else []
+    beliefs = [found.values(name) for name in ("published_at", "commit", "revision")]
+    order, last = tables_order.ordered([*group, *keys, *source, *beliefs], group=len(group))
+    if scope.selection.after is not None:
+        order = np.arange(found.count) if order is None else order
+        kept = tables_reading.beyond(scope, lambda name: found.values(name)[order])
+        order, last = order[kept], last[kept]
+    if limit is not None and len(last) > limit:
+        ends = np.flatnonzero(last) + 1
+        fitting = ends[ends <= limit]
+        stop = 0 if limit == 0 else int(fitting[-1]) if len(fitting) else int(ends[0]) if first else 0
+        order = (np.arange(found.count) if order is None else order)[:stop]
+    return _table(scope, found, order, names)
 
 
 def count(scope: Scope, fetch: Fetch) -> int:
-    """Return the number of keys that have a belief within the cut."""
+    """Return the number of keys that have a belief within the cut; revisions that come late may count once more."""
+    whole = replace(scope, selection=replace(scope.selection, limit=None))
     if scope.late_filters:
-        found: int = rows(replace(scope, selection=replace(scope.selection, limit=None)), fetch).num_rows
-        return found
-    key = listed((LABEL, *scope.layout.plain_keys), of="r.")
-    distinct = scope.query(f"distinct {key}", tables_reading.stored_names(scope, ()))
-    number: int = fetch(scope, f"select count(*) as n from ({distinct})").column("n")[0].as_py()  # noqa: S608 - quoted
-    return number
-
-
-def _ordered(scope: Scope, fetch: Fetch, names: Sequence[str], *, limit: int | None) -> pa.Table:
-    """Return candidates ordered so that the belief in force is the last of its key."""
-    stored = tables_reading.stored_names(scope, names)
-    answer = listed(stored, of="r.")
-    if limit is None and scope.lies_in_order:
-        found = fetch(scope, scope.query(answer, stored))
-        if tables_reading.lies_sorted(scope, found):  # DuckDB keeps the order of a table but does not promise it
-            return found
-    return fetch(scope, scope.query(answer, stored, order=scope.belief_order(), limit=limit))
-
-
-def _whole_groups(scope: Scope, fetch: Fetch, *, order: Sequence[str], group: Sequence[str]) -> pa.Table:
-    """Return ordered rows, cut by the limit only between groups; a first group larger than the limit comes whole."""
-    names, limit = names_of(scope), scope.selection.limit
-    stored = tables_reading.stored_names(scope, names)
-    fetched = None if limit is None else limit + 1
-    while True:
-        found = fetch(scope, scope.query(listed(stored, of="r."), stored, order=order, limit=fetched))
-        if fetched is None or limit is None or found.num_rows < fetched:
-            break
-        ends = np.flatnonzero(tables_reading.in_force(found, key=group)[:-1]) + 1
-        if limit == 0 or len(ends):
-            fitting = ends[ends <= limit]
-            found = found.slice(0, 0 if limit == 0 else int(fitting[-1] if len(fitting) else ends[0]))
-            break
-        fetched *= 4
-    return tables_reading.decoded(scope, found, names)
-
-
-def _after(scope: Scope, last: pa.Table) -> Scope:
-    """Return the scope that goes on after the key of the one row `last` (stored columns)."""
-    key = tables_reading.decoded(scope, last, scope.layout.spec.key).to_pylist()[0]
-    return replace(scope, selection=replace(scope.selection, after=tuple(key.values())))
+        return int(rows(whole, fetch).num_rows)
+    if scope.in_memory or scope.selection.after is not None or scope.needs_tags:
+        found = tables_reading.candidates(whole, fetch, ())
+        chosen = tables_reading.in_force(whole, found)
+        return found.count if chosen is None else len(chosen)
+    sql = f"select count(*) as n from ({whole.sql((LABEL,))})"  # noqa: S608 - quoted names
+    late = tables_reading.unsettled(whole)
+    chosen = tables_reading.in_force(whole, late)
+    number: int = fetch(whole, sql).column("n")[0].as_py()
+    return number + (late.count if chosen is None else len(chosen))
 
 
 def _whole(scope: Scope) -> Any:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
+PACKED_MAX = 1 << 40
+
+
 class Codes:
     """Entries 0, 1, 2, ... of one text (or null) per column; readers keep what they began with while a writer adds."""
 
@@ -104,13 +107,25 @@ def _nulls_first(entry: tuple[str | None, ...]) -> tuple[tuple[bool, str], ...]:
 
 def _distinct(rows: pa.Table, columns: tuple[str, ...]) -> tuple[list[tuple[str | None, ...]], npt.NDArray[np.intp]]:
     """Return the distinct tuples of the columns and the index of each row's tuple among them."""
-    packed = np.zeros(rows.num_rows, np.intp)
-    firsts = packed[:0]
+    packed, size = np.zeros(rows.num_rows, np.int64), 1
     for column in columns:
         encoded = pc.dictionary_encode(rows.column(column), null_encoding="encode").combine_chunks()
-        indices = encoded.indices.to_numpy(zero_copy_only=False)
-        # Numbered anew after each column, so that the product stays below the square of the number of rows.
-        packed = packed * max(1, len(encoded.dictionary)) + indices
-        _, firsts, packed = np.unique(packed, return_index=True, return_inverse=True)
+        distinct = len(encoded.dictionary)
+        if distinct <= 1:
+            continue
+        if size * distinct > PACKED_MAX:  # numbered anew, so that the product stays small
+            _, packed = _numbered(packed)
+            size = int(packed.max()) + 1
+        packed = packed * distinct + encoded.indices.to_numpy(zero_copy_only=False)
+        size *= distinct
+    firsts, numbers = _numbered(packed)
     texts = rows.select(columns).take(pa.array(firsts))
-    return list(zip(*(texts.column(column).to_pylist() for column in columns), strict=True)), packed
+    return list(zip(*(texts.column(column).to_pylist() for column in columns), strict=True)), numbers
+
+
+def _numbered(values: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int64]]:
+    """Return where each distinct value first stands, and every row's number among them."""
+    numbers = pa.array(values).dictionary_encode().indices.to_numpy().astype(np.int64)
+    firsts = np.zeros(int(numbers.max(initial=-1)) + 1, np.intp)
+    firsts[numbers[::-1]] = np.arange(len(values) - 1, -1, -1)  # of several, the last written is the first row
+    return firsts, numbers

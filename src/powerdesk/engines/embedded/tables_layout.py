@@ -7,7 +7,7 @@ reason and lineage are one `_tag`. Grouping, sorting and joining then touch inte
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ ARROW_TYPES: dict[Dtype, Any] = {
     Dtype.BOOL: pa.bool_(),
     Dtype.INSTANT: pa.timestamp("us", "UTC"),
 }
+EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 SYSTEM = {column.name: column for column in SYSTEM_COLUMNS}
 
 
@@ -120,6 +121,15 @@ def instant(moment: datetime) -> str:
             found=f"naive instant {moment!r}", allowed="instants with a time zone", remedy="attach the zone"
         )
     return f"TIMESTAMPTZ '{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00'"
+
+
+def micros(moment: datetime | None) -> int | None:
+    """Return an aware instant as microseconds since 1970; None as None."""
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        instant(moment)  # raises
+    return (moment - EPOCH) // MICROSECOND
 
 
 def checked_spec(spec: TableSpec) -> TableSpec:

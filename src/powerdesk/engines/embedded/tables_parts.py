@@ -23,8 +23,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LIST_OF_PARTS = """
 create table if not exists _parts (
     name varchar, number bigint, kind varchar, object_key varchar, row_count bigint,
-    first_time timestamptz, last_time timestamptz, columns varchar[]
-)
+    first_time timestamptz, last_time timestamptz, columns varchar[], last_commit bigint
+);
+alter table _parts add column if not exists last_commit bigint
 """
 
 
@@ -51,6 +52,8 @@ class Part:
     row_count: int = 0
     first_time: datetime | None = None
     last_time: datetime | None = None
+    last_commit: int | None = None
+    """The greatest commit in it, if known."""
 
     @property
     def is_sorted(self) -> bool:
@@ -74,14 +77,14 @@ def table_of(name: str, kind: PartKind, number: int) -> str:
 def listed_parts(cursor: duckdb.DuckDBPyConnection, name: str, objects: Objects) -> tuple[Part, ...]:
     """Return the parts of a table, oldest first."""
     sql = """
-        select number, kind, object_key, row_count, epoch_us(first_time), epoch_us(last_time), columns
+        select number, kind, object_key, row_count, epoch_us(first_time), epoch_us(last_time), columns, last_commit
         from _parts where name = ? order by number
     """
     parts = []
-    for number, kind, key, row_count, first_us, last_us, columns in cursor.execute(sql, [name]).fetchall():
+    for number, kind, key, row_count, first_us, last_us, columns, commit in cursor.execute(sql, [name]).fetchall():
         source = path_text(objects.uri(key)) if key is not None else table_of(name, PartKind(kind), number)
         times = (moment(first_us), moment(last_us))
-        parts.append(Part(number, PartKind(kind), source, frozenset(columns), row_count, *times))
+        parts.append(Part(number, PartKind(kind), source, frozenset(columns), row_count, *times, commit))
     return tuple(parts)
 
 
@@ -107,7 +110,7 @@ def last_time(cursor: duckdb.DuckDBPyConnection, layout: Layout, parts: tuple[Pa
 def add(cursor: duckdb.DuckDBPyConnection, name: str, part: Part, *, object_key: str | None = None) -> None:
     """Put the part on the list."""
     cursor.execute(
-        "insert into _parts values (?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert into _parts values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             name,
             part.number,
@@ -117,6 +120,7 @@ def add(cursor: duckdb.DuckDBPyConnection, name: str, part: Part, *, object_key:
             part.first_time,
             part.last_time,
             sorted(part.columns),
+            part.last_commit,
         ],
     )
 

@@ -7,13 +7,14 @@ import io
 import re
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from powerdesk.engines.embedded import tables_layout, tables_parts
 from powerdesk.engines.embedded.tables_layout import LABEL, NEXT_COLUMNS, TAG, TAG_COLUMNS, listed, quoted
 from powerdesk.engines.embedded.tables_parts import Part, PartKind
-from powerdesk.engines.embedded.tables_reading import LABELS, TAGS, Scope
+from powerdesk.engines.embedded.tables_scope import LABELS, TAGS, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from powerdesk.engines.ports.objects import Objects
 
-ROW_GROUP_ROWS = 122_880
+ROW_GROUP_ROWS = 30_720  # a series or two; larger ones are read and unpacked in vain
 FILE_ROWS_MAX = 4_000_000
 FETCH_ROWS = 1 << 17
 
@@ -41,21 +42,23 @@ def sorted_rows(scope: Scope, *, where: str = "true") -> str:
     for name in NEXT_COLUMNS:
         of = name.removeprefix("_next_")
         answer += f", case when {later} then lead(r.{quoted(of)}) over w end as {name}"
+    number = {run: f"l.rank{n}" for n, run in enumerate(scope.layout.label_runs)}
+    key = [number.get(run, f"r.{quoted(run[0])}") for run in scope.layout.key_runs]
     cell = [f"r.{quoted(name)}" for name in (LABEL, *scope.layout.plain_keys)]
-    cell += ["t.rank"] if scope.needs_tags else []
-    source = ["t.rank"] if scope.needs_tags else []
     beliefs = ["r.published_at", 'r."commit"', "r.revision"]
-    order = [*scope.key_order(), *source, *beliefs]
-    sql = scope.query(answer, stored, joined="", order=(), where=where)
-    window = f" window w as (partition by {', '.join(cell)} order by {', '.join(beliefs)})"
-    return f"{sql}{window} order by {', '.join(order)}"
+    return f"""
+        select {answer} from ({scope.sql(stored)}) r join {LABELS} l on r.{LABEL} = l.id join {TAGS} t on r.{TAG} = t.id
+        where {where} window w as (partition by {", ".join(cell)}, t.rank order by {", ".join(beliefs)})
+        order by {", ".join([*key, "t.rank", *beliefs])}
+    """  # noqa: S608 - quoted names
 
 
 def register(cursor: duckdb.DuckDBPyConnection, scope: Scope) -> None:
     """Make the codes' ranks known to the queries of a scope."""
-    cursor.register(LABELS, scope.label_table())
-    if scope.needs_tags:
-        cursor.register(TAGS, scope.tag_table())
+    ranks = {f"rank{n}": scope.labels.ranks(run)[0] for n, run in enumerate(scope.layout.label_runs)}
+    cursor.register(LABELS, pa.table({"id": np.arange(len(scope.labels), dtype=np.int32)} | ranks))
+    sources = {"id": np.arange(len(scope.tags), dtype=np.int32), "rank": scope.source_ranks}
+    cursor.register(TAGS, pa.table(sources))
 
 
 def write_block(cursor: duckdb.DuckDBPyConnection, scope: Scope, *, number: int, where: str = "true") -> Part | None:
@@ -63,13 +66,13 @@ def write_block(cursor: duckdb.DuckDBPyConnection, scope: Scope, *, number: int,
     name, time = scope.layout.spec.name, quoted(scope.layout.spec.time_column)
     table = tables_parts.table_of(name, PartKind.BLOCK, number)
     cursor.execute(f"create table {table} as {sorted_rows(scope, where=where)}")
-    sql = f"select count(*), epoch_us(min({time})), epoch_us(max({time})) from {table}"  # noqa: S608 - quoted names
-    ((count, first_us, last_us),) = cursor.execute(sql).fetchall()
+    sql = f'select count(*), epoch_us(min({time})), epoch_us(max({time})), max("commit") from {table}'  # noqa: S608 - quoted names
+    ((count, first_us, last_us, commit),) = cursor.execute(sql).fetchall()
     if not count:
         cursor.execute(f"drop table {table}")
         return None
     times = (tables_parts.moment(first_us), tables_parts.moment(last_us))
-    part = Part(number, PartKind.BLOCK, table, frozenset(scope.layout.stored), count, *times)
+    part = Part(number, PartKind.BLOCK, table, frozenset(scope.layout.stored), count, *times, commit)
     tables_parts.add(cursor, name, part)
     return part
 
@@ -77,7 +80,7 @@ def write_block(cursor: duckdb.DuckDBPyConnection, scope: Scope, *, number: int,
 def months_before(cursor: duckdb.DuckDBPyConnection, scope: Scope, floor: datetime) -> list[tuple[str, str]]:
     """Return, for each month before `floor` that has rows, its name and the SQL condition for it."""
     time = quoted(scope.layout.spec.time_column)
-    inner = scope.query(f"distinct date_trunc('month', r.{time}) as m", list(scope.layout.stored))
+    inner = f"select distinct date_trunc('month', {time}) as m from ({scope.sql([scope.layout.spec.time_column])})"  # noqa: S608 - quoted names
     sql = f"select strftime(m, '%Y-%m'), m::varchar from ({inner}) where m < {tables_layout.instant(floor)} order by m"  # noqa: S608 - quoted names
     found = cursor.execute(sql).fetchall()
     return [(name, f"date_trunc('month', r.{time}) = TIMESTAMPTZ '{start}'") for name, start in found]
@@ -114,7 +117,8 @@ def _file(scope: Scope, objects: Objects, rows: pa.Table, month: str) -> tuple[P
     times = rows.column(layout.spec.time_column).cast(pa.int64()).to_numpy()
     bounds = (tables_parts.moment(int(times.min())), tables_parts.moment(int(times.max())))
     source = tables_parts.path_text(objects.uri(key))
-    return Part(0, PartKind.FILE, source, frozenset(layout.stored), rows.num_rows, *bounds), key
+    commit = int(rows.column("commit").to_numpy().max())
+    return Part(0, PartKind.FILE, source, frozenset(layout.stored), rows.num_rows, *bounds, commit), key
 
 
 def folder_of(name: str) -> str:
