@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from powerdesk.app import engines, ownership
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from powerdesk.app.settings import Settings
 
 FREE_WANTED_GB = 2.0
 STALE_CLOCK_YEAR = 2026
 MIN_PYTHON = (3, 11)
+TROUBLED = frozenset({"unreachable", "throttled"})
 SHOWN_VERSIONS = ("powerdesk", "duckdb", "pyarrow", "fastapi", "picows", "highspy", "sqlalchemy")
 
 
@@ -87,6 +88,21 @@ def _engines(settings: Settings) -> Iterator[Examined]:
         given = getattr(settings, name).url
         known = given == url
         yield Examined(f"engine {name}", "ok" if known else "bad", given, "" if known else f"use {url}")
+
+
+def feeds(listed: Iterable[dict[str, Any]]) -> tuple[Examined, ...]:
+    """Return what GET /v1/feeds says of each feed of a running desk."""
+    return tuple(
+        Examined(f"feed {feed['id']}", "ok", feed["state"])
+        if feed["state"] not in TROUBLED
+        else Examined(
+            f"feed {feed['id']}",
+            "look",
+            f"{feed['state']} since {feed['since']}: {feed['last_error']}",
+            f"check the network; `powerdesk feeds retry {feed['id']}` asks again",
+        )
+        for feed in listed
+    )
 
 
 def _hub() -> Examined:

@@ -349,7 +349,16 @@ def ready(desk: Desk) -> Response:
     behind = end - desk.store.progress.position
     fine = all(alive.values()) and behind < MAX_BEHIND
     body = {"ready": fine, "workers": alive, "log_end": end, "behind": behind, "first_prices": desk.has_prices()}
-    return _json(body, status=200 if fine else 503)
+    if fine:
+        return _json(body)
+    ended = ", ".join(name for name, lives in alive.items() if not lives) or "none"
+    facts = {
+        "title": "The desk is not ready",
+        "found": f"workers that ended: {ended}; {behind} batches not readable yet",
+        "allowed": f"all workers, and fewer than {MAX_BEHIND} batches",
+        "remedy": "wait, or start the desk again",
+    }
+    return _json({**body, **facts}, status=503)
 
 
 MAX_BEHIND = 1000

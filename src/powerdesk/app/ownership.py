@@ -81,15 +81,25 @@ def take(folder: Path) -> Ownership:
         _lock_patiently(handle)
     except OSError as error:
         handle.close()
-        owner = find(folder)
-        who = "another process" if owner is None else f"process {owner.pid} at {owner.url}"
-        raise FolderOwnedError(
-            found=f"{folder} is owned by {who}",
-            allowed="one owner at a time",
-            remedy="stop it with `powerdesk down`, or choose another folder with --data",
-        ) from error
+        raise _owned(folder, find(folder)) from error
     (folder / OWNER_NAME).unlink(missing_ok=True)  # left by an owner that was killed
     return Ownership(folder, handle)
+
+
+def refuse_owned(folder: Path) -> None:
+    """Raise FolderOwnedError when another process is known to own the folder, before anything else is tried."""
+    owner = find(folder)
+    if owner is not None:
+        raise _owned(folder, owner)
+
+
+def _owned(folder: Path, owner: Owner | None) -> FolderOwnedError:
+    who = "another process" if owner is None else f"process {owner.pid} at {owner.url}"
+    return FolderOwnedError(
+        found=f"{folder} is owned by {who}",
+        allowed="one owner at a time",
+        remedy="stop it with `powerdesk down`, or choose another folder with --data",
+    )
 
 
 def find(folder: Path) -> Owner | None:

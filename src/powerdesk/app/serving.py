@@ -13,7 +13,7 @@ import webbrowser
 from typing import TYPE_CHECKING
 
 from powerdesk.access.operations.signing_in import LINK_VALID
-from powerdesk.app import acceptor, desk, gateway, logs
+from powerdesk.app import acceptor, desk, gateway, logs, ownership
 from powerdesk.delivery.stream import server
 from powerdesk.kernel import problem
 
@@ -39,6 +39,7 @@ class PortInUseError(problem.Problem):
 def up(settings: Settings, *, open_browser: bool) -> None:
     """Serve until told to stop."""
     logs.configure(level=settings.log_level)
+    ownership.refuse_owned(settings.data)
     listening = _listen(settings)
     try:
         with desk.opened(settings) as opened:

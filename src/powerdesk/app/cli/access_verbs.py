@@ -22,7 +22,9 @@ KEY_COLUMNS = ("id", "name", "owner", "scopes", "state", "expires_at", "last_use
 def create_user(
     name: str,
     roles: Annotated[str, typer.Option(help="Roles, comma separated.")] = "viewer",
-    tenant: Annotated[str, typer.Option(help="Tenant the user belongs to.")] = "default",
+    tenant: Annotated[
+        str | None, typer.Option(help="Tenant the user belongs to; the desk's own when left out.")
+    ] = None,
     data: Data = None,
     output: Out = None,
 ) -> None:
@@ -30,7 +32,7 @@ def create_user(
     from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - HTTP loads only when a verb calls
 
     with connection.reach(data=data) as desk:
-        body = {"name": name, "roles": roles.split(","), "tenant": tenant}
+        body = {"name": name, "roles": roles.split(",")} | ({} if tenant is None else {"tenant": tenant})
         printing.one(desk.post("/v1/users", body), output=output)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from powerdesk.app.desk import Desk
 
+LOOK_EVERY_S = 0.1
 TIMEOUT = httpx.Timeout(connect=5.0, read=600.0, write=600.0, pool=5.0)
 
 
@@ -181,5 +183,16 @@ def reach(
     from powerdesk.app import desk as desks  # noqa: PLC0415 - engines load only when a desk opens
 
     with desks.opened(chosen) as desk:
-        headers = {"Authorization": f"Bearer {desk.ownership.token}", "Host": "localhost"}
-        yield Reached("http://localhost", headers, _InProcess(desk), running=False)
+        headers = {"Authorization": f"Bearer {desk.ownership.token}"}
+        yield Reached(f"http://localhost:{chosen.port}", headers, _InProcess(desk), running=False)
+
+
+def stopped(*, data: Path | None, within_s: float) -> bool:
+    """Wait until nobody owns the folder; False when somebody still does after that time."""
+    chosen = settings.load({} if data is None else {"data": str(data)})
+    pause = threading.Event()
+    for _ in range(round(within_s / LOOK_EVERY_S)):
+        if ownership.find(chosen.data) is None:
+            return True
+        pause.wait(LOOK_EVERY_S)
+    return False

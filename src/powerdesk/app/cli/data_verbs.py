@@ -21,6 +21,7 @@ app.add_typer(locations, name="locations")
 
 Instant = Annotated[str | None, typer.Option(help="Instant with offset, e.g. 2026-11-21T00:00:00-05:00.")]
 BULK = frozenset({Output.CSV, Output.PARQUET, Output.ARROW})
+BULK_PAGE_ROWS = 1_000_000
 NOT_SHOWN = frozenset(
     {"interval_end", "published_by", "received_at", "source", "revision", "commit", "reason", "lineage"}
 )
@@ -57,14 +58,21 @@ def import_files(
 
 
 def _bytes(path: Path) -> bytes:
-    from powerdesk.app.cli.connection import NotRunningError  # noqa: PLC0415 - HTTP loads only when a verb calls
+    from powerdesk.app.cli.leaving import FileUnusableError  # noqa: PLC0415 - problems load only when needed
 
     try:
         return path.read_bytes()
     except OSError as error:
-        raise NotRunningError(
-            found=f"{path}: {error.strerror}", allowed="a readable file", remedy="check the path"
-        ) from error
+        raise FileUnusableError.of(error, allowed="a readable file") from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    from powerdesk.app.cli.leaving import FileUnusableError  # noqa: PLC0415 - problems load only when needed
+
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise FileUnusableError.of(error, allowed="a file in a folder that this user may write to") from error
 
 
 @app.command()
@@ -83,8 +91,10 @@ def backfill(
     with connection.reach(data=data, need_running=not estimate) as desk:
         printing.one(desk.post("/v1/backfills/estimate", body), output=output)
         if not estimate:
-            run_id = desk.post("/v1/backfills", body)["run_id"]
-            printing.one(waiting.job(desk, run_id), output=output)
+            ended = waiting.job(desk, desk.post("/v1/backfills", body)["run_id"])
+            printing.one(ended, output=output)
+            if ended["state"] != "done":
+                raise typer.Exit(1)
 
 
 @app.command()
@@ -110,8 +120,9 @@ def get(
 
     how = printing.chosen(output)
     params: dict[str, Any] = dict(pair.partition("=")[::2] for pair in where or ())
-    params |= {"market": market, "location": location, "market_run": run, "start": start, "end": end}
-    params |= {"as_of": as_of, "columns": columns, "limit": limit}
+    named = {"market": market, "location": location, "market_run": run, "start": start, "end": end}
+    named |= {"as_of": as_of, "columns": columns, "limit": limit}
+    params |= {name: value for name, value in named.items() if value is not None}
     with connection.reach(data=data, url=url, key=key) as desk:
         if how in BULK:
             _write_bulk(desk, dataset, params, how, out)
@@ -122,15 +133,30 @@ def get(
 def _write_bulk(desk: Reached, dataset: str, params: dict[str, Any], how: Output, out: Path | None) -> None:
     import sys  # noqa: PLC0415 - used here only
 
-    params = {"limit": 1_000_000, **{name: value for name, value in params.items() if value is not None}}
-    answer = desk.call("GET", f"/v1/datasets/{dataset}/rows", params={**params, "format": how.value})
+    import pyarrow as pa  # noqa: PLC0415 - loads only for files
+
+    from powerdesk.delivery.rest import encoding  # noqa: PLC0415 - as above
+
+    pages = [pa.ipc.open_stream(page).read_all() for page in _bulk_pages(desk, dataset, params)]
+    table = pa.concat_tables(pages)
+    data = encoding.BULK[encoding.Format(how.value)](table)
     if out is None:
-        sys.stdout.buffer.write(answer.content)
+        sys.stdout.buffer.write(data)
     else:
-        out.write_bytes(answer.content)
-    _leave_if_empty(
-        desk.call("GET", f"/v1/datasets/{dataset}/rows", params={**params, "estimate": "true"}).json()["rows"]
-    )
+        _write(out, data)
+    _leave_if_empty(table.num_rows)
+
+
+def _bulk_pages(desk: Reached, dataset: str, params: dict[str, Any]) -> Iterator[bytes]:
+    """Yield pages as Arrow streams; a limit is for the whole answer, not for a page."""
+    path = f"/v1/datasets/{dataset}/rows"
+    asked = {"limit": BULK_PAGE_ROWS, **params, "format": "arrow"}
+    answer = desk.call("GET", path, params=asked)
+    yield answer.content
+    while "next" in answer.links and "limit" not in params:
+        cursor = httpx.URL(answer.links["next"]["url"]).params["cursor"]
+        answer = desk.call("GET", path, params={**asked, "cursor": cursor})
+        yield answer.content
 
 
 def _write_records(desk: Reached, dataset: str, params: dict[str, Any], how: Output, out: Path | None) -> None:
@@ -140,7 +166,7 @@ def _write_records(desk: Reached, dataset: str, params: dict[str, Any], how: Out
     if out is not None:
         import msgspec  # noqa: PLC0415 - used here only
 
-        out.write_bytes(b"\n".join(msgspec.json.encode(row) for row in rows))
+        _write(out, b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
     elif how is Output.TABLE and rows and params.get("columns") is None:
         printing.records(rows, output=how, columns=tuple(name for name in rows[0] if name not in NOT_SHOWN))
     else:
@@ -198,10 +224,10 @@ def list_feeds(data: Data = None, url: Url = None, key: Key = None, output: Out 
         printing.records(desk.get("/v1/feeds")["feeds"], output=output, columns=columns)
 
 
-def _tell_feed(feed: str, verb: str, data: Path | None) -> None:
+def _tell_feed(feed: str, verb: str, data: Path | None, *, need_running: bool = False) -> None:
     from powerdesk.app.cli import connection  # noqa: PLC0415 - HTTP loads only when a verb calls
 
-    with connection.reach(data=data) as desk:
+    with connection.reach(data=data, need_running=need_running) as desk:
         desk.post(f"/v1/feeds/{feed}/{verb}")
         typer.echo(f"{feed}: {verb}")
 
@@ -221,7 +247,7 @@ def resume_feed(feed: str, data: Data = None) -> None:
 @feeds.command("retry")
 def retry_feed(feed: str, data: Data = None) -> None:
     """Try an unreachable source now."""
-    _tell_feed(feed, "retry", data)
+    _tell_feed(feed, "retry", data, need_running=True)
 
 
 @app.command()

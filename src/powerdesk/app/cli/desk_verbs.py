@@ -16,6 +16,9 @@ Host = Annotated[str | None, typer.Option("--host", help="Address to listen on."
 Feeds = Annotated[str | None, typer.Option("--feeds", help="Feeds to run, e.g. sim,caiso,nyiso.", show_default=False)]
 
 
+STOP_S = 30.0
+
+
 def overrides(data: Path | None, port: int | None, host: str | None, feeds: str | None) -> dict[str, Any]:
     """Return what the command line says over the environment."""
     given = {"data": None if data is None else str(data), "port": port, "host": host, "feeds": feeds}
@@ -72,17 +75,24 @@ def down(data: Data = None) -> None:
 
     with connection.reach(data=data, need_running=True) as desk:
         desk.post("/v1/operator/shutdown")
-        print(f"stopping {desk.base}")
+    if not connection.stopped(data=data, within_s=STOP_S):
+        typer.echo(f"{desk.base} is still stopping after {STOP_S:g} s", err=True)
+        raise typer.Exit(1)
+    print(f"stopped {desk.base}")
 
 
 @app.command()
 def doctor(data: Data = None, output: Out = None) -> None:
     """Check clock, disk, port, feeds, engines and versions, and say what to do."""
     from powerdesk.app import doctor as checks  # noqa: PLC0415 - engines load only when a verb needs them
-    from powerdesk.app import settings  # noqa: PLC0415 - as above
-    from powerdesk.app.cli import printing  # noqa: PLC0415 - as above
+    from powerdesk.app import ownership, settings  # noqa: PLC0415 - as above
+    from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - as above
 
-    found = checks.examine(settings.load({} if data is None else {"data": str(data)}))
+    chosen = settings.load({} if data is None else {"data": str(data)})
+    found = checks.examine(chosen)
+    if ownership.find(chosen.data) is not None:
+        with connection.reach(data=data) as desk:
+            found = (*found, *checks.feeds(desk.get("/v1/feeds")["feeds"]))
     printing.records([finding.as_row() for finding in found], output=output)
     if any(finding.level == "bad" for finding in found):
         raise typer.Exit(1)

@@ -28,6 +28,19 @@ NOT_FOUND = 404
 USAGE_STATUSES = frozenset({400, 422})
 
 
+class FileUnusableError(Problem):
+    """A file named on the command line cannot be read or written."""
+
+    status = 400
+    slug = "file-unusable"
+    title = "The file cannot be used"
+
+    @classmethod
+    def of(cls, error: OSError, *, allowed: str) -> FileUnusableError:
+        """Return the problem behind an error of the system."""
+        return cls(found=f"{error.filename}: {error.strerror}", allowed=allowed, remedy="check the path and its rights")
+
+
 def code_of(status: int) -> Exit:
     """Return the exit code for a problem's status."""
     if status in REFUSED_STATUSES:

@@ -30,6 +30,8 @@ def show(desk: Reached, *, params: dict[str, Any], updates: int, output: Output 
         for kind, body in _events(desk, {"channel": "markets.prices", "from": "snapshot", **params}):
             if kind in ("replay_end", "bye"):
                 return
+            if kind == "err":
+                raise AnsweredProblem(body["problem"], int(body["problem"].get("status", 400)))
             for row in _rows(body) if kind in ("snap", "upd") else ():
                 _print(row, recent[row["location"]], printing.chosen(output))
                 seen += 1
