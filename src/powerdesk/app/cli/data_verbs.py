@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - typer reads annotations when it runs
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import parse_qs, urlsplit
 
 import typer
 
@@ -154,7 +155,7 @@ def _bulk_pages(desk: Reached, dataset: str, params: dict[str, Any]) -> Iterator
     answer = desk.call("GET", path, params=asked)
     yield answer.content
     while "next" in answer.links and "limit" not in params:
-        cursor = httpx.URL(answer.links["next"]["url"]).params["cursor"]
+        (cursor,) = parse_qs(urlsplit(answer.links["next"]["url"]).query)["cursor"]
         answer = desk.call("GET", path, params={**asked, "cursor": cursor})
         yield answer.content
 
