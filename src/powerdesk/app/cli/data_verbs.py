@@ -121,7 +121,7 @@ def get(
 
     how = printing.chosen(output)
     params: dict[str, Any] = dict(pair.partition("=")[::2] for pair in where or ())
-    named = {"market": market, "location": location, "market_run": run, "start": start, "end": end}
+    named: dict[str, Any] = {"market": market, "location": location, "market_run": run, "start": start, "end": end}
     named |= {"as_of": as_of, "columns": columns, "limit": limit}
     params |= {name: value for name, value in named.items() if value is not None}
     with connection.reach(data=data, url=url, key=key) as desk:
