@@ -167,7 +167,7 @@ def reach(
     """Yield the desk: remote when `url` is given, else the folder's owner, else one opened here for the moment."""
     if url is not None:
         with httpx.Client(timeout=TIMEOUT) as client:
-            headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+            headers = {"Authorization": f"Bearer {key}"} if key else {}
             yield Reached(url.rstrip("/"), headers, _Network(client, url))
         return
     chosen = settings.load({} if data is None else {"data": str(data)})
