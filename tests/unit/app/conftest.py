@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-TESTS = Path(__file__).parents[2]
-sys.path[:0] = [str(TESTS / folder) for folder in ("scenarios/desk", "unit/delivery/stream", "unit/store")]
+sys.path[:0] = [
+    str(Path(__file__).parents[2] / folder) for folder in ("scenarios/desk", "unit/delivery/stream", "unit/store")
+]
 
 import running_desk
 

@@ -86,7 +86,7 @@ def test_lines__are_json_and_masked() -> None:
 
 def test_exceptions__are_masked_too() -> None:
     try:
-        raise ValueError("password='correct horse'")
+        int("password='correct horse'")
     except ValueError:
         record = logging.LogRecord("x", logging.ERROR, __file__, 1, "failed", (), sys.exc_info())
     found = line(record)

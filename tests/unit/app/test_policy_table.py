@@ -70,7 +70,7 @@ def planted() -> object:
     return router
 
 
-def test_a_policy_without_its_route__is_found(app: FastAPI) -> None:
+def test_a_policy_without_its_route__is_found() -> None:
     table = policies.Policies()
     policy_table.add_all(table)
     names = [name for kind, name, _ in table if kind is Kind.ROUTE and name != "GET /v1/jobs"]

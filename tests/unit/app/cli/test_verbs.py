@@ -1,0 +1,315 @@
+"""Every verb, beside a running desk and without one: what it prints and with which code it leaves."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import running_desk
+import typer.main
+
+from powerdesk.app.cli import leaving
+from powerdesk.app.cli.program import app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import click
+
+HEADER = (
+    '"Time Stamp","Name","PTID","LBMP ($/MWHr)","Marginal Cost Losses ($/MWHr)","Marginal Cost Congestion ($/MWHr)"\n'
+)
+DAY_AHEAD = HEADER + "".join(
+    f'"11/02/2026 {hour:02d}:00","{name}",{number},{30 + hour}.00,2.00,-3.00\n'
+    for hour in range(3)
+    for name, number in (("N.Y.C.", 61761), ("WEST", 61752))
+)
+START, END = "2026-11-02T00:00:00-05:00", "2026-11-03T00:00:00-05:00"
+
+
+@dataclass
+class Left:
+    """What a run printed and the code it left with."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The JSON lines printed."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Left]:
+    """Return a function that runs the command line in this process."""
+
+    def call(*arguments: object) -> Left:
+        monkeypatch.setattr(sys, "argv", ["powerdesk", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            leaving.run(app)
+        printed = capsys.readouterr()
+        return Left(int(caught.value.code or 0), printed.out, printed.err)
+
+    return call
+
+
+@pytest.fixture(scope="module", params=["beside a running desk", "alone"])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yield a data folder: one whose desk runs in a thread, and one that each verb opens for the moment."""
+    path: Path = tmp_path_factory.mktemp("folder")
+    if request.param == "alone":
+        yield path
+        return
+    with running_desk.running(path, feeds="caiso") as served:
+        served.desk.ownership.announce(url=served.base.replace("localhost", "127.0.0.1"))
+        yield path
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path: Path = tmp_path_factory.mktemp("recorded") / "20261102damlbmp.csv"
+    path.write_text(DAY_AHEAD)
+    return path
+
+
+@pytest.fixture
+def filled(run: Callable[..., Left], folder: Path, recorded: Path) -> Path:
+    assert run("import", "nyiso", recorded, "--data", folder).code == 0
+    return folder
+
+
+def test_import__counts_and_a_second_time_stores_nothing_new(
+    run: Callable[..., Left], tmp_path: Path, recorded: Path
+) -> None:
+    dry = run("import", "nyiso", recorded, "--dry-run", "--data", tmp_path, "-o", "json")
+    assert (dry.lines[0]["rows"], dry.lines[0]["dry_run"]) == (6, True)
+    (first,) = run("import", "nyiso", recorded, "--data", tmp_path, "-o", "json").lines
+    (second,) = run("import", "nyiso", recorded, "--data", tmp_path, "-o", "json").lines
+    assert (first["dataset"], first["rows"], first["new"], first["duplicates"]) == ("markets.prices", 6, 6, 0)
+    assert (second["rows"], second["new"], second["revised"], second["duplicates"]) == (6, 0, 0, 6)
+    assert {"file", "findings", "gaps", "rejected"} <= set(first)
+
+
+def test_import__goes_on_after_a_bad_file_and_fails(
+    run: Callable[..., Left], folder: Path, recorded: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "junk.csv").write_text("junk")
+    left = run(
+        "import", "nyiso", tmp_path / "none.csv", tmp_path / "junk.csv", recorded, "--data", folder, "-o", "json"
+    )
+    assert (left.code, len(left.lines)) == (1, 1)
+    assert "none.csv: No such file" in left.err
+    assert "The file cannot be used" in left.err
+    assert "junk.csv" in left.err
+    unknown = run("import", "miso", recorded, "--data", folder)
+    assert "caiso, nyiso, sim" in unknown.err
+    assert unknown.code == 1
+
+
+def test_get__writes_every_output(run: Callable[..., Left], filled: Path, tmp_path: Path) -> None:
+    asked = ("get", "markets.prices", "--location", "NYISO:N.Y.C.", "--run", "DA", "--start", START, "--end", END)
+    lines = run(*asked, "--data", filled, "-o", "json").lines
+    assert [row["price_per_mwh"] for row in lines] == [30.0, 31.0, 32.0]
+    assert lines[0]["congestion_per_mwh"] == 3.0  # NYISO publishes the opposite sign
+    target = tmp_path / "prices.parquet"
+    assert run(*asked, "--data", filled, "-o", "parquet", "--out", target).code == 0
+    assert pq.read_table(target).column("price_per_mwh").to_pylist() == [30.0, 31.0, 32.0]
+    assert run(*asked, "--data", filled, "-o", "arrow", "--out", target).code == 0
+    assert pa.ipc.open_stream(target.read_bytes()).read_all().num_rows == 3
+    assert run(*asked, "--data", filled, "-o", "csv", "--out", target).code == 0
+    assert len(target.read_text().splitlines()) == 4
+    assert run(*asked, "--data", filled, "-o", "json", "--out", target).code == 0
+    assert [json.loads(line) for line in target.read_text().splitlines()] == lines
+    table = run(*asked, "--data", filled, "-o", "table")
+    assert "30.00" in table.out
+    assert "lineage" not in table.out
+
+
+def test_get__narrows_by_any_key_limit_columns_and_moment(run: Callable[..., Left], filled: Path) -> None:
+    asked = ("get", "markets.prices", "--data", filled, "-o", "json")
+    assert len(run(*asked, "--where", "location=NYISO:WEST").lines) == 3
+    assert len(run(*asked, "--where", "market=NYISO", "--limit", "4").lines) == 4
+    (row, *_) = run(*asked, "--columns", "price_per_mwh", "--market", "NYISO").lines
+    assert set(row) == {"market", "market_run", "location", "interval_start", "price_per_mwh"}
+    assert run(*asked, "--as-of", "2026-10-01T00:00:00Z").code == 3
+
+
+def test_get__leaves_with_a_code_that_says_why(run: Callable[..., Left], filled: Path, tmp_path: Path) -> None:
+    asked = ("get", "markets.prices", "--data", filled)
+    nothing = run(*asked, "--location", "NYISO:NOWHERE")
+    assert (nothing.code, nothing.err) == (3, "nothing found\n")
+    assert run(*asked, "--location", "NYISO:NOWHERE", "-o", "csv", "--out", tmp_path / "x").code == 3
+    naive = run(*asked, "--start", "2026-11-02")
+    assert naive.code == 2
+    assert "start: found '2026-11-02'" in naive.err
+    assert run("get", "markets.weather", "--data", filled).code == 3
+    unwritable = run(*asked, "-o", "parquet", "--out", tmp_path / "none" / "x.parquet")
+    assert (unwritable.code, "The file cannot be used" in unwritable.err) == (2, True)
+
+
+def test_bulk_answers__follow_their_pages(
+    run: Callable[..., Left], filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("powerdesk.app.cli.data_verbs.BULK_PAGE_ROWS", 2)
+    target = tmp_path / "x.parquet"
+    assert (
+        run("get", "markets.prices", "--market", "NYISO", "--data", filled, "-o", "parquet", "--out", target).code == 0
+    )
+    assert pq.read_table(target).num_rows == 6
+    run(
+        "get", "markets.prices", "--market", "NYISO", "--limit", "3", "--data", filled, "-o", "parquet", "--out", target
+    )
+    assert pq.read_table(target).num_rows == 3
+
+
+def test_catalogues__list_datasets_locations_feeds(run: Callable[..., Left], filled: Path) -> None:
+    assert "markets.prices" in {row["id"] for row in run("datasets", "--data", filled, "-o", "json").lines}
+    found = run("locations", "search", "N.Y.C", "--data", filled, "-o", "json").lines
+    assert "NYISO:N.Y.C." in {row["id"] for row in found}
+    assert run("locations", "search", "atlantis", "--data", filled).code == 3
+    assert {"id", "state", "rows_24h"} <= set(run("feeds", "list", "--data", filled, "-o", "json").lines[0])
+    assert "nobody" not in run("datasets", "--data", filled, "-o", "table").out
+
+
+def test_feeds__pause_and_resume(run: Callable[..., Left], folder: Path) -> None:
+    assert run("feeds", "pause", "caiso", "--data", folder).out == "caiso: pause\n"
+    states = {row["id"]: row["state"] for row in run("feeds", "list", "--data", folder, "-o", "json").lines}
+    assert states["caiso"] == "paused"
+    assert run("feeds", "resume", "caiso", "--data", folder).code == 0
+    assert run("feeds", "pause", "nothing", "--data", folder).code == 3
+
+
+def test_accounts_and_keys__live_through_their_verbs(run: Callable[..., Left], folder: Path) -> None:
+    (bob,) = run("user", "create", "bob", "--roles", "analyst,viewer", "--data", folder, "-o", "json").lines
+    assert "/sign-in/" in bob["link"]
+    assert run("user", "create", "bob", "--data", folder).code == 1
+    assert "/sign-in/" in run("user", "reset", "bob", "--data", folder, "-o", "json").lines[0]["link"]
+    assert run("user", "unlock", "bob", "--data", folder).out == "bob may try again\n"
+    (link,) = run("sign-in-link", "--user", "bob", "--data", folder, "-o", "json").lines
+    assert link["link"].startswith("http://localhost:")
+    (key,) = run("key", "create", "robot", "--owner", "bob", "--data", folder, "-o", "json").lines
+    assert key["secret"].startswith("pd_live_")
+    (successor,) = run("key", "rotate", key["id"], "--overlap-hours", "1", "--data", folder, "-o", "json").lines
+    listed = run("key", "list", "--data", folder, "-o", "json")
+    assert {row["id"] for row in listed.lines} >= {key["id"], successor["id"]}
+    assert key["secret"].split("_")[3] not in listed.out
+    assert run("key", "revoke", successor["id"], "--data", folder).code == 0
+    assert run("key", "revoke", "nothing", "--data", folder).code == 3
+    assert run("key", "create", "x", "--scopes", "hub", "--owner", "bob", "--data", folder).code == 2
+    assert run("key", "create", "x", "--owner", "nobody", "--data", folder).code == 3
+    (verdict,) = run("audit", "verify", "--data", folder, "-o", "json").lines
+    assert (verdict["intact"], verdict["rows"] > 5) == (True, True)
+
+
+def test_doctor__says_what_it_found(run: Callable[..., Left], folder: Path) -> None:
+    left = run("doctor", "--data", folder, "-o", "json")
+    found = {row["what"]: row for row in left.lines}
+    assert {"python", "clock", "disk", "folder", "port", "hub", "engine tables", "version duckdb"} <= set(found)
+    assert (left.code == 1) == any(row["level"] == "bad" for row in left.lines)
+    assert all(row["do"] for row in left.lines if row["level"] != "ok")
+    assert ("feed caiso" in found) == ("process" in found["folder"]["found"])
+
+
+def test_backfill__estimates(run: Callable[..., Left], folder: Path) -> None:
+    asked = ("backfill", "nyiso", "--start", "2026-11-02T00:00:00Z", "--end", "2026-11-03T00:00:00Z", "--estimate")
+    (said,) = run(*asked, "--data", folder, "-o", "json").lines
+    assert said["requests"] > 0
+    assert run("backfill", "nyiso", "--start", "x", "--end", "y", "--estimate", "--data", folder).code == 2
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("status",), ("down",), ("live", "SIM:HUB_NORTH"), ("feeds", "retry", "caiso"),
+        ("replay", "SIM:HUB_NORTH", "--start", START, "--end", END),
+        ("backfill", "nyiso", "--start", START, "--end", END),
+    ],
+)  # fmt: skip
+def test_verbs_that_need_a_desk__say_so(run: Callable[..., Left], tmp_path: Path, verb: tuple[str, ...]) -> None:
+    left = run(*verb, "--data", tmp_path)
+    assert left.code == 1
+    assert "No desk is running" in left.err
+    assert "powerdesk up" in left.err
+
+
+def test_status__shows_the_desk_and_its_feeds(run: Callable[..., Left], tmp_path: Path) -> None:
+    with running_desk.running(tmp_path, feeds="caiso") as served:
+        served.desk.ownership.announce(url=served.base)
+        ready, feed = run("status", "--data", tmp_path, "-o", "json").lines
+    assert (ready["url"], ready["ready"], feed["id"]) == (served.base, True, "caiso")
+
+
+def test_live__prints_what_comes(run: Callable[..., Left], tmp_path: Path) -> None:
+    with running_desk.running(tmp_path) as served:
+        served.desk.ownership.announce(url=served.base)
+        served.accept(running_desk.prices("SIM", "HUB_NORTH"))
+        left = run("live", "SIM:HUB_NORTH", "--updates", "1", "--data", tmp_path, "-o", "json")
+        key = served.key("admin", running_desk.Channel.API) if served.desk.sign_in_link(served.base) else None
+        refused = run("live", "SIM:HUB_NORTH", "--url", served.base, "--key", key.secret if key else "")
+    assert (left.code, left.lines[0]["location"]) == (0, "SIM:HUB_NORTH")
+    assert (refused.code, "not entitled" in refused.err) == (4, True)
+
+
+def test_another_desk__is_reached_by_its_address_and_a_key(run: Callable[..., Left], tmp_path: Path) -> None:
+    with running_desk.running(tmp_path) as served:
+        served.desk.sign_in_link(served.base)
+        secret = served.key("admin", running_desk.Channel.API).secret
+        assert run("datasets", "--url", served.base, "--key", secret, "-o", "json").code == 0
+        for key in ("", secret[:-1] + "x", "nonsense"):
+            refused = run("datasets", "--url", served.base, "--key", key)
+            assert refused.code == 4
+            assert secret not in refused.err
+    gone = run("datasets", "--url", served.base, "--key", secret)
+    assert (gone.code, "cannot be reached" in gone.err) == (1, True)
+
+
+def all_verbs(group: click.Group, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, command in group.commands.items():
+        yield (*before, name)
+        if hasattr(command, "commands"):
+            yield from all_verbs(command, (*before, name))
+
+
+VERBS = tuple(all_verbs(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("verb", [(), *VERBS], ids=" ".join)
+def test_every_verb__explains_itself_and_refuses_unknown_options(
+    run: Callable[..., Left], verb: tuple[str, ...]
+) -> None:
+    assert len(VERBS) > 25
+    shown = run(*verb, "--help")
+    assert (shown.code, "Usage" in shown.out) == (0, True)
+    refused = run(*verb, "--nonsense")
+    assert (refused.code, "--nonsense" in refused.err) == (2, True)
+
+
+def test_serve__refuses_to_split_embedded_engines(run: Callable[..., Left], tmp_path: Path) -> None:
+    split = run("serve", "--role", "gateway", "--data", tmp_path)
+    assert (split.code, "powerdesk up" in split.err) == (1, True)
+    unknown = run("serve", "--role", "nothing", "--data", tmp_path)
+    assert (unknown.code, "gateway" in unknown.err) == (2, True)
+
+
+def test_bad_settings__are_a_usage_fault(
+    run: Callable[..., Left], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERDESK_PROT", "8700")
+    left = run("datasets", "--data", tmp_path)
+    assert (left.code, "POWERDESK_PROT" in left.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(400, 2), (401, 4), (403, 4), (404, 3), (409, 1), (413, 1), (422, 2), (429, 1), (500, 1), (503, 1), (507, 1)],
+)
+def test_codes__follow_the_status(status: int, code: int) -> None:
+    assert leaving.code_of(status) == code
