@@ -33,7 +33,7 @@ SUBJECT = "stream_fanout"
 CLIENTS = 200
 UPDATES = 2_000
 PAYLOAD_BYTES = 200
-RUNS = 3
+RUNS = 5
 READY = b"ready"
 
 

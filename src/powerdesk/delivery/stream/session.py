@@ -90,6 +90,7 @@ class Session:
         """Markets that each subscription was granted."""
         self.closed = False
         self._credential = credential
+        self._time = asyncio.get_running_loop().time
         self._inbox: deque[bytes] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._jobs: dict[str, asyncio.Task[None]] = {}
@@ -150,9 +151,9 @@ class Session:
         """Pass a delivery on by the subscriber's policy."""
         if self.closed:
             return
-        now_s = asyncio.get_running_loop().time()
-        for frame in subscriber.offer(delivery, writable=self.sink.writable, now_s=now_s):
-            self.sink.send(frame)
+        send = self.sink.send
+        for frame in subscriber.offer(delivery, writable=self.sink.writable, now_s=self._time()):
+            send(frame)
         full = subscriber.policy == "block" and self.sink.queued_bytes > self.hub.limits.queue_bytes
         if full or subscriber.early_rows > self.hub.limits.resume_rows:
             self.bye("slow", code=SLOW)
