@@ -15,7 +15,7 @@ from powerdesk.app import operator_routes, policy_table, registry
 from powerdesk.app.doctor import STATIC
 from powerdesk.delivery import downloads, perimeter
 from powerdesk.delivery.hub import routes as hub_routes
-from powerdesk.delivery.rest import descriptions, problems, quality_routes
+from powerdesk.delivery.rest import problems, quality_routes
 from powerdesk.delivery.rest import routes as rest_routes
 from powerdesk.delivery.stream import asyncapi as stream_document
 
@@ -149,40 +149,9 @@ def route_names(app: FastAPI) -> tuple[str, ...]:
 
 
 def _document(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document: the routes, and for each dataset its own parameters and columns."""
-    from fastapi.openapi.utils import get_openapi  # noqa: PLC0415 - only when asked for
+    """Return the OpenAPI document, made when first asked for."""
+    from powerdesk.app import document  # noqa: PLC0415 - only when asked for
 
     if app.openapi_schema is None:
-        document = get_openapi(title=TITLE, version=VERSION, routes=app.routes, description=DESCRIPTION)
-        for dataset in registry.DATASETS:
-            for verb, meaning in DATASET_VERBS.items():
-                path = f"/v1/datasets/{dataset.id}/{verb}"
-                document["paths"][path] = {"get": _operation(dataset, verb, meaning)}
-        app.openapi_schema = document
+        app.openapi_schema = document.openapi(app, title=TITLE, version=VERSION)
     return app.openapi_schema
-
-
-DESCRIPTION = "Prices and more, as of any moment. Instants carry an offset; start is inclusive, end exclusive."
-DATASET_VERBS = {
-    "rows": "Rows as known at a moment",
-    "latest": "The newest interval of each series",
-    "history": "Every revision of the cells asked for",
-}
-PROBLEM = {
-    "description": "a problem, with what was found, what is allowed and what to do",
-    "content": {"application/problem+json": {"schema": {"type": "object"}}},
-}
-
-
-def _operation(dataset: Any, verb: str, meaning: str) -> dict[str, Any]:
-    answer = {"application/json": {"schema": descriptions.columns_schema(dataset)}}
-    return {
-        "tags": [dataset.id],
-        "summary": f"{meaning}: {dataset.title}",
-        "operationId": f"{verb}_{dataset.id.replace('.', '_')}",
-        "parameters": descriptions.query_parameters(dataset),
-        "responses": {
-            "200": {"description": meaning, "content": answer},
-            **{str(status): PROBLEM for status in (400, 401, 403, 404, 409, 429, 503)},
-        },
-    }

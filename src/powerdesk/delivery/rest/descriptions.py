@@ -11,7 +11,7 @@ from powerdesk.store.dataset import Dtype
 if TYPE_CHECKING:
     from powerdesk.store.dataset import Column, Dataset
 
-JSON_TYPES: dict[Dtype, dict[str, str]] = {
+JSON_TYPES: dict[Dtype, dict[str, Any]] = {
     Dtype.TEXT: {"type": "string"},
     Dtype.FLOAT64: {"type": "number"},
     Dtype.INT64: {"type": "integer"},
@@ -115,7 +115,7 @@ def columns_schema(declared: Dataset) -> dict[str, Any]:
         column.name: {
             "type": "array",
             "description": column.meaning + (f" [{column.unit}]" if column.unit else ""),
-            "items": {**JSON_TYPES[column.dtype], "nullable": True} if not column.key else JSON_TYPES[column.dtype],
+            "items": JSON_TYPES[column.dtype] | ({} if column.key else {"type": [JSON_TYPES[column.dtype]["type"], "null"]}),
         }
         for column in declared.columns
     }
@@ -130,7 +130,8 @@ def columns_schema(declared: Dataset) -> dict[str, Any]:
             "count": {"type": "integer"},
             "columns": {"type": "object", "properties": arrays},
             "units": {"type": "object"},
-            "next": {"type": "string", "nullable": True},
+            "next": {"type": ["string", "null"]},
+            "more": {"type": "boolean"},
             "left_out": {"type": "array", "items": {"type": "object"}},
         },
     }
