@@ -53,7 +53,8 @@ def application(desk: Desk, *, hub: Hub | None = None) -> FastAPI:
         openapi_url=None,
         dependencies=[Depends(_enforcing(desk, table))],
     )
-    problems.install(app)
+    built = hub_routes.Built.load(STATIC)
+    problems.install(app, unknown_address=built.unknown_address)
     rest = rest_routes.Rest(store=desk.store, gate=desk.gate, secret=desk.secrets.cursors)
     app.include_router(rest_routes.router(rest))
     app.include_router(quality_routes.router(rest, reason=desk.gap_reason))
@@ -68,7 +69,7 @@ def application(desk: Desk, *, hub: Hub | None = None) -> FastAPI:
     app.include_router(operator_routes.router(desk))
     app.include_router(operator_routes.stream_router(desk, hub))
     _add_plain_routes(app, desk)
-    pages = hub_routes.router(STATIC)
+    pages = hub_routes.router(built)
     for route in pages.routes:
         table.declare(kind=policies.Kind.ROUTE, name=f"GET {getattr(route, 'path', '')}", policy=policies.PUBLIC)
     app.include_router(pages)

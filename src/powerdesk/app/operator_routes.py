@@ -29,6 +29,7 @@ T = TypeVar("T")
 JSON = "application/json"
 MAX_UPLOAD_BYTES = 256 * 2**20
 MAX_LISTED = 1000
+MAX_LOCATIONS = 25_000
 FEED_VERBS = ("pause", "resume", "retry")
 
 
@@ -136,7 +137,7 @@ def _add_feeds(routes: APIRouter, desk: Desk) -> None:
             for place in desk.places.all()
             if search.lower() in place["id"].lower() and market in ("", place["market"])
         ]
-        return _json({"locations": found[: min(max(limit, 1), MAX_LISTED)], "count": len(found)})
+        return _json({"locations": found[: min(max(limit, 1), MAX_LOCATIONS)], "count": len(found)})
 
 
 def _feed(desk: Desk, status: dict[str, Any]) -> dict[str, Any]:

@@ -136,14 +136,29 @@ def rows(store: Store, asker: Asker, *, request: Request, cut: Snapshot) -> Answ
 
 
 def latest(store: Store, asker: Asker, *, request: Request, cut: Snapshot) -> Answer:
-    """Return the newest interval of each series at the cut."""
+    """Return the newest interval of each series at the cut, in series order; `after` and `limit` page over series."""
     declared, narrowed, left_out = _prepared(store, asker, request)
-    found = store.tables.latest(declared.id, selection=_selection(declared, narrowed), cut=_port_cut(cut))
-    return Answer(dataset=declared.id, rows=found, snapshot=cut, left_out=left_out)
+    selection = replace(_selection(declared, narrowed), limit=None, after=None)
+    found = store.tables.latest(declared.id, selection=selection, cut=_port_cut(cut))
+    if request.after is not None:
+        found = found.filter(_beyond(declared, found, request.after))
+    more = request.limit is not None and found.num_rows > request.limit
+    shown = found.slice(0, request.limit) if more else found
+    return Answer(dataset=declared.id, rows=shown, snapshot=cut, left_out=left_out, more=more)
+
+
+def _beyond(declared: Dataset, rows: pa.Table, after: tuple[object, ...]) -> pa.ChunkedArray:
+    """Tell which rows have a series key greater than that of the full key `after`."""
+    last = dict(zip(declared.key, after, strict=True))
+    beyond = pa.chunked_array([pa.repeat(False, rows.num_rows)])
+    for name in reversed(declared.series_key):
+        column = rows.column(name)
+        beyond = pc.or_(pc.greater(column, last[name]), pc.and_(pc.equal(column, last[name]), beyond))
+    return beyond
 
 
 def history(store: Store, asker: Asker, *, request: Request, cut: Snapshot) -> Answer:
-    """Return every revision within the cut, system columns included: how a number came to be what it is."""
+    """Return every revision within the cut, system columns included; a limit never splits a cell."""
     declared, narrowed, left_out = _prepared(store, asker, replace(request, columns=None))
     found = store.tables.history(declared.id, selection=_selection(declared, narrowed), cut=_port_cut(cut))
     return Answer(dataset=declared.id, rows=found, snapshot=cut, left_out=left_out)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
-from powerdesk.delivery.rest import encoding
+from powerdesk.delivery.rest import encoding, problem_pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,14 +52,35 @@ class Asset:
         return cls(plain=data, packed=small, media_type=media_type, tag=f'"{hashlib.sha256(data).hexdigest()[:20]}"')
 
 
-def router(static: Path) -> APIRouter:
-    """Return routes for the pages and assets of the hub built under `static`."""
-    assets = {
-        path.relative_to(static).as_posix(): Asset.of(path.name, path.read_bytes())
-        for path in sorted(static.rglob("*"))
-        if path.is_file()
-    }
-    page = assets.get("index.html", Asset.of("index.html", NOT_BUILT.encode()))
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The hub as built: its page and its other files by path."""
+
+    page: Asset
+    assets: dict[str, Asset]
+
+    @classmethod
+    def load(cls, static: Path) -> Built:
+        """Return the files under `static`; a page that says how to build the hub when there are none."""
+        assets = {
+            path.relative_to(static).as_posix(): Asset.of(path.name, path.read_bytes())
+            for path in sorted(static.rglob("*"))
+            if path.is_file()
+        }
+        return cls(page=assets.get("index.html", Asset.of("index.html", NOT_BUILT.encode())), assets=assets)
+
+    def unknown_address(self, request: Request) -> Response | None:
+        """Return the hub's page, which says that nothing is there, for a browser outside the API; None for others."""
+        if request.url.path.startswith("/v1/") or not _wants_page(request):
+            return None
+        answer = _answer(request, self.page, "no-store")
+        answer.status_code = 404
+        return answer
+
+
+def router(built: Built) -> APIRouter:
+    """Return routes for the pages and assets of the hub."""
+    page, assets = built.page, built.assets
     routes = APIRouter(include_in_schema=False)
 
     def show_page(request: Request) -> Response:
@@ -68,6 +89,13 @@ def router(static: Path) -> APIRouter:
 
     for path in PAGE_PATHS:
         routes.add_api_route(path, show_page, methods=["GET"])
+
+    @routes.get("/docs/problems/{slug}")
+    def show_problem(request: Request, slug: str) -> Response:
+        """Answer a browser with the hub's page, which shows the text that everybody else gets."""
+        if _wants_page(request):
+            return _answer(request, page, "no-cache")
+        return Response(problem_pages.text(slug), media_type="text/markdown; charset=utf-8")
 
     @routes.get("/assets/{name:path}")
     def show_asset(request: Request, name: str) -> Response:
@@ -79,7 +107,12 @@ def router(static: Path) -> APIRouter:
 
     for name in (name for name in assets if "/" not in name and name != "index.html"):
         routes.add_api_route(f"/{name}", _root_file(assets[name]), methods=["GET"])
+
     return routes
+
+
+def _wants_page(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")
 
 
 def _root_file(asset: Asset) -> Callable[[Request], Response]:

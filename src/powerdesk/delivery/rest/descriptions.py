@@ -89,6 +89,7 @@ def query_parameters(declared: Dataset) -> list[dict[str, Any]]:
     flag = {"type": "string", "enum": ["true", "false"]}
     return [
         *filters,
+        _parameter(declared.time_column, "exactly this interval's start, instead of start and end", instant),
         _parameter("start", "first instant, inclusive; offset required", instant),
         _parameter("end", "first instant no longer included; offset required", instant),
         _parameter("as_of", "only what was known by then; the request's instant when absent", instant),

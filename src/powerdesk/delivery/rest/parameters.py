@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from powerdesk.delivery.rest import encoding
@@ -127,10 +128,14 @@ def read(dataset: Dataset, pairs: Sequence[tuple[str, str]], *, accept: str, dis
     """Return what the query string asks of a dataset; raise BadParametersError naming every fault."""
     reading = _Reading(pairs)
     filters = {column.name for column in dataset.columns if column.key and column.dtype is Dtype.TEXT}
-    for name in sorted(set(reading.values) - filters - set(COMMON)):
-        reading.fault(name, ", ".join(sorted(filters | set(COMMON))), "correct the name", found=name)
+    known_names = filters | set(COMMON) | {dataset.time_column}
+    for name in sorted(set(reading.values) - known_names):
+        reading.fault(name, ", ".join(sorted(known_names)), "correct the name", found=name)
     within = {name: values for name in sorted(filters) if (values := reading.many(name)) is not None}
     start, end = reading.instant("start"), reading.instant("end")
+    exactly = reading.instant(dataset.time_column)
+    if exactly is not None:  # the full key of one cell
+        start, end = exactly, exactly + timedelta(microseconds=1)
     if start is not None and end is not None and end <= start:
         reading.fault("end", "an instant after start", "start is inclusive, end exclusive")
     columns = reading.many("columns")

@@ -15,6 +15,8 @@ from powerdesk.access import entitlements, limits
 from powerdesk.kernel.problem import DOCS_ROOT, Finding, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fastapi import FastAPI
     from starlette.requests import Request
 
@@ -73,8 +75,8 @@ def request_id_of(request: Request) -> str:
     return str(request.scope.get("powerdesk.request_id", ""))
 
 
-def install(app: FastAPI) -> None:
-    """Answer every failure as problem+json."""
+def install(app: FastAPI, *, unknown_address: Callable[[Request], Response | None]) -> None:
+    """Answer every failure as problem+json; a browser at an unknown address gets what `unknown_address` returns."""
 
     @app.exception_handler(Problem)
     async def on_problem(request: Request, error: Problem) -> Response:
@@ -86,6 +88,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def on_http(request: Request, error: HTTPException) -> Response:
+        page = unknown_address(request) if error.status_code == http.HTTPStatus.NOT_FOUND else None
+        if page is not None:
+            return page
         return _plain(request, error.status_code, str(error.detail), dict(error.headers or {}))
 
     @app.exception_handler(Exception)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from powerdesk.delivery.rest import cursors, descriptions, encoding, parameters
+from powerdesk.delivery.rest import cursors, descriptions, encoding
 from powerdesk.kernel import intervals
 from powerdesk.store import queries
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from powerdesk.delivery.rest.parameters import Asked
@@ -51,10 +52,12 @@ def _key_value(store: Store, dataset_id: str, index: int, value: object) -> obje
     return intervals.parse_instant(str(value)) if column.dtype.value == "instant" else value
 
 
-def page(store: Store, asker: Asker, *, asked: Asked, secret: bytes, now: datetime) -> Written:
-    """Return one page of rows."""
+def page(
+    store: Store, asker: Asker, *, asked: Asked, secret: bytes, now: datetime, read: Callable[..., Answer]
+) -> Written:
+    """Return one page of `read`: of rows, or of the newest rows of series."""
     cut, after = cut_of(store, asked, secret=secret, now=now)
-    answer = queries.rows(store, asker, request=replace(asked.request, after=after), cut=cut)
+    answer = read(store, asker, request=replace(asked.request, after=after), cut=cut)
     declared = queries.dataset(store, answer.dataset)
     cursor = _next(declared, asked, answer, secret=secret, now=now) if answer.more else None
     return written(declared, answer, asked=asked, cursor=cursor)
@@ -64,16 +67,6 @@ def whole(store: Store, asker: Asker, *, asked: Asked, now: datetime) -> Written
     """Return all rows in one answer; `more` when the limit cut it."""
     cut = queries.snapshot(store, as_of=asked.as_of or now, knowledge=asked.knowledge, commit=asked.commit)
     answer = queries.rows(store, asker, request=asked.request, cut=cut)
-    return written(queries.dataset(store, answer.dataset), answer, asked=asked, cursor=None)
-
-
-def newest(store: Store, asker: Asker, *, asked: Asked, now: datetime) -> Written:
-    """Return the newest interval of each series; `more` when the limit cut the answer, which has no pages."""
-    cut = queries.snapshot(store, as_of=asked.as_of or now, knowledge=asked.knowledge, commit=asked.commit)
-    limit = asked.request.limit or parameters.DEFAULT_LIMIT
-    answer = queries.latest(store, asker, request=replace(asked.request, limit=limit + 1), cut=cut)
-    if answer.rows.num_rows > limit:
-        answer = replace(answer, rows=answer.rows.slice(0, limit), more=True)
     return written(queries.dataset(store, answer.dataset), answer, asked=asked, cursor=None)
 
 

@@ -15,7 +15,7 @@ from powerdesk.kernel import intervals, problem
 from powerdesk.store import lineage, queries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from powerdesk.delivery.caller import Caller, Gate
     from powerdesk.store.dataset import Dataset
@@ -55,20 +55,21 @@ def router(rest: Rest) -> APIRouter:
         rest.gate.caller(request)
         return _json(_described(rest.store, queries.dataset(rest.store, dataset_id)))
 
-    @routes.api_route("/datasets/{dataset_id}/rows", methods=["GET", "HEAD"])
+    @routes.head("/datasets/{dataset_id}/rows", include_in_schema=False)
+    @routes.get("/datasets/{dataset_id}/rows")
     def read_rows(request: Request, dataset_id: str) -> Response:
         """Read rows as known at `as_of`, a page at a time."""
         return _rows(rest, request, dataset_id)
 
     @routes.get("/datasets/{dataset_id}/latest")
     def read_latest(request: Request, dataset_id: str) -> Response:
-        """Read the newest interval of each series as known at `as_of`."""
-        return _whole(rest, request, dataset_id, reading.newest)
+        """Read the newest interval of each series as known at `as_of`, a page of series at a time."""
+        return _latest(rest, request, dataset_id)
 
     @routes.get("/datasets/{dataset_id}/history")
     def read_history(request: Request, dataset_id: str) -> Response:
         """Read every revision of the cells asked for: how each number came to be."""
-        return _whole(rest, request, dataset_id, reading.revisions)
+        return _history(rest, request, dataset_id)
 
     @routes.get("/lineage/{lineage_id}")
     def read_lineage(request: Request, lineage_id: str) -> Response:
@@ -101,14 +102,22 @@ def _rows(rest: Rest, request: Request, dataset_id: str) -> Response:
     if encoding.has_tag(request.headers.get("if-none-match", ""), tag):
         rest.gate.spend(caller, product=declared.product, rows=0)
         return Response(status_code=304, headers={"ETag": tag})
-    made = reading.page(rest.store, asker, asked=asked, secret=rest.secret, now=caller.at)
+    made = reading.page(rest.store, asker, asked=asked, secret=rest.secret, now=caller.at, read=queries.rows)
     return _answer(rest, request, caller, declared, made, tag)
 
 
-def _whole(rest: Rest, request: Request, dataset_id: str, read: Callable[..., reading.Written]) -> Response:
+def _latest(rest: Rest, request: Request, dataset_id: str) -> Response:
     caller, declared, asked = _asked(rest, request, dataset_id)
     _refuse_early(rest, caller, asked)
-    made = read(rest.store, rest.gate.asker(caller), asked=asked, now=caller.at)
+    asker = rest.gate.asker(caller)
+    made = reading.page(rest.store, asker, asked=asked, secret=rest.secret, now=caller.at, read=queries.latest)
+    return _answer(rest, request, caller, declared, made, None)
+
+
+def _history(rest: Rest, request: Request, dataset_id: str) -> Response:
+    caller, declared, asked = _asked(rest, request, dataset_id)
+    _refuse_early(rest, caller, asked)
+    made = reading.revisions(rest.store, rest.gate.asker(caller), asked=asked, now=caller.at)
     return _answer(rest, request, caller, declared, made, None)
 
 

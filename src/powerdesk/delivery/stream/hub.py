@@ -7,7 +7,7 @@ import functools
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from powerdesk.delivery.stream.channel import Subscriber
     from powerdesk.delivery.stream.gate import Gatekeeper
     from powerdesk.delivery.stream.reading import Cells
-    from powerdesk.delivery.stream.session import Session
     from powerdesk.delivery.stream.subscription import Spec
     from powerdesk.kernel.ids import IdSource
     from powerdesk.store.dataset import Dataset
@@ -59,6 +58,29 @@ class HubLimits:
     """How far back rows stamped later than now are looked for when a channel is first subscribed to."""
 
 
+class Client(Protocol):
+    """What the hub asks of a session."""
+
+    asker: Asker | None
+    sink: Any
+
+    def bye(self, reason: str, *, code: int) -> None:
+        """Part with the client."""
+        ...
+
+    def beat(self) -> None:
+        """Send a heartbeat."""
+        ...
+
+    def renewed(self, found: Asker | problem.Problem) -> None:
+        """Go on with the grants in force now, or end."""
+        ...
+
+    def check_entitlements(self) -> None:
+        """End what has run out."""
+        ...
+
+
 class Hub:
     """Everything that the sockets of one process share. Its methods run on one event loop, `notify` on any thread."""
 
@@ -79,7 +101,7 @@ class Hub:
         self.limits = limits or HubLimits()
         self.pause = pause
         """Waits that many seconds; a replay is paced by it."""
-        self.sessions: set[Session] = set()
+        self.sessions: set[Client] = set()
         self._channels: dict[str, Channel] = {}
         self._activating = asyncio.Lock()
         self._workers = ThreadPoolExecutor(max_workers=3, thread_name_prefix="stream")
@@ -337,7 +359,7 @@ class Hub:
         finally:
             self._rechecking = False
 
-    def _renewed(self, sessions: tuple[Session, ...]) -> list[Asker | problem.Problem]:
+    def _renewed(self, sessions: tuple[Client, ...]) -> list[Asker | problem.Problem]:
         seen: dict[tuple[str, str | None, str], Asker | problem.Problem] = {}
         found: list[Asker | problem.Problem] = []
         for session in sessions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from powerdesk.access.types import Missing
     from powerdesk.delivery.stream.frames import Frame
     from powerdesk.delivery.stream.groups import Group
-    from powerdesk.delivery.stream.session import Session
+    from powerdesk.delivery.stream.tokens import Resume
+    from powerdesk.delivery.stream.hub import Hub
     from powerdesk.delivery.stream.subscription import Spec
     from powerdesk.store.queries import Asker, Store
 
@@ -41,10 +42,49 @@ class TooManySubscriptionsError(problem.Problem):
     title = "Too many subscriptions on one socket"
 
 
+class Host(Protocol):
+    """What an opening needs of the session it is for."""
+
+    hub: Hub
+    asker: Asker | None
+    resume: Resume
+    subscribers: dict[str, Subscriber]
+    markets: dict[str, tuple[str, ...]]
+    closed: bool
+
+    def send(self, frame: Frame) -> None:
+        """Send a frame."""
+        ...
+
+    async def flow(self, frame: Frame) -> None:
+        """Send a frame when the client takes frames."""
+        ...
+
+    def tell(self, subscriber: Subscriber, delivery: Delivery) -> None:
+        """Pass a delivery on."""
+        ...
+
+    def joined(self, subscriber: Subscriber, *, seq: int) -> None:
+        """Begin to send updates."""
+        ...
+
+    def begin(self, sid: str, message_id: int, work: Work) -> None:
+        """Run what takes time beside the next message."""
+        ...
+
+    def drop(self, sid: str) -> None:
+        """End a subscription."""
+        ...
+
+    def note_read(self, subscriber: Subscriber) -> None:
+        """Put what was sent into the audit log."""
+        ...
+
+
 class Opening:
     """One subscription being opened: everything its snapshot or resumption needs."""
 
-    def __init__(self, session: Session, sub: messages.Sub, asker: Asker) -> None:
+    def __init__(self, session: Host, sub: messages.Sub, asker: Asker) -> None:
         self.session = session
         self.hub = session.hub
         self.sub = sub
@@ -236,7 +276,7 @@ class Opening:
         return frames.of_message(messages.Gap(sid=self.sid, after=after, to=to, reason=reason, rest=self.spec.rest))
 
 
-async def open_subscription(session: Session, sub: messages.Sub) -> None:
+async def open_subscription(session: Host, sub: messages.Sub) -> None:
     """Open a subscription; raise a Problem that says why not."""
     limits = session.hub.limits
     if len(session.subscribers) >= limits.subscriptions:

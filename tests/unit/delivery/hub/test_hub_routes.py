@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpx  # noqa: TID251 - speaks to the routes in process
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from powerdesk.delivery.hub import routes
 
@@ -25,7 +25,7 @@ def app(tmp_path: Path) -> FastAPI:
     (tmp_path / "icon.svg").write_text("<svg/>")
     (tmp_path / "assets" / "app-1a2b.js").write_bytes(SCRIPT)
     made = FastAPI()
-    made.include_router(routes.router(tmp_path))
+    made.include_router(routes.router(routes.Built.load(tmp_path)))
     return made
 
 
@@ -71,5 +71,20 @@ def test_files_beside_the_page__are_served(app: FastAPI) -> None:
 
 def test_a_hub_that_is_not_built__says_how(tmp_path: Path) -> None:
     app = FastAPI()
-    app.include_router(routes.router(tmp_path / "nowhere"))
+    app.include_router(routes.router(routes.Built.load(tmp_path / "nowhere")))
     assert "make web" in get(app, "/").text
+
+
+def test_a_browser_at_an_unknown_address__gets_the_page_and_a_program_does_not(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<p>hub</p>", encoding="utf-8")
+    built = routes.Built.load(tmp_path)
+
+    def asked(path: str, accept: str) -> Request:
+        headers = [(b"accept", accept.encode())]
+        return Request({"type": "http", "method": "GET", "path": path, "headers": headers, "query_string": b""})
+
+    answer = built.unknown_address(asked("/nowhere", "text/html,*/*"))
+    assert answer is not None
+    assert (answer.status_code, bytes(answer.body)) == (404, b"<p>hub</p>")
+    assert built.unknown_address(asked("/nowhere", "application/json")) is None
+    assert built.unknown_address(asked("/v1/nowhere", "text/html")) is None

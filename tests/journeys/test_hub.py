@@ -1,0 +1,90 @@
+"""The hub in a real browser: against a running desk with the simulated market, and its states against the fixture."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx  # noqa: TID251 - asks the desk over loopback
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = "/usr/bin/chromium"
+START_S = 180
+
+pytestmark = [pytest.mark.slow, pytest.mark.services, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def browser() -> None:
+    """Ask for Debian's browser: required in CI, a reason to skip elsewhere."""
+    if not Path(CHROMIUM).exists():
+        if os.environ.get("POWERDESK_REQUIRE_SERVICES") == "1":  # noqa: TID251 - set by CI for the tests alone
+            pytest.fail(f"{CHROMIUM} is absent although services are required")
+        pytest.skip(f"{CHROMIUM} is absent: `make services` installs it where that is allowed")
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Run a desk with the simulated market and return its address and a sign-in link."""
+    folder = tmp_path_factory.mktemp("desk")
+    program = Path(sys.executable).with_name("powerdesk")
+    command = [str(program), "up", "--data", str(folder), "--port", "0", "--feeds", "sim", "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            owner = _until(lambda: json.loads((folder / "owner.json").read_text(encoding="utf-8")))
+            _until(lambda: _history_complete(owner))
+            link = subprocess.run(
+                [str(program), "sign-in-link", "--data", str(folder), "-o", "json"], capture_output=True, check=True
+            ).stdout
+            address = json.loads(link)["link"]
+            yield {"HUB_URL": address.rsplit("/sign-in/", 1)[0], "HUB_LINK": address}
+        finally:
+            process.terminate()
+
+
+def test_journeys__of_a_trader_on_a_running_desk(desk: dict[str, str]) -> None:
+    done = _npm("journeys", "desk", **desk)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+def test_journeys__through_every_state_of_the_panels() -> None:
+    done = _npm("journeys", "states")
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+def test_budget__of_the_first_load_is_kept() -> None:
+    done = _npm("budget")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+
+
+def _npm(script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "tools" / "web.py"), "run", script, *arguments]
+    whole = {**os.environ, **environment}  # noqa: TID251 - handed on to the browser tests
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=whole, timeout=540)
+
+
+def _history_complete(owner: dict[str, Any]) -> bool:
+    answer = httpx.get(f"{owner['url']}/v1/feeds", headers={"Authorization": f"Bearer {owner['token']}"})
+    feeds = answer.json()["feeds"]
+    if feeds[0]["backfill"] is not None or feeds[0]["last_ok_at"] is None:
+        raise ValueError("history is still being made")
+    return True
+
+
+def _until(look: Any) -> Any:
+    pause = threading.Event()
+    for _ in range(START_S * 2):
+        try:
+            return look()
+        except (OSError, ValueError, KeyError, httpx.TransportError):
+            pause.wait(0.5)
+    pytest.fail("the desk did not come up in time")
