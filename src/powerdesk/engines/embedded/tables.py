@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from powerdesk.engines.embedded.tables_held import Held
     from powerdesk.engines.embedded.tables_reading import Fetch
+    from powerdesk.engines.embedded.tables_recent import Recent
     from powerdesk.engines.ports.objects import Objects
     from powerdesk.engines.ports.tables import Cut, TableSpec
 
@@ -142,8 +144,7 @@ class DuckTables:
                 recent=recent,
                 last_time=max((t for t in (view.last_time, newest) if t is not None), default=None),
             )
-            self._shrink_in_time()
-        self._settle_in_time(table)
+        self._upkeep_in_time(table)
         return True
 
     def rows(self, table: str, *, selection: Selection, cut: Cut) -> pa.Table:
@@ -207,32 +208,39 @@ class DuckTables:
         with self._upkeep, self._writing, translated(f"closing {self._path}"):
             self._file.close()
 
-    def _settle_in_time(self, table: str) -> None:
-        """Start sorting in the background when enough is hot."""
+    def _upkeep_in_time(self, table: str) -> None:
+        """Start sorting in the background when enough is hot or too much is in memory; wait when it lags far behind."""
         busy = self._settling is not None and not self._settling.done()
-        if not busy and self._held[table].hot_rows >= self._hot_rows_max:
+        if not busy and (self._held[table].hot_rows >= self._hot_rows_max or self._rows_too_many > 0):
             with contextlib.suppress(RuntimeError):  # closing: the next opening will do it
                 self._settling = self._worker.submit(self._settle_quietly, table)
         if self._held[table].unsettled_rows > UNSETTLED_ROWS_MAX and self._settling is not None:
             self._settling.result()
 
-    def _shrink_in_time(self) -> None:
-        """Let the oldest times of the largest table go from memory when there are too many rows in all."""
-        total = sum(held.view.recent.count for held in self._held.values())
-        if total <= self._recent_rows_max:
-            return
-        largest = max(self._held.values(), key=lambda held: held.view.recent.count)
-        view = largest.view
-        left = view.recent.count - (total - self._recent_rows_max * 3 // 4)
-        if left >= largest.unsettled_rows:  # else wait for the sorting
-            largest.publish(recent=view.recent.shrunk(left, settled=view.settled))
+    @property
+    def _rows_too_many(self) -> int:
+        return sum(held.view.recent.count for held in self._held.values()) - self._recent_rows_max
 
     def _settle_quietly(self, table: str) -> None:
         """Sort in the background; a failure leaves everything as it was and is tried again after the next append."""
         try:
-            self._settle(table, everything=False)
+            largest = max(self._held.values(), key=lambda held: held.view.recent.count)
+            for name in {table, largest.name} if self._rows_too_many > 0 else {table}:
+                self._settle(name, everything=False)
+            self._shrink(largest)
         except faults.EngineUnavailableError as failure:
             log.warning("table %s stays unsorted for now: %s", table, failure)
+
+    def _shrink(self, held: Held) -> None:
+        """Let a table's oldest times go from memory when there are too many rows in all; appends go on meanwhile."""
+        view = held.view
+        left = view.recent.count - self._rows_too_many - self._recent_rows_max // 4
+        if self._rows_too_many > 0:
+            less = view.recent.shrunk(max(left, 0), settled=view.settled)
+            less, seen = _with_rest(less, held.view.recent, view.recent.count)
+            with self._writing:
+                less, _ = _with_rest(less, held.view.recent, seen)
+                held.publish(recent=less)
 
     def _settle(self, table: str, *, everything: bool) -> None:
         with self._upkeep, translated(f"sorting table {table}"):
@@ -327,3 +335,8 @@ class DuckTables:
     def _hold(self, spec: TableSpec) -> None:
         room = self._recent_rows_max - sum(h.view.recent.count for n, h in self._held.items() if n != spec.name)
         self._held[spec.name] = tables_held.opened(self._file.cursor(), spec, self._objects, rows_max=room // 2)
+
+
+def _with_rest(less: Recent, now: Recent, seen: int) -> tuple[Recent, int]:
+    """Return `less` with the rows that came to `now` after the first `seen`, and how many `now` has."""
+    return less.extended(now.table(np.arange(seen, now.count), list(now.layout.stored))), now.count

@@ -116,11 +116,12 @@ def latest(scope: Scope, fetch: Fetch) -> pa.Table:
     pages = [found.table(tables_reading.in_force(scope, found), stored)]
     left = np.ones(len(scope.labels), np.bool_)
     left[found.values(LABEL)] = False
-    for start in _windows(scope):
+    for number, start in enumerate(_windows(scope)):
         bounded = replace(scope, labels_left=left, selection=replace(scope.selection, start=start))
         if bounded.label_mask is not None and not bounded.label_mask.any():
             break
-        found = _newest_candidates(bounded, fetch, names)
+        short = number == 0 and start != scope.selection.start
+        found = (tables_reading.candidates if short else _newest_candidates)(bounded, fetch, names)
         pages.append(found.table(tables_reading.in_force(bounded, found), stored))
         left = left.copy()
         left[found.values(LABEL)] = False

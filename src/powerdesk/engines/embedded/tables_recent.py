@@ -42,6 +42,8 @@ class Column:
     valid: npt.NDArray[np.bool_] | None = None
     words: dict[str, int] | None = None
     """Of a text column, whose values are codes, -1 for null: text to code, growing."""
+    room: float = 2.0
+    """How far an array grows at a time; it differs by column, so that not all are copied during one append."""
 
     def extended(self, count: int, rows: pa.ChunkedArray) -> Column:
         """Return the column with `rows` behind the first `count` values."""
@@ -50,8 +52,9 @@ class Column:
         if known is None and valid is not None:
             known = np.ones(count, np.bool_)
         if known is not None:
-            known = _written(known, count, np.ones(len(values), np.bool_) if valid is None else valid)
-        return Column(_written(self.values, count, values), known, self.words)
+            present = np.ones(len(values), np.bool_) if valid is None else valid
+            known = _written(known, count, present, self.room)
+        return replace(self, values=_written(self.values, count, values, self.room), valid=known)
 
     def _plain(self, rows: pa.ChunkedArray) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
         if self.words is not None:
@@ -71,11 +74,12 @@ class Column:
         """Return the column with the chosen rows only."""
         valid = None if self.valid is None else self.valid[rows]
         if self.words is None:
-            return Column(self.values[rows], valid)
+            values = _written(self.values[:0], 0, self.values[rows], self.room)
+            return replace(self, values=values, valid=valid)
         texts = list(self.words)
         used, values = np.unique(self.values[rows], return_inverse=True)
         words = {texts[code]: n for n, code in enumerate(used[used >= 0])}
-        return Column((values - int((used < 0).any())).astype(np.int32), None, words)
+        return replace(self, values=(values - int((used < 0).any())).astype(np.int32), words=words)
 
     def arrow(self, rows: Rows, kind: pa.DataType) -> pa.Array:
         """Return the values of the chosen rows."""
@@ -221,10 +225,12 @@ def least(column: pa.ChunkedArray) -> int:
 def empty(layout: Layout) -> Recent:
     """Return what is held of a table without rows."""
     columns = {}
-    for name, kind in stored_types(layout).items():
+    kinds = stored_types(layout)
+    for number, (name, kind) in enumerate(kinds.items()):
         text = pa.types.is_string(kind)
         of = np.int32 if text else np.int64 if pa.types.is_timestamp(kind) else kind.to_pandas_dtype()
-        columns[name] = Column(np.empty(0, of), None, {} if text else None)
+        room = 1.5 + number / len(kinds)
+        columns[name] = Column(np.empty(0, of), None, {} if text else None, room)
     return Recent(layout, columns)
 
 
@@ -247,11 +253,11 @@ def _zero(kind: pa.DataType) -> pa.Scalar:
     return pa.scalar(0, pa.int64()).cast(kind)
 
 
-def _written(array: npt.NDArray[Any], count: int, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _written(array: npt.NDArray[Any], count: int, values: npt.NDArray[Any], room: float) -> npt.NDArray[Any]:
     """Return an array that begins as `array` does and goes on with `values` after `count`; grown when full."""
     end = count + len(values)
     if end > len(array):
-        grown = np.empty(max(end + end // 4, CAPACITY_MIN), array.dtype)
+        grown = np.empty(max(int(end * room), CAPACITY_MIN), array.dtype)  # what is not written takes no memory
         grown[:count] = array[:count]
         array = grown
     array[count:end] = values

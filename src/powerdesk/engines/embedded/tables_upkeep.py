@@ -137,7 +137,7 @@ def mergeable(parts: Sequence[Part], *, block_rows_max: int, everything: bool) -
     blocks = [part for part in parts if part.kind is PartKind.BLOCK]
     chosen, count = list(hot), sum(part.row_count for part in hot)
     for block in reversed(blocks):
-        if block.row_count + count > block_rows_max or not (everything or block.row_count <= 2 * count):
+        if block.row_count + count > block_rows_max or not (everything or block.row_count <= count):
             break
         chosen.append(block)
         count += block.row_count
