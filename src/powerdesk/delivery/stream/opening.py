@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from powerdesk.access.types import Missing
     from powerdesk.delivery.stream.frames import Frame
     from powerdesk.delivery.stream.groups import Group
-    from powerdesk.delivery.stream.tokens import Resume
     from powerdesk.delivery.stream.hub import Hub
     from powerdesk.delivery.stream.subscription import Spec
+    from powerdesk.delivery.stream.tokens import Resume
     from powerdesk.store.queries import Asker, Store
 
 Work = Coroutine[Any, Any, None]
