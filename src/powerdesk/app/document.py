@@ -38,7 +38,7 @@ BODIES: Mapping[str, Any] = {
 """Routes that decode their body themselves, and what they decode it to."""
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 RAW_BODIES = frozenset({"POST /v1/imports/{source}"})
-FILES = tuple(encoding.MEDIA_TYPES[format].partition(";")[0] for format in encoding.BULK)
+FILES = tuple(encoding.MEDIA_TYPES[bulk].partition(";")[0] for bulk in encoding.BULK)
 ROWS = {"application/json": {"schema": {"type": "object"}}, **dict.fromkeys(FILES, BINARY)}
 MEDIA: Mapping[str, Mapping[str, Any]] = {
     "GET /metrics": {"text/plain": {"schema": {"type": "string"}}},
