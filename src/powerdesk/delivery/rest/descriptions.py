@@ -110,13 +110,18 @@ def _parameter(name: str, meaning: str, json_schema: dict[str, Any]) -> dict[str
     return {"name": name, "in": "query", "required": False, "description": meaning, "schema": json_schema}
 
 
+def _item(column: Column) -> dict[str, Any]:
+    declared = JSON_TYPES[column.dtype]
+    return declared if column.key else {**declared, "type": [declared["type"], "null"]}
+
+
 def columns_schema(declared: Dataset) -> dict[str, Any]:
     """Return the JSON schema of a columns-shaped answer."""
     arrays = {
         column.name: {
             "type": "array",
             "description": column.meaning + (f" [{column.unit}]" if column.unit else ""),
-            "items": JSON_TYPES[column.dtype] | ({} if column.key else {"type": [JSON_TYPES[column.dtype]["type"], "null"]}),
+            "items": _item(column),
         }
         for column in declared.columns
     }
