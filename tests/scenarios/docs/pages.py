@@ -84,6 +84,7 @@ class Place:
     def environment(self) -> dict[str, str]:
         """Return the environment of commands: this Python's programs first, this place's source and data."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("POWERDESK_")}
+        kept.pop("PYTHONDONTWRITEBYTECODE", None)  # a dozen commands in a row would compile everything each time
         path = os.pathsep.join((str(PROGRAMS), kept.get("PATH", "")))
         told = {"PATH": path, "PYTHONPATH": str(self.source), "POWERDESK_DATA": str(self.data)}
         return {**kept, **told, "POWERDESK_SIM__BACKFILL_DAYS": "0", **self.settings}
