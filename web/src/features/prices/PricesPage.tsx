@@ -17,6 +17,7 @@ import { PriceGrid } from './PriceGrid'
 import { HeatView } from './HeatView'
 import { useGridKeys } from './grid-keys'
 import { DATASET, type PricesModel } from './model'
+import { unitIn } from '@/lib/units/format'
 import { type ColumnId, KIND_ORDER, formatSort, nextSort, parseSort, shownRows } from './rows'
 import { priceTsv } from './tsv'
 import { useDayAhead, usePricesModel } from './use-prices'
@@ -71,7 +72,8 @@ export default function PricesPage() {
     // eslint-disable-next-line react-hooks/exhaustive-deps -- the store changes in place; membership and order say when
     [store, membership, order, names, prices, search, kind, sort, pins],
   )
-  const unit = dataset?.columns.find((column) => column.name === 'price_per_mwh')?.unit ?? 'USD/MWh'
+  const declared = dataset?.columns.find((column) => column.name === 'price_per_mwh')?.unit ?? 'currency/MWh'
+  const unit = useMemo(() => unitIn(declared, rows.map((row) => store.text('currency', row))), [declared, rows, store])
   const kinds = useMemo(() => [...new Set([...names.values()].filter((one) => market === undefined || one.market === market).map((one) => one.kind))]
     .sort((a, b) => KIND_ORDER.indexOf(a) - KIND_ORDER.indexOf(b)), [names, market])
   const tsv = useCallback(() => priceTsv(store, rows, prices, unit), [store, rows, prices, unit])

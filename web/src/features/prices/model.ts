@@ -19,7 +19,7 @@ const SHAPE = {
   timeColumn: 'interval_start',
   endColumn: 'interval_end',
   numbers: ['price_per_mwh', 'energy_per_mwh', 'congestion_per_mwh', 'loss_per_mwh', 'revision'],
-  texts: ['market'],
+  texts: ['market', 'currency'],
 } as const
 
 export type Phase = 'loading' | 'ready' | 'revoked' | 'failed'

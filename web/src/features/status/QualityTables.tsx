@@ -4,7 +4,7 @@ import { EmptyState } from '@/components/states'
 import { problemOf } from '@/lib/api/problem'
 import type { Cell, Dataset, FreshnessState, Quality } from '@/lib/api/types'
 import { ageText } from '@/lib/time/format'
-import { countText, numberText, shareText } from '@/lib/units/format'
+import { countText, numberText, unitIn, shareText } from '@/lib/units/format'
 
 export interface QualityCell {
   dataset: Dataset
@@ -108,7 +108,7 @@ export function RestatementTable({ cells }: { cells: readonly QualityCell[] }) {
                 <td data-head="">{cell.dataset.title}</td>
                 <td data-head="Series">{text(row['location'])} {row['market_run'] === undefined ? null : <span className="tag">{text(row['market_run'])}</span>}</td>
                 <td data-head="Interval"><InstantLabel instant={Date.parse(text(row['interval_start']))} market={cell.market} /></td>
-                <td data-head="Now says" className="number">{numberText(typeof value === 'number' ? value : null)} <span className="dim">{column?.unit}</span></td>
+                <td data-head="Now says" className="number">{numberText(typeof value === 'number' ? value : null)} <span className="dim">{unitIn(column?.unit ?? '', [text(row['currency'])])}</span></td>
                 <td data-head="Revision" className="number">{text(row['revision'])}</td>
                 <td data-head="Published"><TimeLabel instant={Date.parse(text(row['published_at']))} market={cell.market} /></td>
               </tr>

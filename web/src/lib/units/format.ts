@@ -61,3 +61,9 @@ export function bytesText(bytes: number): string {
   if (bytes < 1_000_000) return `${(bytes / 1000).toFixed(1)} kB`
   return `${(bytes / 1_000_000).toFixed(1)} MB`
 }
+
+/** A declared unit in the currency of the rows shown: `currency/MWh` of USD rows is `USD/MWh`. */
+export function unitIn(unit: string, currencies: Iterable<string>): string {
+  const known = [...new Set(currencies)].filter(Boolean)
+  return known.length === 1 ? unit.replace('currency', known[0] ?? 'currency') : unit
+}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { countText, direction, numberText, plainNumber, shareText, signedText } from './format'
+import { countText, direction, numberText, plainNumber, shareText, signedText, unitIn } from './format'
 import { heatScale, heatStep } from './heat'
 
 describe('numbers', () => {
@@ -51,5 +51,13 @@ describe('heat scale', () => {
   it('survives no values and equal values', () => {
     expect(heatScale([])).toEqual({ centre: 0, reach: 1 })
     expect(heatScale([5, 5, Number.NaN])).toEqual({ centre: 5, reach: 1 })
+  })
+})
+
+describe('a declared unit', () => {
+  it('is told in the currency of the rows, when they have one', () => {
+    expect(unitIn('currency/MWh', ['USD', 'USD', ''])).toBe('USD/MWh')
+    expect(unitIn('currency/MWh', ['USD', 'EUR'])).toBe('currency/MWh')
+    expect(unitIn('MW', ['USD'])).toBe('MW')
   })
 })
