@@ -25,6 +25,7 @@ describe.skipIf(process.env['HUB_URL'] !== undefined)('states of the panels', ()
     await hub.page.getByText('No prices yet').waitFor()
     await hub.page.getByRole('link', { name: 'Look at the feeds' }).click()
     await hub.page.getByText('No feeds here').waitFor()
+    expect(await hub.page.locator('.price-row').count()).toBe(0)
   })
 
   it('dead feed: keeps the last prices, greyed, and says since when', async () => {
@@ -32,6 +33,7 @@ describe.skipIf(process.env['HUB_URL'] !== undefined)('states of the panels', ()
     await hub.page.goto(`${hub.base}/prices?market=NYISO`)
     await hub.page.getByText(/unreachable since/).first().waitFor()
     await hub.page.locator('.price-row.stale').first().waitFor()
+    expect(await hub.page.locator('.price-row.stale').first().innerText()).toMatch(/\d/)
   })
 
   it('back-fill: the first minute has a bar and words', async () => {
@@ -60,6 +62,7 @@ describe.skipIf(process.env['HUB_URL'] !== undefined)('states of the panels', ()
     await hub.page.goto(`${hub.base}/prices?market=SIM`)
     await hub.page.locator('.statusbar', { hasText: 'events on' }).waitFor({ timeout: 15_000 })
     await hub.page.locator('.statusbar', { hasText: 'last tick' }).waitFor({ timeout: 15_000 })
+    expect(await hub.page.locator('.price-row').count()).toBeGreaterThan(0)
     await hub.mode('full', { noWebSocket: false })
   })
 })

@@ -25,7 +25,7 @@ class Instant(TypeDecorator[datetime]):
     impl = BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - the signature is SQLAlchemy's
         """Refuse naive datetimes; return microseconds since the epoch."""
         if value is None:
             return None
@@ -33,7 +33,7 @@ class Instant(TypeDecorator[datetime]):
             raise ValueError(f"found naive {value!r}; allowed: a time-zone aware instant; attach its zone")
         return (value - EPOCH) // timedelta(microseconds=1)
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the signature is SQLAlchemy's
         """Return the aware UTC instant."""
         return None if value is None else EPOCH + timedelta(microseconds=int(value))
 
@@ -44,7 +44,7 @@ class ScaledMoney(TypeDecorator[Decimal]):
     impl = BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - the signature is SQLAlchemy's
         """Refuse amounts finer than a millionth."""
         if value is None:
             return None
@@ -53,7 +53,7 @@ class ScaledMoney(TypeDecorator[Decimal]):
             raise ValueError(f"found {value}; allowed: at most 6 decimals; round by the market's rule first")
         return int(scaled)
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002 - the signature is SQLAlchemy's
         """Return the amount as Decimal."""
         return None if value is None else Decimal(int(value)) / MONEY_SCALE
 
