@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-sys.path[:0] = [
-    str(Path(__file__).parents[2] / folder) for folder in ("scenarios/desk", "unit/delivery/stream", "unit/store")
-]
+sys.path.insert(0, str(Path(__file__).parents[1] / "store"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "delivery" / "stream"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "scenarios" / "desk"))
 
 import running_desk
 

@@ -1,0 +1,106 @@
+"""Real `powerdesk up` processes on free ports, started and ended by the tests."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx  # noqa: TID251 - the tests speak HTTP to the process
+
+from powerdesk.app import ownership
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COMMAND = (sys.executable, "-c", "from powerdesk.app.cli.program import main; main()")
+START_S, STOP_S, LOOK_S = 60.0, 30.0, 0.05
+_pause = threading.Event()
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return this process's environment without any setting of a desk."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("POWERDESK_")}  # noqa: TID251 - a program of its own needs one
+    return {**inherited, **more}
+
+
+def powerdesk(*arguments: object, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a verb to its end."""
+    return subprocess.run(  # noqa: S603 - our own program
+        [*COMMAND, *map(str, arguments)],
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=START_S,
+        check=False,
+    )
+
+
+@dataclass
+class Up:
+    """A running process, how to reach it, and what it wrote."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    owner: ownership.Owner
+    client: httpx.Client
+    """Sends the operator's token."""
+
+    def written(self) -> str:
+        """Return everything on standard output and standard error so far."""
+        return (self.folder.parent / "out.txt").read_text() + (self.folder.parent / "err.txt").read_text()
+
+    def stop(self, number: int) -> int:
+        """Send a signal and return the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(STOP_S)
+
+    def kill(self) -> None:
+        """End the process as a power cut would."""
+        self.process.kill()
+        self.process.wait(STOP_S)
+
+
+@contextlib.contextmanager
+def up(folder: Path, *, feeds: str = "", **settings: str) -> Iterator[Up]:
+    """Start `powerdesk up` and wait until it answers; end it when the block does."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    arguments = ["up", "--data", str(folder), "--port", "0", "--feeds", feeds, "--no-browser"]
+    with (folder.parent / "out.txt").open("ab") as out, (folder.parent / "err.txt").open("ab") as err:
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            [*COMMAND, *arguments], env=environment(**settings), stdout=out, stderr=err
+        )
+    try:
+        owner = _answering(process, folder)
+        headers = {"Authorization": f"Bearer {owner.token}"}
+        with httpx.Client(base_url=owner.url, headers=headers, timeout=START_S) as client:
+            yield Up(process, folder, owner, client)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait(STOP_S)
+
+
+def _answering(process: subprocess.Popen[bytes], folder: Path) -> ownership.Owner:
+    for _ in range(round(START_S / LOOK_S)):
+        if process.poll() is not None:
+            raise AssertionError(f"ended with {process.returncode}: {(folder.parent / 'err.txt').read_text()[-2000:]}")
+        owner = ownership.find(folder)
+        if owner is not None:
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{owner.url}/health").status_code == httpx.codes.OK:
+                    return owner
+        _pause.wait(LOOK_S)
+    raise AssertionError(f"no answer in {START_S:g} s: {(folder.parent / 'err.txt').read_text()[-2000:]}")
+
+
+def logged(text: str) -> list[dict[str, Any]]:
+    """Return the JSON lines of a log."""
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
