@@ -7,9 +7,9 @@ smaller frame, because it needs minutes for this one. timely-beliefs is optional
 from __future__ import annotations
 
 import importlib.util
-import statistics
 import tempfile
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from harness import Measurement, timed
 from powerdesk.engines.embedded.objects import LocalObjects
 from powerdesk.engines.embedded.tables import DuckTables
 from powerdesk.engines.ports.tables import ColumnSpec, Cut, Dtype, Selection, TableSpec
@@ -25,15 +26,15 @@ from powerdesk.engines.ports.tables import ColumnSpec, Cut, Dtype, Selection, Ta
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SUBJECT = "asof_read"
 SERIES, INTERVALS, REVISIONS = 100, 3_333, 3
-PEER_SERIES = 4
+PEER_SERIES = 10
 RUNS = 9
 START = datetime(2025, 1, 1, tzinfo=UTC)
 STEP = timedelta(minutes=5)
 MIDDLE = START + STEP * (INTERVALS // 2)
 EVER = Cut(as_of=datetime(2030, 1, 1, tzinfo=UTC), commit=2**60)
 BATCH_ROWS = 18_500
+LOCATION = "CAISO:NODE_00051-APND"
 SPEC = TableSpec(
     name="made.prices",
     columns=(
@@ -94,32 +95,6 @@ def beliefs(*, series: int, intervals: int, seed: int = 1) -> pa.Table:
     return pa.table(columns)
 
 
-def timed_ms(work: Callable[[], object], runs: int = RUNS) -> float:
-    """Return the median of several runs, after one that warms up, in milliseconds."""
-    work()
-    took = []
-    for _ in range(runs):
-        began = time.perf_counter()
-        work()
-        took.append((time.perf_counter() - began) * 1e3)
-    return statistics.median(took)
-
-
-def figure(case: str, median: float, *, peer: str = "", peer_median: float | None = None) -> dict[str, Any]:
-    """Return one line of the results; ratio is peer / ours, so above 1 means we are faster."""
-    ratio = None if peer_median is None else peer_median / median
-    return {
-        "subject": SUBJECT,
-        "case": case,
-        "median": median,
-        "unit": "ms",
-        "runs": RUNS,
-        "peer": peer,
-        "peer_median": peer_median,
-        "ratio": ratio,
-    }
-
-
 def by_hand(connection: duckdb.DuckDBPyConnection, as_of: datetime, where: str) -> pa.Table:
     """Return the same answer from a plain table by a window query."""
     sql = f"""
@@ -131,8 +106,8 @@ def by_hand(connection: duckdb.DuckDBPyConnection, as_of: datetime, where: str) 
     return connection.sql(sql).to_arrow_table()
 
 
-def measure() -> Iterator[dict[str, Any]]:
-    """Yield the figures of every case."""
+def measure() -> Iterator[Measurement]:
+    """Yield the figures of every case; each peer reads as often as we do."""
     made = beliefs(series=SERIES, intervals=INTERVALS)
     with tempfile.TemporaryDirectory() as folder:
         tables = DuckTables(Path(folder) / "hot.duckdb", LocalObjects(Path(folder) / "objects"))
@@ -142,55 +117,67 @@ def measure() -> Iterator[dict[str, Any]]:
             began = time.perf_counter()
             tables.append(SPEC.name, batch_id=str(number), rows=made.slice(number, BATCH_ROWS))
             took.append((time.perf_counter() - began) * 1e3)
-        yield figure(f"append {BATCH_ROWS} rows", statistics.median(took))
-        yield figure(f"append {BATCH_ROWS} rows, slowest", max(took))
-        peer = duckdb.connect(str(Path(folder) / "peer.duckdb"), config={"threads": 2})
-        peer.register("rows", made)
-        peer.execute("create table made as select * from rows")
-        yield from _reads(tables, peer, "hot")
+        yield Measurement(f"append {BATCH_ROWS} rows, one batch after the other", tuple(took), "ms", target=40.0)
+        yield Measurement(f"append {BATCH_ROWS} rows, slowest", (max(took),), "ms", target=100.0)
+        peers = _by_hand(made, Path(folder) / "peer.duckdb")
+        yield from _reads(tables, peers, "hot")
         tables.settle(SPEC.name)
-        yield from _reads(tables, peer, "settled")
+        yield from _reads(tables, peers, "settled")
         tables.seal(SPEC.name, before=datetime(2025, 2, 1, tzinfo=UTC))
-        yield from _reads(tables, peer, "sealed")
-        peer.close()
+        yield from _reads(tables, peers, "sealed")
         tables.close()
     yield from _timely_beliefs()
 
 
-def _reads(tables: DuckTables, peer: duckdb.DuckDBPyConnection, state: str) -> Iterator[dict[str, Any]]:
-    name, half = SPEC.name, Cut(as_of=MIDDLE, commit=2**60)
-    one = Selection(within={"market": ("NYISO",), "location": ("CAISO:NODE_00051-APND",)})
-    for cut, words in ((EVER, "now"), (half, "half way")):
-        yield figure(
-            f"{state}: whole table {words}",
-            timed_ms(lambda cut=cut: tables.rows(name, selection=Selection(), cut=cut)),
-            peer="DuckDB window query",
-            peer_median=timed_ms(lambda cut=cut: by_hand(peer, cut.as_of, "true"), 3),
-        )
-        yield figure(
-            f"{state}: one series {words}",
-            timed_ms(lambda cut=cut: tables.rows(name, selection=one, cut=cut)),
-            peer="DuckDB window query",
-            peer_median=timed_ms(lambda cut=cut: by_hand(peer, cut.as_of, "location = 'CAISO:NODE_00051-APND'"), 3),
-        )
-        yield figure(
-            f"{state}: latest of every series {words}",
-            timed_ms(lambda cut=cut: tables.latest(name, selection=Selection(), cut=cut)),
-        )
-    page = Selection(limit=1000)
-    yield figure(f"{state}: page of 1000", timed_ms(lambda: tables.rows(name, selection=page, cut=EVER)))
-    yield figure(f"{state}: count", timed_ms(lambda: tables.count(name, selection=Selection(), cut=EVER)))
+def _by_hand(made: pa.Table, path: Path) -> dict[str, tuple[float, ...]]:
+    """Return the milliseconds of the window query for each case of whole table and one series."""
+    took = {}
+    connection = duckdb.connect(str(path), config={"threads": 2})
+    connection.register("rows", made)
+    connection.execute("create table made as select * from rows")
+    for as_of, words in ((EVER.as_of, "now"), (MIDDLE, "half way")):
+        for where, what in (("true", "whole table"), (f"location = '{LOCATION}'", "one series")):
+            took[f"{what} {words}"] = timed(
+                lambda where=where, as_of=as_of: by_hand(connection, as_of, where), runs=RUNS
+            )
+    connection.close()
+    return took
+
+
+def _reads(tables: DuckTables, peers: dict[str, tuple[float, ...]], state: str) -> Iterator[Measurement]:
+    name = SPEC.name
+    one, every = Selection(within={"location": (LOCATION,)}), Selection()
+    end = START + STEP * INTERVALS
+    day = replace(one, start=end - timedelta(days=1), end=end)
     last = tables.position(name)
-    yield figure(
-        f"{state}: changes of one commit",
-        timed_ms(lambda: tables.changes(name, after=last - 1, upto=last, selection=Selection())),
-    )
+    works: dict[str, tuple[Callable[[], object], float | None]] = {}
+    for cut, words in ((EVER, "now"), (Cut(as_of=MIDDLE, commit=2**60), "half way")):
+        works |= {
+            f"whole table {words}": (lambda cut=cut: tables.rows(name, selection=every, cut=cut), 60.0),
+            f"one series {words}": (lambda cut=cut: tables.rows(name, selection=one, cut=cut), 5.0),
+            f"latest of every series {words}": (lambda cut=cut: tables.latest(name, selection=every, cut=cut), 5.0),
+        }
+    works |= {
+        "last day of one series": (lambda: tables.rows(name, selection=day, cut=EVER), 3.0),
+        "latest of one series": (lambda: tables.latest(name, selection=one, cut=EVER), 1.5),
+        "page of 1000": (lambda: tables.rows(name, selection=Selection(limit=1000), cut=EVER), 8.0),
+        "count": (lambda: tables.count(name, selection=every, cut=EVER), None),
+        "changes of one commit": (lambda: tables.changes(name, after=last - 1, upto=last, selection=every), 8.0),
+    }
+    for case, (work, target) in works.items():
+        yield Measurement(
+            f"{state}: {case}",
+            timed(work, runs=RUNS),
+            "ms",
+            peer="DuckDB window query" if case in peers else None,
+            peer_values=peers.get(case, ()),
+            target=target if state == "settled" else None,
+        )
 
 
-def _timely_beliefs() -> Iterator[dict[str, Any]]:
+def _timely_beliefs() -> Iterator[Measurement]:
     """Yield the whole-table read of a smaller frame by timely-beliefs, when it is installed."""
     if importlib.util.find_spec("timely_beliefs") is None:
-        yield figure("timely-beliefs is not installed: pip install powerdesk[bench]", 0.0)
         return
     import pandas as pd  # noqa: PLC0415 - only there with the optional peer
     import timely_beliefs as tb  # noqa: PLC0415 - optional
@@ -200,23 +187,26 @@ def _timely_beliefs() -> Iterator[dict[str, Any]]:
         tables = DuckTables(Path(folder) / "hot.duckdb", LocalObjects(Path(folder) / "objects"))
         tables.define(SPEC)
         tables.append(SPEC.name, batch_id="all", rows=made)
-        ours = timed_ms(lambda: tables.rows(SPEC.name, selection=Selection(), cut=EVER))
+        ours = timed(lambda: tables.rows(SPEC.name, selection=Selection(), cut=EVER), runs=RUNS)
+        found = tables.rows(SPEC.name, selection=Selection(), cut=EVER).num_rows
         tables.close()
     table = made.select(["location", "interval_start", "published_at", "price_per_mwh"])
+    names = {"interval_start": "event_start", "published_at": "belief_time", "price_per_mwh": "event_value"}
     frames = []
     for location, part in table.to_pandas().groupby("location"):
         sensor = tb.Sensor(name=location, unit="USD/MWh", event_resolution=STEP)
-        renamed = part.rename(
-            columns={"interval_start": "event_start", "published_at": "belief_time", "price_per_mwh": "event_value"}
-        ).drop(columns="location")
+        renamed = part.rename(columns=names).drop(columns="location")
         frames.append(tb.BeliefsDataFrame(renamed, sensor=sensor, source=tb.BeliefSource("made")))
     moment = pd.Timestamp(EVER.as_of)
-    theirs = timed_ms(lambda: [f.fixed_viewpoint(moment) for f in frames], 3)
-    case = f"whole table of {made.num_rows} beliefs"
-    yield figure(case, ours, peer="timely-beliefs fixed_viewpoint", peer_median=theirs)
 
+    def theirs() -> list[Any]:
+        return [frame.fixed_viewpoint(moment) for frame in frames]
 
-if __name__ == "__main__":
-    for line in measure():
-        ratio = f"{line['ratio']:8.1f} x {line['peer']}" if line["ratio"] else ""
-        print(f"{line['case']:44s} {line['median']:9.2f} {line['unit']} {ratio}", flush=True)
+    assert sum(len(frame) for frame in theirs()) == found
+    yield Measurement(
+        f"whole table of {made.num_rows} beliefs",
+        ours,
+        "ms",
+        peer="timely-beliefs fixed_viewpoint, one frame per series",
+        peer_values=timed(theirs, runs=RUNS),
+    )

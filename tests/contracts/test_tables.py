@@ -75,7 +75,7 @@ def duck_tables(folder: Path) -> Tables:
 
 def duck_tables_with_little_memory(folder: Path) -> Tables:
     """Return the adapter as it is with far more rows than fit in memory: nearly every read meets sorted parts."""
-    return DuckTables(folder / "hot.duckdb", LocalObjects(folder / "objects"), hot_rows_max=4, recent_rows_max=6)
+    return DuckTables(folder / "hot.duckdb", LocalObjects(folder / "objects"), hot_rows_max=2, recent_rows_max=0)
 
 
 ADAPTERS: dict[str, Callable[[Path], Tables]] = {
@@ -632,6 +632,7 @@ def test_tables__agree_with_the_oracle(adapter: str, steps: list[Any], questions
             rows = [_numbered(row, commit, revision) for revision, row in enumerate(step, start=100 * commit)]
             tables.append(FORECASTS.name, batch_id=str(commit), rows=batch(rows, FORECASTS))
             oracle.seen += rows
+            _agree(tables, oracle, *questions[0])
         for selection, cut in questions:
             _agree(tables, oracle, selection, cut)
         tables.close()

@@ -179,7 +179,7 @@ class Recent:
             rows = np.arange(self.count) if labels is None else np.flatnonzero(labels[known])
         else:
             low = (codes << TIME_BITS) | _second(start_us, 0)
-            high = (codes << TIME_BITS) | _second(end_us, TIME_MASK)
+            high = (codes << TIME_BITS) | _second(None if end_us is None else end_us - 1, TIME_MASK)
             found = [
                 segment.rows[
                     tables_order.spans(segment.keys.searchsorted(low), segment.keys.searchsorted(high, "right"))
@@ -194,7 +194,7 @@ class Recent:
     def newest_of(self, labels: npt.NDArray[np.bool_] | None, *, label_count: int, end_us: int | None) -> Rows:
         """Return, of each allowed label, the rows in its last second before `end`, if that is not before `from_us`."""
         codes = np.arange(label_count) if labels is None else np.flatnonzero(labels)
-        high = (codes << TIME_BITS) | _second(end_us, TIME_MASK)
+        high = (codes << TIME_BITS) | _second(None if end_us is None else end_us - 1, TIME_MASK)
         newest = np.full(len(codes), -1, np.int64)
         for segment in self.segments:
             at = segment.keys.searchsorted(high, "right") - 1

@@ -146,11 +146,11 @@ class Scope:
         return tuple(part for part in self.view.parts if part.overlaps(self.selection))
 
     def row_filter(self) -> str:
-        """Return the conditions on a row of a part."""
+        """Return the conditions on a row of a part, but for the commit of the cut."""
         time = quoted(self.layout.spec.time_column)
         terms = []
         if self.cut is not None:
-            terms += [f"{self.knowledge_column} <= {instant(self.cut.as_of)}", f'"commit" <= {int(self.cut.commit)}']
+            terms.append(f"{self.knowledge_column} <= {instant(self.cut.as_of)}")
         if self.commits is not None:
             terms += [f'"commit" > {int(self.commits[0])}', f'"commit" <= {int(self.commits[1])}']
         if self.selection.start is not None:
@@ -179,35 +179,39 @@ class Scope:
         """Return SQL for stored columns `names` over every part, without rows that cannot be in force."""
         where = self.row_filter()
         pieces = []
-        for relation, part in self._relations():
-            prune = part.is_sorted and not self.every_revision and self.cut is not None
-            terms = f"{where} and {self._not_superseded()}" if prune else where
-            columns = [self._stored(part, name) for name in names]
-            pieces.append(f"select {', '.join(columns)} from {relation} where {terms}")  # noqa: S608 - quoted names
+        for relation, parts in self._relations():
+            columns = [self._stored(parts[0], name) for name in names]
+            terms = [where, *self._cut_terms(parts)]
+            pieces.append(f"select {', '.join(columns)} from {relation} where {' and '.join(terms)}")  # noqa: S608 - quoted names
         nothing = ", ".join(f"null::{self.layout.stored[name]} as {quoted(name)}" for name in names)
         return " union all ".join(pieces) or f"select {nothing} where false"
 
-    def _relations(self) -> list[tuple[str, Part]]:
-        """Return what to read from, with a part that speaks for it; files with the same columns are read as one."""
-        found = [(part.source, part) for part in self.touched if part.kind is not PartKind.FILE]
-        files: dict[frozenset[str], list[Part]] = {}
+    def _relations(self) -> list[tuple[str, tuple[Part, ...]]]:
+        """Return what to read from, with the parts in it; files with the same columns are read as one."""
+        found = [(part.source, (part,)) for part in self.touched if part.kind is not PartKind.FILE]
+        files: dict[frozenset[str], tuple[Part, ...]] = {}
         for part in self.touched:
             if part.kind is PartKind.FILE:
-                files.setdefault(part.columns, []).append(part)
-        found += [(f"read_parquet([{', '.join(part.source for part in parts)}])", parts[0]) for parts in files.values()]
-        return found
+                files[part.columns] = (*files.get(part.columns, ()), part)
+        read = [(f"read_parquet([{', '.join(part.source for part in parts)}])", parts) for parts in files.values()]
+        return [*found, *read]
+
+    def _cut_terms(self, parts: tuple[Part, ...]) -> list[str]:
+        """Return the conditions on commits, and that no successor of a row, known when it was sorted, is in the cut."""
+        if self.cut is None:
+            return []
+        commit = int(self.cut.commit)
+        reached = all(part.last_commit is not None and part.last_commit <= commit for part in parts)
+        terms = [] if reached else [f'"commit" <= {commit}']
+        if self.every_revision or not all(part.is_sorted for part in parts):
+            return terms
+        seen = f"_next_{self.knowledge_column} <= {instant(self.cut.as_of)}"
+        return [*terms, f"({seen if reached else f'{seen} and _next_commit <= {commit}'}) is not true"]
 
     def _stored(self, part: Part, name: str) -> str:
         if name in part.columns:
             return quoted(name)
         return f"null::{self.layout.stored[name]} as {quoted(name)}"
-
-    def _not_superseded(self) -> str:
-        """Return the condition that no successor of a sorted part's row, known when it was sorted, is in the cut."""
-        if self.cut is None:
-            raise AssertionError("only a cut has superseded rows")
-        seen = f"_next_{self.knowledge_column} <= {instant(self.cut.as_of)} and _next_commit <= {int(self.cut.commit)}"
-        return f"({seen}) is not true"
 
     def _literal(self, name: str) -> Callable[[Any], str]:
         dtype = self.layout.columns[name].dtype
