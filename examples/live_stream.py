@@ -18,7 +18,7 @@ LOCATION = os.environ.get("LOCATION", "SIM:HUB_NORTH")
 UPDATES = int(os.environ.get("UPDATES", "0"))
 
 
-class Follower(WSListener):  # type: ignore[misc]  # picows ships no complete types
+class Follower(WSListener):
     """Speaks protocol 1 for one subscription."""
 
     def __init__(self) -> None:
