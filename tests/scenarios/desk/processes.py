@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx  # noqa: TID251 - the tests speak HTTP to the process
@@ -19,6 +18,7 @@ from powerdesk.app import ownership
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 COMMAND = (sys.executable, "-c", "from powerdesk.app.cli.program import main; main()")
 START_S, STOP_S, LOOK_S = 60.0, 30.0, 0.05
