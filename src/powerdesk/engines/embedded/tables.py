@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-HOT_ROWS_MAX = 1 << 17
-RECENT_ROWS_MAX = 300_000
+HOT_ROWS_MAX = 1 << 16
+RECENT_ROWS_MAX = 200_000
 UNSETTLED_ROWS_MAX = 800_000  # held in memory whatever `recent_rows_max` says; beyond, appends wait for the sorting
 BLOCK_ROWS_MAX = 1 << 22
 REPLACED_TIMES_MAX = 20  # a read begins again when upkeep replaced a part under it
