@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+import logging.handlers
 import re
 import sys
+import time
 import traceback
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOG_NAME = "powerdesk.log"
+LOG_BYTES = 5 * 2**20
+LOG_FILES = 3
 
 SECRETS = re.compile(
     r"""(pd_live_[0-9A-Za-z]{4})[0-9A-Za-z_]+
@@ -39,12 +49,32 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def configure(*, level: str) -> None:
-    """Send all logs to standard error."""
-    handler = logging.StreamHandler(sys.stderr)
-    formatter = JsonLines()
-    formatter.converter = __import__("time").gmtime
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+class PlainLines(logging.Formatter):
+    """A line for a person at a terminal: level and message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one plain line; the log file has the rest."""
+        return f"{record.levelname.lower()}: {masked(record.getMessage())}"
+
+
+def configure(*, level: str, folder: Path) -> None:
+    """Write all logs as JSON lines to a rotating file of the data folder.
+
+    A terminal shows warnings only, in plain words; anything else on standard error gets the JSON lines too.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = logging.handlers.RotatingFileHandler(
+        folder / LOG_NAME, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8"
+    )
+    lines = JsonLines()
+    lines.converter = time.gmtime
+    file.setFormatter(lines)
+    shown = logging.StreamHandler(sys.stderr)
+    if sys.stderr.isatty():
+        shown.setLevel(logging.WARNING)
+        shown.setFormatter(PlainLines())
+    else:
+        shown.setFormatter(lines)
+    logging.basicConfig(level=level.upper(), handlers=[file, shown], force=True)
     for noisy in ("httpx", "httpcore", "alembic", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -13,7 +13,7 @@ import webbrowser
 from typing import TYPE_CHECKING
 
 from powerdesk.access.operations.signing_in import LINK_VALID
-from powerdesk.app import acceptor, desk, gateway, logs, ownership
+from powerdesk.app import acceptor, desk, gateway, logs, ownership, showing
 from powerdesk.delivery.stream import server
 from powerdesk.kernel import problem
 
@@ -38,11 +38,11 @@ class PortInUseError(problem.Problem):
 
 def up(settings: Settings, *, open_browser: bool) -> None:
     """Serve until told to stop."""
-    logs.configure(level=settings.log_level)
     ownership.refuse_owned(settings.data)
     listening = _listen(settings)
     try:
         with desk.opened(settings) as opened:
+            logs.configure(level=settings.log_level, folder=settings.data / "logs")
             _runner(opened, listening, open_browser=open_browser)
     finally:
         listening.close()
@@ -100,6 +100,8 @@ async def _serve(opened: Desk, listening: socket.socket, *, open_browser: bool) 
     _say(opened, url, link)
     if open_browser and sys.stdout.isatty():
         threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
+    if opened.sim is not None and sys.stderr.isatty():
+        threading.Thread(target=showing.backfill, args=(opened.sim, opened.workers.stop), daemon=True).start()
     await serving
     log.info("stopped")
 
