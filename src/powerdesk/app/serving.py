@@ -12,6 +12,8 @@ import threading
 import webbrowser
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+
 from powerdesk.access.operations.signing_in import LINK_VALID
 from powerdesk.app import acceptor, desk, gateway, logs, ownership, showing
 from powerdesk.delivery.stream import server
@@ -101,7 +103,8 @@ async def _serve(opened: Desk, listening: socket.socket, *, open_browser: bool) 
     if open_browser and sys.stdout.isatty():
         threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
     if opened.sim is not None and sys.stderr.isatty():
-        threading.Thread(target=showing.backfill, args=(opened.sim, opened.workers.stop), daemon=True).start()
+        shown = (opened.sim, opened.workers.stop, Console(stderr=True))
+        threading.Thread(target=showing.backfill, args=shown, daemon=True).start()
     await serving
     log.info("stopped")
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
     import threading
+
+    from rich.console import Console
 
     from powerdesk.app.simfeed import SimFeed
 
@@ -16,7 +17,7 @@ LOOK_EVERY_S = 0.25
 BEGINS_WITHIN_S = 30.0
 
 
-def backfill(feed: SimFeed, stop: threading.Event) -> None:
+def backfill(feed: SimFeed, stop: threading.Event, console: Console) -> None:
     """Show a bar with rate and time left until the history is complete or the desk stops."""
     if not feed.first_prices.wait(BEGINS_WITHIN_S):
         return
@@ -27,7 +28,7 @@ def backfill(feed: SimFeed, stop: threading.Event) -> None:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("history", total=0.0)
         while not stop.wait(LOOK_EVERY_S):
             progress = feed.progress
