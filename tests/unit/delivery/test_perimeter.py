@@ -36,6 +36,16 @@ def test_every_answer__has_an_id_and_the_security_headers(
         assert answer.headers[name] == value or (name, path) == ("Referrer-Policy", "/sign-in/x")
 
 
+def test_an_unknown_address__shows_people_a_page_and_programs_a_problem(served: running_desk.RunningDesk) -> None:
+    for accept, path, media_type in (
+        ("text/html", "/nothing", "text/html"),
+        ("*/*", "/nothing", "application/problem+json"),
+        ("text/html", "/v1/nothing", "application/problem+json"),
+    ):
+        answer = served.client(Accept=accept).get(path)
+        assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (404, media_type)
+
+
 def test_the_content_policy__admits_nothing_inline() -> None:
     assert "unsafe" not in perimeter.CONTENT_SECURITY_POLICY
     assert "default-src 'self'" in perimeter.CONTENT_SECURITY_POLICY

@@ -38,14 +38,19 @@ def get(app: FastAPI, path: str, **headers: str) -> httpx.Response:
     return asyncio.run(call())
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/prices", "/datasets/markets.prices/rows", "/access", "/docs/problems/bad-link"]
-)
+@pytest.mark.parametrize("path", ["/", "/prices", "/datasets/markets.prices/rows", "/access"])
 def test_pages__are_the_one_page(app: FastAPI, path: str) -> None:
     answer = get(app, path)
     assert (answer.status_code, "<title>hub</title>" in answer.text) == (200, True)
     assert answer.headers["content-type"].startswith("text/html")
     assert answer.headers["cache-control"] == "no-cache"
+
+
+def test_problem_pages__are_the_page_for_browsers_and_text_for_others(app: FastAPI) -> None:
+    assert "<title>hub</title>" in get(app, "/docs/problems/bad-link", Accept="text/html").text
+    text = get(app, "/docs/problems/bad-link")
+    assert text.headers["content-type"].startswith("text/markdown")
+    assert "- status: 403" in text.text
 
 
 def test_assets__are_kept_for_ever_and_compressed(app: FastAPI) -> None:
