@@ -22,13 +22,20 @@ HEADER = (
     '"Time Stamp","Name","PTID","LBMP ($/MWHr)","Marginal Cost Losses ($/MWHr)","Marginal Cost Congestion ($/MWHr)"\n'
 )
 ZONES = {"N.Y.C.": 61761, "WEST": 61752, "GENESE": 61753}
-FIRST_DAY = datetime(2026, 6, 1, tzinfo=UTC)
+SUMMER_DAYS = 120
+"""Files are of days from June to September, so none has an hour twice or not at all."""
 CHANNEL = {"channel": "markets.prices", "market": "NYISO"}
 
 
+def day_of(number: int) -> datetime:
+    """Return the day of a file: another one for each number."""
+    year, day = divmod(number, SUMMER_DAYS)
+    return datetime(2016 + year, 6, 1, tzinfo=UTC) + timedelta(days=day)
+
+
 def payload(number: int) -> bytes:
-    """Return the day-ahead file of one day; each number is another day, so other rows."""
-    day = FIRST_DAY + timedelta(days=number)
+    """Return the day-ahead file of one day."""
+    day = day_of(number)
     lines = [
         f'"{day:%m/%d/%Y} {hour:02d}:00","{zone}",{ptid},{20 + number}.{hour:02d},1.00,-2.00\n'
         for hour in range(24)
@@ -74,10 +81,10 @@ def cells(desk: processes.Up) -> dict[tuple[str, str], tuple[float, int]]:
 
 
 def expected(numbers: list[int]) -> dict[tuple[str, str], float]:
-    """Return the cells that acknowledged files hold: New York's day begins at 04:00 UTC in June, at 05:00 in winter."""
+    """Return the cells that acknowledged files hold; New York's day begins at 04:00 UTC in summer."""
     wanted = {}
     for number in numbers:
-        day = FIRST_DAY + timedelta(days=number, hours=4)
+        day = day_of(number) + timedelta(hours=4)
         for hour in range(24):
             start = f"{day + timedelta(hours=hour):%Y-%m-%dT%H:%M:%SZ}"
             wanted |= {(f"NYISO:{zone}", start): float(f"{20 + number}.{hour:02d}") for zone in ZONES}

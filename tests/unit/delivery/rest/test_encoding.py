@@ -1,0 +1,64 @@
+"""Tables to bytes: instants as RFC 3339 in every text format, tags compared as RFC 9110 asks."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.csv as pcsv
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from powerdesk.delivery.rest import encoding
+from powerdesk.kernel import intervals
+
+INSTANTS = st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - bounds are naive here
+WHOLE = INSTANTS.map(lambda instant: instant.replace(microsecond=0))
+
+
+@given(st.lists(st.one_of(st.none(), INSTANTS, WHOLE), max_size=6))
+@settings(max_examples=150)
+def test_instants__read_as_the_kernel_writes_them(instants: list[datetime | None]) -> None:
+    column = pa.chunked_array([pa.array(instants, pa.timestamp("us", tz="UTC"))])
+    found = encoding.instants_text(column).to_pylist()
+    assert [None if text is None else intervals.parse_instant(text) for text in found] == instants
+    for text, instant in zip(found, instants, strict=True):
+        assert text is None or text.endswith("Z")
+        assert text is None or instant is None or ("." in text) == (instant.microsecond != 0)
+
+
+@given(st.lists(st.tuples(st.text(st.characters(exclude_categories=["Cs", "Cc"])), st.none() | st.floats(allow_nan=False, allow_infinity=False)), min_size=1, max_size=5))  # fmt: skip  # noqa: E501 - one strategy
+@settings(max_examples=60)
+def test_csv__quotes_what_needs_it(rows: list[tuple[str, float | None]]) -> None:
+    names, values = zip(*rows, strict=True)
+    table = pa.table({"name": pa.array(names, pa.string()), "value": pa.array(values, pa.float64())})
+    options = pcsv.ConvertOptions(column_types=table.schema, strings_can_be_null=False, null_values=[""])
+    read = pcsv.read_csv(
+        pa.BufferReader(encoding.csv_bytes(table)),
+        convert_options=options,
+        parse_options=pcsv.ParseOptions(newlines_in_values=True),
+    )
+    assert read.to_pylist() == table.to_pylist()
+
+
+def test_json__has_three_shapes() -> None:
+    table = pa.table({"a": [1, 2], "b": ["x", None]})
+
+    def shaped(shape: encoding.Format) -> dict[str, object]:
+        found: dict[str, object] = json.loads(encoding.json_bytes(table, shape=shape, envelope={"count": 2}))
+        return found
+
+    assert shaped(encoding.Format.JSON) == {"count": 2, "columns": {"a": [1, 2], "b": ["x", None]}}
+    assert shaped(encoding.Format.ROWS) == {"count": 2, "names": ["a", "b"], "rows": [[1, "x"], [2, None]]}
+    assert shaped(encoding.Format.RECORDS)["records"] == [{"a": 1, "b": "x"}, {"a": 2, "b": None}]
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [('"a"', True), ('W/"a"', True), ('"b", W/"a"', True), ("*", True), ('"b"', False), ("", False), ("a", False)],
+)
+def test_tags__are_compared_weakly(header: str, *, found: bool) -> None:
+    assert encoding.has_tag(header, 'W/"a"') is found
+    assert encoding.has_tag(header, '"a"') is found
