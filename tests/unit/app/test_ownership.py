@@ -72,14 +72,17 @@ def test_those_who_look__do_not_hinder_an_owner(tmp_path: Path) -> None:
     lookers = [threading.Thread(target=look) for _ in range(2)]
     for looker in lookers:
         looker.start()
+    taken = 0
     try:
         for _ in range(20):
             ownership.take(tmp_path).release()
+            taken += 1
             (tmp_path / ownership.OWNER_NAME).write_text("{}")
     finally:
         stop.set()
         for looker in lookers:
             looker.join()
+    assert taken == 20
 
 
 def test_a_path_that_is_a_file__is_refused(tmp_path: Path) -> None:
