@@ -283,11 +283,13 @@ class Desk:
 
 
 @contextlib.contextmanager
-def opened(settings: Settings) -> Iterator[Desk]:
-    """Take the folder, open the desk, and close it whatever happens."""
+def opened(settings: Settings, *, owning: Callable[[], None] | None = None) -> Iterator[Desk]:
+    """Take the folder, open the desk, and close it whatever happens; `owning` is called once the folder is ours."""
     pa.set_memory_pool(pa.system_memory_pool())  # gives freed memory back; the default pools kept 30 MB more
     owned = ownership.take(settings.data)
     try:
+        if owning is not None:
+            owning()
         desk = Desk(settings, owned)
     except BaseException:
         owned.release()

@@ -43,11 +43,14 @@ def up(settings: Settings, *, open_browser: bool) -> None:
     ownership.refuse_owned(settings.data)
     listening = _listen(settings)
     try:
-        with desk.opened(settings) as opened:
-            logs.configure(level=settings.log_level, folder=settings.data / "logs")
+        with desk.opened(settings, owning=lambda: _log_to(settings)) as opened:
             _runner(opened, listening, open_browser=open_browser)
     finally:
         listening.close()
+
+
+def _log_to(settings: Settings) -> None:
+    logs.configure(level=settings.log_level, folder=settings.data / "logs")
 
 
 def _runner(opened: Desk, listening: socket.socket, *, open_browser: bool) -> None:
