@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 COMMAND = (sys.executable, "-c", "from powerdesk.app.cli.program import main; main()")
 START_S, STOP_S, LOOK_S = 60.0, 30.0, 0.05
+LINK = re.compile(r"http://localhost:\d+(/sign-in/\S+)\s")
 _pause = threading.Event()
 
 
@@ -54,8 +56,18 @@ class Up:
     """Sends the operator's token."""
 
     def written(self) -> str:
-        """Return everything on standard output and standard error so far."""
-        return (self.folder.parent / "out.txt").read_text() + (self.folder.parent / "err.txt").read_text()
+        """Return everything on standard output, on standard error and in the log files so far."""
+        files = (self.folder.parent / "out.txt", self.folder.parent / "err.txt", *(self.folder / "logs").glob("*"))
+        return "".join(path.read_text() for path in files)
+
+    def sign_in_path(self) -> str:
+        """Return the path of the one-time link, once it is printed."""
+        for _ in range(round(START_S / LOOK_S)):
+            found = LINK.search((self.folder.parent / "out.txt").read_text())
+            if found is not None:
+                return found[1]
+            _pause.wait(LOOK_S)
+        raise AssertionError(f"no link in {START_S:g} s")
 
     def stop(self, number: int) -> int:
         """Send a signal and return the exit code."""
