@@ -1,8 +1,10 @@
-"""How many messages of 200 bytes a second reach 200 clients through the desk's one port.
+"""How many messages of 200 bytes a second reach 200 clients through the desk's one port, and what each costs.
 
-Ours: the hub's group, session and socket path behind the acceptor, lossless policy, clients in a process of their own.
+Ours: the hub's group, session and socket path behind the acceptor, lossless policy, every update a message of its own.
 Peer: a Starlette WebSocket route on uvicorn with the `websockets` package, same payload, same clients; it is left out
-where that package is not installed (it is no dependency of the desk).
+where that package is not installed (it is no dependency of the desk). The clients are plain sockets in a process of
+their own that walk over frame headers, so that they take little of the machine. CPU time is of the serving process
+alone: it says what a message costs where other work disturbs the clock.
 """
 
 from __future__ import annotations
@@ -10,14 +12,15 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import selectors
 import socket
 import sys
 import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import picows
 import pyarrow as pa
 import uvloop
 
@@ -34,40 +37,63 @@ CLIENTS = 200
 UPDATES = 2_000
 PAYLOAD_BYTES = 200
 RUNS = 5
-READY = b"ready"
+PATIENCE_S = 120.0
+PACED_UPDATES = 16
+READ_BYTES = 256 * 1024
+HEADS = {126: 2, 127: 8}
+"""Bytes of a frame's length beyond the first two, by the second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Messages a second by the clock, and microseconds of CPU that each took of the serving process."""
+
+    rate: float
+    cpu_us: float
 
 
 def measure() -> Iterator[harness.Measurement]:
-    """Yield the one measurement: messages per second in total."""
+    """Yield messages per second in total, and CPU per message."""
+    ours = [uvloop.run(_ours()) for _ in range(RUNS)]
     has_peer = importlib.util.find_spec("websockets") is not None
+    theirs = [uvloop.run(_peer()) for _ in range(RUNS)] if has_peer else []
+    peer = "uvicorn with websockets" if has_peer else None
+    case = f"{CLIENTS} clients, {PAYLOAD_BYTES} bytes"
     yield harness.Measurement(
-        case=f"{CLIENTS} clients, {PAYLOAD_BYTES} bytes",
-        values=tuple(uvloop.run(_ours()) for _ in range(RUNS)),
+        case=case,
+        values=tuple(run.rate for run in ours),
         unit="messages/s",
-        peer="uvicorn with websockets" if has_peer else None,
-        peer_values=tuple(uvloop.run(_peer()) for _ in range(RUNS)) if has_peer else (),
+        peer=peer,
+        peer_values=tuple(run.rate for run in theirs),
         target=100_000,
         higher_is_better=True,
     )
-
-
-async def _timed(port: int, path: str, publish: Callable[[], Awaitable[None]]) -> float:
-    """Start the clients, publish when all are ready, and return messages per second until the last has all."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, __file__, "clients", str(port), path, stdout=asyncio.subprocess.PIPE
+    yield harness.Measurement(
+        case=f"{case}, CPU of the server",
+        values=tuple(run.cpu_us for run in ours),
+        unit="us/message",
+        peer=peer,
+        peer_values=tuple(run.cpu_us for run in theirs),
     )
+
+
+async def _timed(port: int, publish: Callable[[], Awaitable[None]]) -> Run:
+    """Start the clients, publish when all are ready, and stop the clock when the last of them has all."""
+    arguments = ("clients", str(port), str(UPDATES))
+    child = await asyncio.create_subprocess_exec(sys.executable, __file__, *arguments, stdout=asyncio.subprocess.PIPE)
     assert child.stdout is not None
-    assert (await child.stdout.readline()).strip() == READY
-    began = time.perf_counter()
+    assert (await child.stdout.readline()).strip() == b"ready"
+    began, cpu_began_s = time.perf_counter(), time.process_time()
     await publish()
     line = await child.stdout.readline()
-    took_s = time.perf_counter() - began
-    assert int(line) == CLIENTS * UPDATES
+    took_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu_began_s
+    count = CLIENTS * UPDATES
+    assert json.loads(line) == {"updates": count}
     await child.wait()
-    return CLIENTS * UPDATES / took_s
+    return Run(rate=count / took_s, cpu_us=cpu_s / count * 1e6)
 
 
-async def _ours() -> float:
+async def _ours() -> Run:
     from stream_cases import TICKS, HandClock, close, open_store, serving  # noqa: PLC0415 - the clients need none of it
 
     from powerdesk.delivery.stream.hub import HubLimits  # noqa: PLC0415 - the clients need none of it
@@ -84,18 +110,19 @@ async def _ours() -> float:
                 rows = pa.table({"market": ["AAA"]})
                 for number in range(1, UPDATES + 1):
                     head = len(f'{{"t":"upd","sid":"{group.spec.sid}","seq":{number},"prev":{number},"columns":}}')
-                    part = json.dumps({"x": ["x" * (PAYLOAD_BYTES - head - 10)]}).encode()
+                    part = json.dumps({"x": ["x" * (PAYLOAD_BYTES - head - 11)]}).encode()
                     group.take(Selected(rows=rows, parts=(part,)), position=number, told=number)
-                    while not all(session.sink.writable for session in served.hub.sessions):  # noqa: ASYNC110 - paced
-                        await asyncio.sleep(0.001)
+                    if number % PACED_UPDATES == 0:
+                        while not all(each.sink.writable for each in served.hub.sessions):  # noqa: ASYNC110 - paced
+                            await asyncio.sleep(0.001)
                     await asyncio.sleep(0)
 
-            rate = await _timed(served.port, "/v1/stream", publish)
+            run = await _timed(served.port, publish)
         close(store)
-        return rate
+        return run
 
 
-async def _peer() -> float:
+async def _peer() -> Run:
     import uvicorn  # noqa: PLC0415 - only the peer needs it
     from starlette.applications import Starlette  # noqa: PLC0415 - only the peer needs it
     from starlette.routing import WebSocketRoute  # noqa: PLC0415 - only the peer needs it
@@ -125,48 +152,89 @@ async def _peer() -> float:
                 await websocket.send_text(text)
 
     try:
-        return await _timed(bound.getsockname()[1], "/v1/stream", publish)
+        return await _timed(bound.getsockname()[1], publish)
     finally:
         over.set()
         server.should_exit = True
         await serving
 
 
-class _Counter(picows.WSListener):
-    """Counts updates of all sockets of the client process."""
+@dataclass
+class _Client:
+    """One socket and the frames that came by it; `rest` begins with a frame that is not complete."""
 
-    got = 0
-    ready = 0
-    done: asyncio.Event
+    socket: socket.socket
+    rest: bytes = b""
+    updates: int = 0
+    ready: bool = False
+    last: dict[str, Any] = field(default_factory=dict)
 
-    def on_ws_connected(self, transport: picows.WSTransport) -> None:
-        transport.send(picows.WSMsgType.TEXT, b'{"t":"hello","proto":1,"token":"all"}')
-        sub = b'{"t":"sub","id":1,"channel":"test.ticks","policy":"block"}'
-        transport.send(picows.WSMsgType.TEXT, sub)
+    def take(self) -> None:
+        """Read what came and count the updates in it."""
+        data = self.rest + self.socket.recv(READ_BYTES)
+        assert len(data) > len(self.rest), "the server closed"
+        at, end = 0, len(data)
+        while at + 2 <= end:
+            size = data[at + 1]
+            begins = at + 2 + HEADS.get(size, 0)
+            if size > 125:
+                size = int.from_bytes(data[at + 2 : begins])
+            if begins + size > end or begins > end:
+                break
+            at = begins + size
+            if data.startswith(b'{"t":"upd",', begins):
+                self.updates += 1
+                if self.updates == UPDATES:
+                    self.last = json.loads(data[begins:at])
+            elif data.startswith(b'{"t":"ack"', begins):
+                self.ready = True
+        self.rest = data[at:]
 
-    def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
-        del transport
-        head = bytes(frame.get_payload_as_memoryview()[:11])
-        if head == b'{"t":"upd",':
-            _Counter.got += 1
-            if _Counter.got == CLIENTS * UPDATES:
-                _Counter.done.set()
-        elif head.startswith(b'{"t":"ack"'):
-            _Counter.ready += 1
-            if _Counter.ready == CLIENTS:
-                print(READY.decode(), flush=True)
+
+def _connected(port: int) -> _Client:
+    """Return a client that has said hello and subscribed."""
+    found = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+    found.sendall(
+        b"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += found.recv(1)
+    assert answer.startswith(b"HTTP/1.1 101"), answer
+    for text in (
+        b'{"t":"hello","proto":1,"token":"all"}',
+        b'{"t":"sub","id":1,"channel":"test.ticks","policy":"block"}',
+    ):
+        found.sendall(bytes((0x81, 0x80 | len(text), 0, 0, 0, 0)) + text)  # a mask of zeros changes nothing
+    return _Client(found)
 
 
-async def _clients(port: int, path: str) -> None:
-    _Counter.done = asyncio.Event()
-    await asyncio.gather(*(picows.ws_connect(_Counter, f"ws://127.0.0.1:{port}{path}") for _ in range(CLIENTS)))
-    await asyncio.wait_for(_Counter.done.wait(), 120)
-    print(_Counter.got, flush=True)
+def _clients(port: int) -> None:
+    """Connect, say when all are subscribed, and say how many updates came when each client has all."""
+    clients = [_connected(port) for _ in range(CLIENTS)]
+    waiting = selectors.DefaultSelector()
+    for client in clients:
+        waiting.register(client.socket, selectors.EVENT_READ, client)
+    over_s = time.monotonic() + PATIENCE_S
+    told = False
+    while sum(client.updates for client in clients) < CLIENTS * UPDATES:
+        assert time.monotonic() < over_s, "the updates did not come in time"
+        for key, _ in waiting.select(1.0):
+            key.data.take()
+        if not told and all(client.ready for client in clients):
+            told = True
+            print("ready", flush=True)
+        elif told:
+            time.sleep(0.002)  # fewer and larger reads
+    assert all(client.updates == UPDATES and client.last.get("seq", UPDATES) == UPDATES for client in clients)
+    print(json.dumps({"updates": sum(client.updates for client in clients)}), flush=True)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["clients"]:
-        uvloop.run(_clients(int(sys.argv[2]), sys.argv[3]))
+        UPDATES = int(sys.argv[3])
+        _clients(int(sys.argv[2]))
     else:
         for found in measure():
             print(json.dumps(harness.line_of(subject=SUBJECT, measurement=found)))

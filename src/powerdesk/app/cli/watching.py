@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import msgspec
+import typer
 
 from powerdesk.app.cli import printing
 from powerdesk.app.cli.connection import AnsweredProblem
+from powerdesk.app.cli.leaving import Exit
 from powerdesk.app.cli.root import Output
 
 if TYPE_CHECKING:
@@ -23,11 +25,17 @@ QUIET_S = 60.0
 
 
 def show(desk: Reached, *, params: dict[str, Any], updates: int, output: Output | None) -> None:
-    """Print rows as they arrive until enough came, the replay ended, or the user leaves."""
+    """Print rows as they arrive until enough came, the replay ended, or the user leaves.
+
+    Raise typer.Exit with NOTHING_FOUND after a replay without a row.
+    """
     recent: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=SPARK_POINTS))
     seen = 0
     try:
         for kind, body in _events(desk, {"channel": "markets.prices", "from": "snapshot", **params}):
+            if kind == "replay_end" and not seen:
+                typer.echo("nothing found", err=True)
+                raise typer.Exit(Exit.NOTHING_FOUND)
             if kind in ("replay_end", "bye"):
                 return
             if kind == "err":

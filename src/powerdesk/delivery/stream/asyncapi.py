@@ -108,5 +108,6 @@ def _description() -> str:
     return (
         "JSON text frames over WebSocket. Say hello within 5 s, then subscribe. Every upd names the seq before it in "
         "prev: another one means a lost message. Resume by the token of hb or bye, or by from {seq} within one epoch. "
-        "The same messages come as server-sent events from GET /v1/stream/sse."
+        "The same messages come as server-sent events from GET /v1/stream/sse, which plays a past window when given "
+        "replay_start, replay_end and speed."
     )

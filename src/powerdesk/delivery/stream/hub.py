@@ -273,7 +273,7 @@ class Hub:
         specs = tuple(channel.groups)
         upto = channel.target
 
-        def work() -> tuple[reading.Batch, dict[Spec, reading.Selected]]:
+        def work() -> tuple[reading.Batch, dict[Spec, tuple[reading.Selected, ...]]]:
             batch = reading.changed(
                 self.store,
                 declared=channel.declared,
@@ -288,8 +288,11 @@ class Hub:
         channel.position, channel.held = upto, batch.held
         for spec in specs:
             group = channel.groups.get(spec)
-            if group is not None:
-                group.take(found[spec], position=upto, told=channel.told)
+            if group is None:
+                continue
+            for piece in found[spec]:
+                reached = upto if piece.commit is None else piece.commit
+                group.take(piece, position=upto, told=min(reached, channel.told))
 
     async def _channel(self, declared: Dataset) -> Channel:
         async with self._activating:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -116,8 +117,12 @@ class Opening:
     async def run(self) -> None:
         """Register the subscription; what takes time goes on beside the next message."""
         session = self.session
-        asker = self.asker
-        await self.hub.in_thread(lambda: self.hub.gate.spend(asker, product=self.declared.product, rows=0))
+        start = self.sub.start
+        known = session.resume.seq.get(self.sid)
+        if start is None:
+            start = "now" if known is None else "resume"
+        if start == "now" and self.sub.replay is None:  # any other counts its call with its rows, once they are read
+            await self._spend(0)
         session.subscribers[self.sid] = self.subscriber
         session.markets[self.sid] = self.spec.markets
         if self.sub.replay is not None:
@@ -131,10 +136,6 @@ class Opening:
         if session.closed:
             self.hub.unsubscribe(self.subscriber)
             return
-        start = self.sub.start
-        known = session.resume.seq.get(self.sid)
-        if start is None:
-            start = "now" if known is None else "resume"
         if start == "now":
             session.send(self._ack(seq=self.subscriber.seq))
             session.joined(self.subscriber, seq=self.subscriber.seq)
@@ -247,7 +248,7 @@ class Opening:
         stamps = rows.column(subscription.STAMP).cast(pa.int64()).to_numpy()
         edges = np.flatnonzero(np.diff(stamps, prepend=stamps[:1] - 1))
         at = (start - intervals.parse_instant("1970-01-01T00:00:00Z")).total_seconds() * MICROSECONDS
-        for number, (low, high) in enumerate(zip(edges, [*edges[1:], len(stamps)], strict=True), start=1):
+        for number, (low, high) in enumerate(itertools.pairwise([*edges.tolist(), len(stamps)]), start=1):
             await hub.pause(float(stamps[low] - at) / MICROSECONDS / window.speed)
             at = stamps[low]
             found = await hub.encode(rows.slice(low, high - low).select(self.spec.columns))

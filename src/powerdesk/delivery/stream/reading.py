@@ -16,7 +16,7 @@ from powerdesk.store import operations, queries, schema
 from powerdesk.store.types import Request, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from powerdesk.delivery.stream.subscription import Spec
@@ -50,10 +50,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """A batch as one spec sees it; `parts` are its encoded columns unless it is conflated later."""
+    """What one spec is told at once; `parts` are its encoded columns unless it is conflated later.
+
+    `commit` is the last one it holds, None for the end of the batch.
+    """
 
     rows: pa.Table
     parts: tuple[bytes, ...]
+    commit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,16 +154,31 @@ def _settled(declared: Dataset, rows: pa.Table) -> np.ndarray:
     return np.asarray(settled.to_numpy(), dtype=bool)
 
 
-def selected(batch: Batch, specs: Sequence[Spec]) -> dict[Spec, Selected]:
-    """Return the batch as each spec sees it: filtered and, unless conflated later, encoded once."""
+def selected(batch: Batch, specs: Sequence[Spec]) -> dict[Spec, tuple[Selected, ...]]:
+    """Return the batch as each spec sees it, encoded once unless conflated later.
+
+    A spec of every belief gets each commit by itself, however many were read together; any other gets one piece.
+    """
     told = batch.rows.filter(pa.array(batch.in_force)) if len(batch.in_force) else batch.rows
     found = {}
     for spec in specs:
-        rows = subscription.select(batch.rows if spec.every_belief else told, spec)
-        if not spec.every_belief:
-            rows = subscription.newest(rows, spec.key)
-        found[spec] = Selected(rows=rows, parts=() if spec.conflate_ms else frames.parts(rows))
+        if spec.every_belief:
+            found[spec] = tuple(_by_commit(batch.rows, spec))
+        else:
+            rows = subscription.newest(subscription.select(told, spec), spec.key)
+            found[spec] = (Selected(rows=rows, parts=() if spec.conflate_ms else frames.parts(rows)),)
     return found
+
+
+def _by_commit(rows: pa.Table, spec: Spec) -> Iterator[Selected]:
+    commits = rows.column("commit").to_numpy()
+    edges = [*(np.flatnonzero(np.diff(commits)) + 1).tolist(), len(commits)]
+    low = 0
+    for high in edges:
+        piece = subscription.select(rows.slice(low, high - low), spec)
+        commit = None if high == len(commits) else int(commits[low])
+        yield Selected(rows=piece, parts=frames.parts(piece), commit=commit)
+        low = high
 
 
 def snapshot(store: Store, asker: Asker, *, spec: Spec, cut: Snapshot, hours: float | None, most: int) -> pa.Table:

@@ -22,8 +22,9 @@ from picows import (
 )
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # its stub leaves the protocol out
 
-from powerdesk.delivery.stream import frames, messages
+from powerdesk.delivery.stream import messages
 from powerdesk.delivery.stream.gate import Credential
+from powerdesk.delivery.stream.outbox import Outbox
 from powerdesk.delivery.stream.session import Session, TooManySocketsError
 from powerdesk.kernel import problem
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 HIGH_WATER_BYTES = 512 * 1024
 LOW_WATER_BYTES = 64 * 1024
+GATHERED_BYTES = 64 * 1024
+"""Bytes that wait for company at most; more go to the transport, which tells when the client is slow."""
 PING_IDLE_S = 20.0
 PING_REPLY_S = 20.0
 UPGRADE_S = 10.0
@@ -61,6 +64,8 @@ def protocol_factory(hub: Hub, *, secure: bool = False) -> Callable[[Callable[[]
     quiet = logging.getLogger("powerdesk.stream.sockets")
     quiet.setLevel(logging.ERROR)  # picows logs each connection at INFO and each pause of writing at WARNING
 
+    outbox = Outbox()
+
     def upgrade(request: WSUpgradeRequest) -> WSUpgradeResponseWithListener | WSListener:
         try:
             credential = _credential(request, secure=secure)
@@ -71,7 +76,7 @@ def protocol_factory(hub: Hub, *, secure: bool = False) -> Callable[[Callable[[]
                 )
         except problem.Problem as error:
             return WSUpgradeResponseWithListener(_refusal(error), None)
-        return StreamListener(hub, credential)
+        return StreamListener(hub, credential, outbox)
 
     def make(on_lost: Callable[[], None]) -> asyncio.BufferedProtocol:
         protocol: Any = StreamProtocol(
@@ -99,18 +104,17 @@ class StreamProtocol(WSProtocol):  # type: ignore[misc]  # picows declares no ty
 class StreamListener(WSListener):
     """Passes frames of one socket to its session, and the session's frames to the socket."""
 
-    def __init__(self, hub: Hub, credential: Credential) -> None:
+    def __init__(self, hub: Hub, credential: Credential, outbox: Outbox) -> None:
         super().__init__()
         self._hub = hub
+        self._outbox = outbox
         self._credential = credential
         self._transport: WSTransport | None = None
         self._session: Session | None = None
-        self._paused = False
-
-    @property
-    def writable(self) -> bool:
+        self.writable = True
         """False while more than HIGH_WATER_BYTES wait for the client."""
-        return not self._paused
+        self._gathered: list[bytes] = []
+        self._gathered_bytes = 0
 
     @property
     def queued_bytes(self) -> int:
@@ -118,18 +122,31 @@ class StreamListener(WSListener):
         if self._transport is None:
             return 0
         waiting: int = self._transport.underlying_transport.get_write_buffer_size()
-        return waiting
+        return waiting + self._gathered_bytes
 
     def send(self, frame: Frame) -> None:
-        """Write a frame; what the socket does not take is copied and queued."""
-        if self._transport is not None:
-            self._transport.send_reuse_external_bytearray(WSMsgType.TEXT, frame.buffer, frames.ROOM)
+        """Let a frame leave with the others of the moment, in order."""
+        if not self._gathered:
+            self._outbox.mark(self)
+        self._gathered.append(frame.wire)
+        self._gathered_bytes += len(frame.wire)
+        if self._gathered_bytes > GATHERED_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was gathered; what the socket does not take is queued. After a close frame nothing may follow."""
+        gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
+        transport = self._transport
+        if not gathered or transport is None or transport.is_disconnected or transport.is_close_frame_sent:
+            return
+        transport.underlying_transport.write(gathered[0] if len(gathered) == 1 else b"".join(gathered))
 
     def close(self, code: int, reason: str) -> None:
         """Send a close frame after what is queued, and cut the connection when the client does not answer."""
         transport = self._transport
         if transport is None or transport.is_disconnected:
             return
+        self.flush()
         transport.send_close(cast("WSCloseCode", code), reason.encode()[:MAX_REASON_BYTES])
         transport.disconnect()
         asyncio.get_running_loop().call_later(CLOSE_S, _cut, transport)
@@ -143,6 +160,7 @@ class StreamListener(WSListener):
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """Take one frame."""
         if frame.msg_type == WSMsgType.CLOSE:
+            self.flush()
             transport.send_close(frame.get_close_code(), b"")
             transport.disconnect()
         elif self._session is None or frame.msg_type == WSMsgType.PONG:
@@ -159,13 +177,13 @@ class StreamListener(WSListener):
 
     def pause_writing(self) -> None:
         """Note that the client is slow."""
-        self._paused = True
+        self.writable = False
         if self._session is not None:
             self._session.blocked()
 
     def resume_writing(self) -> None:
         """Send what waited."""
-        self._paused = False
+        self.writable = True
         if self._session is not None:
             self._session.drained()
 

@@ -151,10 +151,13 @@ class Session:
         """Pass a delivery on by the subscriber's policy."""
         if self.closed:
             return
-        send = self.sink.send
-        for frame in subscriber.offer(delivery, writable=self.sink.writable, now_s=self._time()):
-            send(frame)
-        full = subscriber.policy == "block" and self.sink.queued_bytes > self.hub.limits.queue_bytes
+        sink = self.sink
+        writable = sink.writable
+        for frame in subscriber.offer(delivery, writable=writable, now_s=0.0 if writable else self._time()):
+            sink.send(frame)
+        if subscriber.joined and sink.writable:
+            return
+        full = subscriber.policy == "block" and sink.queued_bytes > self.hub.limits.queue_bytes
         if full or subscriber.early_rows > self.hub.limits.resume_rows:
             self.bye("slow", code=SLOW)
 

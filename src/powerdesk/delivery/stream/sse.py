@@ -1,6 +1,7 @@
 """The stream as server-sent events: one subscription per request, the same messages, `event:` being their `t`.
 
-The id of an event is a resume token, so a browser that reconnects by itself goes on where it stood.
+The id of an event is a resume token, so a browser that reconnects by itself goes on where it stood. A replay
+(`replay_start`, `replay_end`, `speed`) ends the response after its `replay_end`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from powerdesk.delivery.stream import messages, tokens
+from powerdesk.delivery.stream import messages, opening, tokens
 from powerdesk.delivery.stream.gate import Credential
 from powerdesk.delivery.stream.session import Session
 
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
 MEDIA_TYPE = "text/event-stream"
 HIGH_WATER_BYTES = 512 * 1024
 LOW_WATER_BYTES = 64 * 1024
+REPLAY_END = "replay_end"
 _NUMBERS = {"conflate_ms": int, "hours": float}
 _PLAIN = ("channel", "policy")
-RESERVED = (*_PLAIN, *_NUMBERS, "fields", "from", "as_of", "resume")
+_REPLAY = {"replay_start": "start", "replay_end": "end", "speed": "speed"}
+RESERVED = (*_PLAIN, *_NUMBERS, *_REPLAY, "fields", "from", "as_of", "resume")
 """Query parameters with a meaning of their own; every other one is a filter column, values comma separated."""
 
 
@@ -58,6 +61,7 @@ class Events:
         chunk = b"".join((b"event: ", frame.kind.encode(), b"\n", self._id(frame), b"data: ", frame.text, b"\n\n"))
         self._chunks.append(chunk)
         self._bytes += len(chunk)
+        self._ended = self._ended or frame.kind == REPLAY_END
         self._came.set()
         if self._bytes > HIGH_WATER_BYTES and not self._blocked:
             self._blocked = True
@@ -88,18 +92,25 @@ class Events:
         if frame.seq is None or self.session is None:
             return b""
         (sid, *_) = self.session.subscribers or ("",)
+        if sid.startswith(opening.REPLAY):
+            return b""  # a replay has no later: whoever asks again gets it from its start
         token = tokens.write(tokens.Resume(epoch=self._epoch, seq={sid: frame.seq}))
         return b"id: " + token.encode() + b"\n"
 
 
 def read(params: Sequence[tuple[str, str]]) -> messages.Sub:
-    """Return the subscription that a query string describes; raise BadMessageError naming every fault."""
+    """Return the subscription that a query string describes; raise BadMessageError naming every fault.
+
+    `replay_start`, `replay_end` and `speed` ask for a past window of publication time instead of what comes.
+    """
     sub: dict[str, Any] = {"t": "sub", "id": 1, "filter": {}}
     for name, value in params:
         if name in _NUMBERS:
             sub[name] = _number(value)
         elif name in _PLAIN:
             sub[name] = value
+        elif name in _REPLAY:
+            sub.setdefault("replay", {})[_REPLAY[name]] = _number(value) if name == "speed" else value
         elif name == "fields":
             sub["fields"] = value.split(",")
         elif name == "from":

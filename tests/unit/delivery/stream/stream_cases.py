@@ -66,6 +66,7 @@ class Doorkeeper:
         self.askers: dict[str, Asker] = {"all": asker("all", "*")}
         self.reads: list[tuple[str, str, int]] = []
         self.denials: list[tuple[Missing, ...]] = []
+        self.spent: list[tuple[str, str, int]] = []
         self._callbacks: list[Callable[[], None]] = []
 
     def known_host(self, host: str) -> bool:
@@ -92,8 +93,8 @@ class Doorkeeper:
         return lambda: self._callbacks.remove(callback)
 
     def spend(self, given: Asker, *, product: str, rows: int) -> None:
-        """Count nothing: these tests have no rate."""
-        del given, product, rows
+        """Remember the call; these tests have no rate."""
+        self.spent.append((given.principal.id, product, rows))
 
     def note_read(self, given: Asker, *, what: str, rows: int) -> None:
         """Remember the read."""

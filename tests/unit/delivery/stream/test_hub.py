@@ -219,6 +219,40 @@ def test_replay__plays_a_window_as_it_was_learnt_at_the_pace_asked(tmp_path: Pat
     at_desk(tmp_path, body, pause=pause)
 
 
+def test_block__gives_each_commit_by_itself_however_many_were_read_together(tmp_path: Path) -> None:
+    async def body(served: Desk) -> None:
+        state, every = await connect(served), await connect(served)
+        await subscribe(state)
+        await subscribe(every, policy="block")
+        async with served.hub._channels["test.ticks"].lock:  # the next read begins after all three
+            for price in (1.0, 2.0, 3.0):
+                await served.put(batch(row(0, price), row(1, price)))
+        heard = [await every.until("upd") for _ in range(3)]
+        assert [(upd["prev"], upd["seq"]) for upd in heard] == [(0, 1), (1, 2), (2, 3)]
+        assert [upd["columns"]["price_per_mwh"] for upd in heard] == [[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]
+        newest = await state.until("upd")
+        assert (newest["seq"], newest["columns"]["price_per_mwh"]) == (3, [3.0, 3.0])
+
+    at_desk(tmp_path, body)
+
+
+def test_spend__counts_one_call_per_subscription_with_its_rows(tmp_path: Path) -> None:
+    async def body(served: Desk) -> None:
+        await served.put(batch(row(0, 1.0), row(1, 2.0)))
+        client = await connect(served)
+        past = {"start": T0.isoformat(), "end": (served.clock.now() + timedelta(days=1)).isoformat(), "speed": 1e9}
+        spent = []
+        for options, end in (({}, "ack"), (SNAPSHOT, "snap_end"), ({"from": {"seq": 0}}, "upd"),
+                             ({"replay": past}, "replay_end"), ({"from": {"seq": 99}}, "snap_end")):  # fmt: skip
+            client.send({"t": "sub", "id": 1, "channel": "test.ticks", **options})
+            await client.until(end)
+            spent.append(served.gate.spent[:])
+            served.gate.spent.clear()
+        assert spent == [[("all", "prices", rows)] for rows in (0, 1, 2, 2, 1)]
+
+    at_desk(tmp_path, body)
+
+
 def test_entitlement__denies_in_the_ack_or_refuses_all(tmp_path: Path) -> None:
     async def body(served: Desk) -> None:
         served.gate.set("some", asker("some", "AAA"))

@@ -11,7 +11,7 @@ import pytest
 from store_cases import batch, row
 from stream_cases import PATIENCE_S, TICKS, connect, desk, dial, run, subscribe
 
-from powerdesk.delivery.stream import asyncapi, messages, session
+from powerdesk.delivery.stream import asyncapi, frames, messages, server, session
 from powerdesk.delivery.stream.hub import HubLimits
 
 if TYPE_CHECKING:
@@ -165,6 +165,34 @@ def test_bad_messages__are_answered_and_harm_nobody(tmp_path: Path) -> None:
         assert (await bystander.until("upd"))["columns"]["price_per_mwh"] == [1.0]
 
     at_desk(tmp_path, body)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_frames_of_one_moment__arrive_in_order_and_before_the_close(tmp_path: Path, *, fast: bool) -> None:
+    sizes = [10, 200, server.GATHERED_BYTES, 10, 3 * server.GATHERED_BYTES, 70, 30_000, 30_000, 30_000, 5]
+
+    async def body(served: Desk) -> None:
+        client = await connect(served)
+        ack = await subscribe(client)
+        (one,) = served.hub.sessions
+        assert isinstance(one, session.Session)
+        for number, size in enumerate(sizes):
+            part = b'{"location":[],"interval_start":[],"price_per_mwh":[],"x":["' + b"x" * size + b'"]}'
+            before = one.sink.queued_bytes
+            one.send(frames.of_update(sid=ack["sid"], seq=number + 1, prev=number, part=part))
+            if size < 1000:
+                assert one.sink.queued_bytes > before  # what is gathered counts as queued
+        one.bye("enough", code=session.SLOW)
+        heard = [await client.hear() for _ in range(len(sizes) + 2)]
+        assert [len(each["columns"]["x"][0]) for each in heard[:-2]] == sizes
+        assert not client.faults
+        assert (heard[-2]["t"], heard[-1]) == ("bye", {"t": "closed", "code": session.SLOW})
+
+    async def work() -> None:
+        async with desk(tmp_path) as served:
+            await body(served)
+
+    run(work(), fast=fast)
 
 
 def test_sockets__that_vanish_leave_nothing_behind(tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from store_cases import batch, row
+from store_cases import T0, batch, row
 from stream_cases import PATIENCE_S, TICKS, asker, connect, desk, run, subscribe
 
 from powerdesk.delivery.stream import messages, sse
@@ -141,6 +142,8 @@ def test_events__that_cannot_begin_say_why(tmp_path: Path) -> None:
             ([("channel", TICKS.id), ("hours", "nan")], "hours"),
             ([("channel", TICKS.id), ("from", "yesterday")], "from"),
             ([("market", "AAA")], "message"),
+            ([("channel", TICKS.id), ("replay_start", "2026-01-01T00:00:00Z")], "replay"),
+            ([("channel", TICKS.id), ("speed", "fast")], "replay.speed"),
         ):
             with pytest.raises(messages.BadMessageError) as caught:
                 await anext(sse.events(served.hub, served.gate.askers["all"], params))
@@ -158,6 +161,27 @@ def test_events__that_cannot_begin_say_why(tmp_path: Path) -> None:
     at_desk(tmp_path, body, limits=HubLimits(sockets_per_principal=2))
 
 
+def test_events__of_a_replay_end_with_it(tmp_path: Path) -> None:
+    async def body(served: Desk) -> None:
+        stamp = lambda minutes: (T0 + timedelta(minutes=minutes)).isoformat()  # noqa: E731
+        for minutes in (10, 20, 30):
+            await served.put(batch(row(0, float(minutes), published_at=T0 + timedelta(minutes=minutes))))
+        for start, prices in ((5, [10.0, 20.0]), (25, [])):
+            window = (("replay_start", stamp(start)), ("replay_end", stamp(30)), ("speed", "1e6"))
+            events = source(served, *window, ("market", "AAA"), ("from", "snapshot"))
+            heard = []
+            while not heard or heard[-1]["t"] != "replay_end":
+                heard.append(await events.next())
+            assert [each["t"] for each in heard] == ["welcome", "ack", *["upd"] * len(prices), "replay_end"]
+            assert [price for each in heard[2:-1] for price in each["columns"]["price_per_mwh"]] == prices
+            assert events.last_id is None
+            with pytest.raises(StopAsyncIteration):
+                await events.next()
+            assert not served.hub.sessions
+
+    at_desk(tmp_path, body)
+
+
 def test_read__takes_the_parameters_of_a_subscription() -> None:
     found = sse.read([CHANNEL, ("market", "AAA,BBB"), ("market", "CCC"), ("from", "12"), ("conflate_ms", "250"),
                       ("fields", "price_per_mwh,stage"), ("policy", "skip"), ("hours", "1.5")])  # fmt: skip
@@ -171,3 +195,7 @@ def test_read__takes_the_parameters_of_a_subscription() -> None:
     )
     past = sse.read([CHANNEL, ("as_of", "2026-01-01T00:00:00Z")])
     assert past.start == messages.Origin(as_of="2026-01-01T00:00:00Z")
+    window = [("replay_start", "2026-01-01T00:00:00Z"), ("replay_end", "2026-01-02T00:00:00Z"), ("speed", "60")]
+    found = sse.read([CHANNEL, *window, ("market", "AAA")])
+    assert found.replay == messages.ReplayWindow(start="2026-01-01T00:00:00Z", end="2026-01-02T00:00:00Z", speed=60.0)
+    assert found.filter == {"market": ("AAA",)}
