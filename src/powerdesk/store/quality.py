@@ -51,6 +51,8 @@ class GroupQuality:
     series: int
     expected: int
     present: int
+    newest_end: datetime | None
+    """End of the newest due interval that any series has; None when none in the span has."""
     gaps: tuple[Gap, ...]
 
     @property
@@ -121,8 +123,16 @@ def _group_quality(
     inside[inside] &= times[inside] < starts[slots[inside]] + step  # an irregular run within the slot fills it
     present[row_codes[inside], slots[inside]] = True
     gaps = tuple(_gaps(group, tuple(codes), present, starts, step))
+    seen = np.flatnonzero(present.any(axis=0))
+    newest_end = _instant(int(starts[seen[-1]]) + step) if len(seen) else None
     return GroupQuality(
-        group=group, minutes=minutes, series=len(codes), expected=present.size, present=int(present.sum()), gaps=gaps
+        group=group,
+        minutes=minutes,
+        series=len(codes),
+        expected=present.size,
+        present=int(present.sum()),
+        newest_end=newest_end,
+        gaps=gaps,
     )
 
 
@@ -166,7 +176,12 @@ def _gap(group: tuple[str, ...], series: tuple[str, ...], starts: np.ndarray, fi
     return Gap(
         group=group,
         series=series,
-        start=pa.scalar(int(starts[first]), type=schema.INSTANT).as_py(),
-        end=pa.scalar(int(starts[last]) + step, type=schema.INSTANT).as_py(),
+        start=_instant(int(starts[first])),
+        end=_instant(int(starts[last]) + step),
         intervals=last - first + 1,
     )
+
+
+def _instant(micros: int) -> datetime:
+    instant: datetime = pa.scalar(micros, type=schema.INSTANT).as_py()
+    return instant

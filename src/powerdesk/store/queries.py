@@ -67,7 +67,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How a dataset stands over a span: groups with gaps, freshness of the newest ended interval, restatements."""
+    """How a dataset stands over a span: groups with gaps, freshness, restatements.
+
+    `age` is that of the group whose newest due interval is oldest; without a cadence, of the newest publication.
+    """
 
     dataset: str
     groups: tuple[qualities.GroupQuality, ...]
@@ -186,7 +189,7 @@ def quality(
     inside = replace(narrowed, start=span.start, end=span.end, columns=(declared.end_column,))
     port_cut = _port_cut(cut)
     keys = store.tables.rows(declared.id, selection=_selection(declared, inside), cut=port_cut)
-    everything = replace(narrowed, columns=(declared.end_column,))
+    everything = replace(narrowed, columns=(declared.end_column, "published_at"))
     newest = store.tables.latest(declared.id, selection=_selection(declared, everything), cut=port_cut)
     revised = store.tables.history(
         declared.id, selection=_selection(declared, replace(inside, columns=None)), cut=port_cut
@@ -194,9 +197,10 @@ def quality(
     revised = revised.filter(pc.greater(revised.column("revision"), 0))
     series = newest.select(declared.series_key)
     groups = qualities.quality(declared, keys=keys, series=series, start=span.start, end=span.end, as_of=cut.as_of)
-    ended = newest.filter(pc.less_equal(newest.column(declared.end_column), _instant(cut.as_of)))
-    newest_end = pc.max((ended if ended.num_rows else newest).column(declared.end_column)).as_py()
-    age = None if newest_end is None else cut.as_of - newest_end
+    ends = [group.newest_end for group in groups]
+    newest_end = min((end for end in ends if end is not None), default=None)
+    known_at = span.start if None in ends else newest_end or pc.max(newest.column("published_at")).as_py()
+    age = None if known_at is None or newest.num_rows == 0 else cut.as_of - known_at
     return Quality(
         dataset=declared.id,
         groups=groups,

@@ -69,6 +69,11 @@ def test_quality__gaps_and_present_cells_make_up_what_was_expected(cells: set[tu
     assert found.present == len(cells)
 
 
+def test_quality__tells_the_newest_due_interval_that_is_there() -> None:
+    assert judged([("AAA:X", 1)], hours=4).newest_end == T0 + 2 * HOUR
+    assert judged([], hours=4).newest_end is None
+
+
 def test_freshness_state__turns_late_then_stale_by_the_datasets_own_rule() -> None:
     rule = PRICES.freshness
     ages = {None: "never", timedelta(minutes=5): "ok", timedelta(minutes=11): "late", timedelta(hours=3): "stale"}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pcsv
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MICROSECONDS = 1_000_000
+NO_FRACTION = ".000000"
 
 
 class Format(StrEnum):
@@ -65,10 +67,25 @@ def plain(table: pa.Table) -> dict[str, list[Any]]:
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
+    """Return Python values; whole columns through numpy, which is several times faster than value by value."""
+    if column.null_count == len(column):
+        return [None] * len(column)
     if pa.types.is_timestamp(column.type):
-        column = instants_text(column)
-    values: list[Any] = column.to_pylist()
-    return values
+        return _instants(column)
+    if column.null_count == 0:
+        return list(column.to_numpy(zero_copy_only=False).tolist())
+    return list(column.to_pylist())
+
+
+def _instants(column: pa.ChunkedArray) -> list[str | None]:
+    """Return RFC 3339 text of each instant, with a fraction only where it is not zero."""
+    known = column.drop_null().cast(pa.int64()).to_numpy()
+    unit: Literal["us", "s"] = "us" if (known % MICROSECONDS).any() else "s"
+    texts = np.datetime_as_string(known.astype("M8[us]"), unit=unit).tolist()
+    written = iter([f"{text.removesuffix(NO_FRACTION)}Z" for text in texts])
+    if column.null_count == 0:
+        return list(written)
+    return [next(written) if valid else None for valid in column.is_valid().to_pylist()]
 
 
 def json_bytes(table: pa.Table, *, shape: Format, envelope: dict[str, Any]) -> bytes:
