@@ -1,14 +1,13 @@
-"""Recorded files and remade results: the same parse and record path as fetched payloads, answered when done."""
+"""Recorded files: the same parse and record path as fetched payloads, answered when done."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from powerdesk.delivery.rest.routes import UnknownLineageError
 from powerdesk.kernel import problem
 from powerdesk.markets import operations
 from powerdesk.markets.types import Outcome
-from powerdesk.store import checking, lineage
+from powerdesk.store import checking
 from powerdesk.store import operations as store_operations
 from powerdesk.store import queries as store_queries
 
@@ -85,30 +84,3 @@ def _texts(findings: tuple[Finding, ...]) -> list[str]:
     shown = [str(finding) for finding in findings[:SHOWN_FINDINGS]]
     left = len(findings) - len(shown)
     return [*shown, f"... and {left} more"] if left > 0 else shown
-
-
-def remake(desk: Desk, *, lineage_id: str) -> dict[str, Any]:
-    """Make rows again from what made them and compare with what is stored under the id."""
-    with desk.engines.records.reader() as reader:
-        made = store_queries.lineage_of(reader, lineage_id=lineage_id)
-    if made is None:
-        raise UnknownLineageError(
-            found=repr(lineage_id[:60]), allowed="an id from a row's lineage column", remedy="copy the id"
-        )
-    if made.kind == lineage.Kind.CALCULATION.value:
-        rows = store_operations.remake(desk.store, made=made)
-    else:
-        rows = _parsed_again(desk, made)
-    return {"id": lineage_id, "kind": made.kind, "rows": rows.num_rows, "rows_sha256": lineage.rows_sha256(rows)}
-
-
-def _parsed_again(desk: Desk, made: lineage.Lineage) -> pa.Table:
-    feed = desk.markets.feed(made.name.removeprefix("markets."))
-    if feed.parser_version != made.version or made.payload_sha256 is None:
-        raise store_operations.NotReproducibleError(
-            found=f"parser version {feed.parser_version}",
-            allowed=f"version {made.version}, which made the rows",
-            remedy="install the release that had it",
-        )
-    payload = desk.engines.objects.get(operations.object_key(made.payload_sha256))
-    return feed.parse(payload, name=made.parameters.get("name")).tables[made.dataset]

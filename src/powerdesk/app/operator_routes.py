@@ -13,7 +13,7 @@ from starlette.responses import StreamingResponse
 from powerdesk.access import queries as access_queries
 from powerdesk.access.operations import accounts, minting
 from powerdesk.access.types import Channel
-from powerdesk.app import access_wiring, importing
+from powerdesk.app import access_wiring, importing, remaking
 from powerdesk.delivery.stream import sse
 from powerdesk.kernel import intervals, problem
 from powerdesk.markets import jobs as market_jobs
@@ -187,9 +187,9 @@ def _add_payloads(routes: APIRouter, desk: Desk) -> None:
 
     @routes.post("/lineage/{lineage_id}/remake")
     def remake(request: Request, lineage_id: str) -> Response:
-        """Make rows again from their lineage and say whether the result is the same."""
+        """Make rows again from their lineage and say whether they are the stored ones."""
         desk.gate.caller(request)
-        return _json(importing.remake(desk, lineage_id=lineage_id))
+        return _json(asdict(remaking.remake(desk, lineage_id=lineage_id)))
 
 
 def _add_jobs(routes: APIRouter, desk: Desk) -> None:
