@@ -18,7 +18,7 @@ export function DayTable({ day, hours, clock, tz, unit }: TableProps) {
   const repeated = hours.some((hour) => hour.repeated)
   return (
     <details className="day-table">
-      <summary><h2>Hours</h2> <span className="dim small">DA, RT mean, DART, {unit}, {clock.abbreviation}{repeated ? '; * the second hour of that number' : ''}</span></summary>
+      <summary><h2>Hours</h2> <span className="dim small">DA, RT mean, DART (DA − RT), {unit}, {clock.abbreviation}{repeated ? '; * the second hour of that number' : ''}</span></summary>
       <table className="grid-table dense">
         <thead><tr><th className="number">{tz === 'market' ? 'HE' : 'Hour'}</th><th className="number">DA</th><th className="number">RT mean</th><th className="number">DART</th><th className="number">Intervals</th></tr></thead>
         <tbody>
@@ -26,7 +26,7 @@ export function DayTable({ day, hours, clock, tz, unit }: TableProps) {
             <tr key={hour.start}>
               <td className="number">{tz === 'market' ? hour.label : clockText(clock.zone, hour.start)}</td>
               <td className="number">{numberText(da)}</td><td className="number">{numberText(rt)}</td>
-              <td className="number"><Difference value={rt - da} /></td>
+              <td className="number"><Difference value={da - rt} /></td>
               <td className={known < 12 ? 'number dim' : 'number'}>{known}/12</td>
             </tr>
           ))}

@@ -13,7 +13,7 @@ import { setParams, useParam } from '@/lib/url/use-place'
 import { type HeatValue, useHeat } from './heat-data'
 
 const ROW_PX = 24
-const VALUES: readonly [HeatValue, string][] = [['rt', 'RT, hour mean'], ['da', 'DA'], ['dart', 'DART']]
+const VALUES: readonly [HeatValue, string][] = [['rt', 'RT, hour mean'], ['da', 'DA'], ['dart', 'DART, DA − RT']]
 
 interface HeatProps {
   store: SeriesStore

@@ -50,7 +50,7 @@ export function PriceFigures({ model, rows, names, prices, unit }: FiguresProps)
     <>
       <KeyFigure name={`${name} RT5`} unit={unit} note={<><Difference value={found.change} /> <AgeLabel instant={found.end} /></>}>{numberText(found.rt)}</KeyFigure>
       <KeyFigure name={`DA, HE ${hourEndingLabel(zone, found.start)}`} unit={unit}>{numberText(found.da)}</KeyFigure>
-      <KeyFigure name="DART" unit={unit} note="RT − DA"><Difference value={found.dart} /></KeyFigure>
+      <KeyFigure name="DART" unit={unit} note="DA − RT"><Difference value={found.dart} /></KeyFigure>
       <KeyFigure name="RT5 low – high" unit={unit}>{numberText(low)} <span className="dim">–</span> {numberText(high)}</KeyFigure>
       <KeyFigure name="Below zero" note={`of ${rows.length}`}>{negative}</KeyFigure>
     </>

@@ -18,7 +18,7 @@ export function columnFaces(unit: string, zone: string | undefined): ColumnFace[
     price('rt', 'RT5', 'minmax(84px, 0.7fr)'),
     price('change', 'Change', 'minmax(80px, 0.7fr)', 'since last'),
     price('da', 'DA, this hour', 'minmax(88px, 0.7fr)'),
-    price('dart', 'DART', 'minmax(88px, 0.7fr)', 'RT − DA'),
+    price('dart', 'DART', 'minmax(88px, 0.7fr)', 'DA − RT'),
     price('congestion', 'Congestion', 'minmax(84px, 0.7fr)'),
     price('loss', 'Loss', 'minmax(72px, 0.6fr)'),
     { id: 'spark', name: 'Last 4 h', note: 'RT5', width: '116px', isNumber: false, sortable: false },

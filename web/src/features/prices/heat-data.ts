@@ -61,7 +61,7 @@ export function useHeat(locations: readonly string[], hours: readonly MarketHour
   }
   const lookup: HeatLookup = (location, hour) => {
     const key = `${location}|${hour}`
-    return value === 'dart' ? of('RT5', key) - of('DA', key) : of(value === 'rt' ? 'RT5' : 'DA', key)
+    return value === 'dart' ? of('DA', key) - of('RT5', key) : of(value === 'rt' ? 'RT5' : 'DA', key)
   }
   return { lookup, loading: results.some((result) => result.isPending) }
 }

@@ -54,7 +54,7 @@ describe('figures', () => {
   it('compare with the day-ahead price of the hour of the interval, and with nothing else', () => {
     const prices = new Map([[`SIM:HUB|${START}`, 25], [`SIM:HUB|${START + HOUR_MS}`, 99]])
     const row = store.rows.get('SIM:HUB') ?? -1
-    expect(figures(store, row, prices)).toMatchObject({ rt: 30, da: 25, dart: 5, loss: Number.NaN })
+    expect(figures(store, row, prices)).toMatchObject({ rt: 30, da: 25, dart: -5, loss: Number.NaN })
     expect(dayAheadOf(prices, 'SIM:HUB', START + 55 * 60_000)).toBe(25)
     expect(dayAheadOf(prices, 'SIM:HUB', START - 1)).toBeNaN()
   })

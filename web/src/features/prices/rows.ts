@@ -14,6 +14,7 @@ export interface Figures {
   rt: number
   change: number
   da: number
+  /** Day-ahead minus real time. */
   dart: number
   congestion: number
   loss: number
@@ -26,7 +27,7 @@ export function figures(store: SeriesStore, row: number, prices: DayAhead): Figu
   const start = store.start[row] ?? Number.NaN
   const da = dayAheadOf(prices, store.keys[row] ?? '', start)
   return {
-    rt, da, start, change: rt - store.previous('price_per_mwh', row), dart: rt - da,
+    rt, da, start, change: rt - store.previous('price_per_mwh', row), dart: da - rt,
     congestion: store.value('congestion_per_mwh', row), loss: store.value('loss_per_mwh', row), end: store.end[row] ?? Number.NaN,
   }
 }
