@@ -6,13 +6,13 @@ Peer: the same bytes written and flushed by plain file calls, one flush per publ
 from __future__ import annotations
 
 import os
-import statistics
 import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from harness import Measurement
 from powerdesk.engines.embedded import files
 from powerdesk.engines.embedded.bus import LogBus
 from powerdesk.engines.ports.bus import Outgoing
@@ -27,14 +27,14 @@ THREADS, SINGLES = 8, 250
 VALUE = b"x" * 100
 
 
-def per_second(count: int, work: Callable[[], None]) -> float:
-    """Return the median rate of several runs."""
+def per_second(count: int, work: Callable[[], None]) -> tuple[float, ...]:
+    """Return the rates of several runs."""
     rates = []
     for _ in range(RUNS):
         began = time.perf_counter()
         work()
         rates.append(count / (time.perf_counter() - began))
-    return statistics.median(rates)
+    return tuple(rates)
 
 
 def in_threads(work: Callable[[], None]) -> None:
@@ -46,22 +46,20 @@ def in_threads(work: Callable[[], None]) -> None:
         thread.join()
 
 
-def figure(case: str, median: float, peer_median: float) -> dict[str, Any]:
-    """Return one line of the results; ratio is ours / peer, so above 1 means we are faster."""
-    peer = "plain file, one flush per publish"
-    return {
-        "subject": SUBJECT,
-        "case": case,
-        "median": median,
-        "unit": "messages/s",
-        "runs": RUNS,
-        "peer": peer,
-        "peer_median": peer_median,
-        "ratio": median / peer_median,
-    }
+def figure(case: str, ours: tuple[float, ...], peer: tuple[float, ...], target: float) -> Measurement:
+    """Return the rates of one case; ratio is ours / peer, so above 1 means we are faster."""
+    return Measurement(
+        case=case,
+        values=ours,
+        unit="messages/s",
+        peer="plain file, one flush per publish",
+        peer_values=peer,
+        target=target,
+        higher_is_better=True,
+    )
 
 
-def measure() -> Iterator[dict[str, Any]]:
+def measure() -> Iterator[Measurement]:
     """Yield the figures of every case."""
     batch = [Outgoing(f"key-{n}", VALUE, {"kind": "made"}) for n in range(BATCH)]
     with tempfile.TemporaryDirectory() as folder, (Path(folder) / "peer").open("wb", buffering=0) as file:
@@ -83,13 +81,8 @@ def measure() -> Iterator[dict[str, Any]]:
 
         ours = per_second(BATCH * BATCHES, batches)
         peer = per_second(BATCH * BATCHES, lambda: by_hand(VALUE * BATCH, BATCHES))
-        yield figure(f"batches of {BATCH}", ours, peer)
+        yield figure(f"batches of {BATCH}", ours, peer, 100_000)
         ours = per_second(THREADS * SINGLES, lambda: in_threads(singles))
         peer = per_second(THREADS * SINGLES, lambda: in_threads(lambda: by_hand(VALUE, SINGLES)))
-        yield figure(f"single messages from {THREADS} threads", ours, peer)
+        yield figure(f"single messages from {THREADS} threads", ours, peer, 1_000)
         bus.close()
-
-
-if __name__ == "__main__":
-    for line in measure():
-        print(f"{line['case']:40s} {line['median']:12.0f} {line['unit']} {line['ratio']:6.2f} x {line['peer']}")
