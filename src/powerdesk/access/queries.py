@@ -68,6 +68,19 @@ class UserView:
     verifier: str | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class TenantView:
+    """A tenant and how much belongs to it; `entitlements` counts its lines."""
+
+    id: str
+    title: str
+    plan: str
+    created_at: datetime
+    users: int
+    service_accounts: int
+    entitlements: int
+
+
 def version(reader: Reader) -> int:
     """Return the access version: 0 before the first change, then rising."""
     found = reader.connection.execute(sa.select(tables.access_version.c.version)).scalar()
@@ -355,6 +368,46 @@ def tenants(reader: Reader, *, principal: Principal) -> tuple[str, ...]:
         .order_by(tables.tenants.c.id)
     )
     return tuple(rows.scalars())
+
+
+def tenant_views(reader: Reader, *, principal: Principal) -> tuple[TenantView, ...]:
+    """Return the tenants within the principal's reach with what belongs to each, by id."""
+    table = tables.tenants.c
+
+    def owned(by: sa.ColumnElement[str]) -> sa.ScalarSelect[int]:
+        return sa.select(sa.func.count()).where(by == table.id).correlate(tables.tenants).scalar_subquery()
+
+    rows = reader.connection.execute(
+        sa.select(
+            tables.tenants,
+            owned(tables.users.c.tenant).label("users"),
+            owned(tables.service_accounts.c.tenant).label("service_accounts"),
+            owned(tables.entitlements.c.tenant).label("entitlements"),
+        )
+        .where(within_reach(principal, tenant=table.id, owner=sa.literal(principal.id)))
+        .order_by(table.id)
+    )
+    return tuple(
+        TenantView(
+            id=row.id,
+            title=row.name,
+            plan=row.plan,
+            created_at=row.created_at,
+            users=row.users,
+            service_accounts=row.service_accounts,
+            entitlements=row.entitlements,
+        )
+        for row in rows
+    )
+
+
+def account_by_name(reader: Reader, *, name: str) -> str | None:
+    """Return the id of the person or service account of that name, case ignored; None when there is none."""
+    view = user_by_name(reader, name=name)
+    if view is not None:
+        return view.id
+    rows = reader.connection.execute(sa.select(tables.service_accounts.c.id, tables.service_accounts.c.name))
+    return next((str(row.id) for row in rows if row.name.casefold() == name.casefold()), None)
 
 
 def is_first_run(reader: Reader) -> bool:

@@ -8,7 +8,7 @@ import msgspec
 from fastapi.openapi.utils import get_openapi
 
 from powerdesk.access.policies import Kind, Rule
-from powerdesk.app import operator_routes, registry
+from powerdesk.app import account_routes, operator_routes, registry
 from powerdesk.delivery import downloads
 from powerdesk.delivery.rest import descriptions, encoding
 from powerdesk.delivery.stream import sse
@@ -29,9 +29,11 @@ DATASET_VERBS = {
 }
 BODIES: Mapping[str, Any] = {
     "POST /v1/downloads": downloads.Ordered,
-    "POST /v1/users": operator_routes.NewUser,
-    "POST /v1/sign-in-links": operator_routes.LinkWanted,
-    "POST /v1/operator/keys": operator_routes.KeyWanted,
+    "POST /v1/tenants": account_routes.NewTenant,
+    "POST /v1/service-accounts": account_routes.NewServiceAccount,
+    "POST /v1/users": account_routes.NewUser,
+    "POST /v1/sign-in-links": account_routes.LinkWanted,
+    "POST /v1/operator/keys": account_routes.KeyWanted,
     "POST /v1/backfills": operator_routes.BackfillWanted,
     "POST /v1/backfills/estimate": operator_routes.BackfillWanted,
 }

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from powerdesk.access import policies
 from powerdesk.access import routes as access_routes
-from powerdesk.app import operator_routes, policy_table, registry
+from powerdesk.app import account_routes, operator_routes, policy_table, registry
 from powerdesk.app.doctor import STATIC
 from powerdesk.delivery import downloads, perimeter
 from powerdesk.delivery.hub import routes as hub_routes
@@ -66,6 +66,7 @@ def application(desk: Desk, *, hub: Hub | None = None) -> FastAPI:
         )
     )
     app.include_router(access_routes.router(desk.access_routes(table)))
+    app.include_router(account_routes.router(desk))
     app.include_router(operator_routes.router(desk))
     app.include_router(operator_routes.stream_router(desk, hub))
     _add_plain_routes(app, desk)

@@ -1,19 +1,17 @@
-"""Routes about feeds, imports, jobs, accounts and the process itself: translation only."""
+"""Routes about feeds, imports, jobs and the process itself: translation only."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
-from powerdesk.access import queries as access_queries
-from powerdesk.access.operations import accounts, minting
 from powerdesk.access.types import Channel
-from powerdesk.app import access_wiring, importing, remaking
+from powerdesk.app import bodies, importing, remaking
 from powerdesk.delivery.stream import sse
 from powerdesk.kernel import intervals, problem
 from powerdesk.markets import jobs as market_jobs
@@ -25,28 +23,9 @@ if TYPE_CHECKING:
     from powerdesk.delivery.stream.hub import Hub
     from powerdesk.engines.ports.jobs import JobRun
 
-T = TypeVar("T")
-JSON = "application/json"
-MAX_UPLOAD_BYTES = 256 * 2**20
 MAX_LISTED = 1000
 MAX_LOCATIONS = 25_000
 FEED_VERBS = ("pause", "resume", "retry")
-
-
-class BadBodyError(problem.Problem):
-    """A request body cannot be read."""
-
-    status = 400
-    slug = "bad-body"
-    title = "The body cannot be read"
-
-
-class TooLargeError(problem.Problem):
-    """A body is larger than this desk takes."""
-
-    status = 413
-    slug = "too-large"
-    title = "The body is too large"
 
 
 class NoStreamError(problem.Problem):
@@ -55,29 +34,6 @@ class NoStreamError(problem.Problem):
     status = 503
     slug = "no-stream"
     title = "The stream is not served here"
-
-
-class NewUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An account to be made."""
-
-    name: str
-    roles: tuple[str, ...] = ("viewer",)
-    tenant: str = accounts.FIRST_TENANT
-
-
-class LinkWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose sign-in link."""
-
-    name: str = accounts.FIRST_USER
-
-
-class KeyWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A key to be made for an account."""
-
-    name: str
-    scopes: tuple[str, ...] = ("api", "stream")
-    expires_at: str | None = None
-    owner: str = accounts.FIRST_USER
 
 
 class BackfillWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,7 +51,6 @@ def router(desk: Desk) -> APIRouter:
     _add_feeds(routes, desk)
     _add_payloads(routes, desk)
     _add_jobs(routes, desk)
-    _add_accounts(routes, desk)
     _add_process(routes, desk)
     return routes
 
@@ -108,7 +63,7 @@ def _add_feeds(routes: APIRouter, desk: Desk) -> None:
         running = [feed for feed in desk.markets.feeds.values() if feed.id in desk.settings.feeds]
         with desk.engines.records.reader() as reader:
             found = queries.feed_statuses(reader, feeds=running, as_of=caller.at, principal=caller.principal)
-        return _json({"feeds": [_feed(desk, asdict(status)) for status in found]})
+        return bodies.answer({"feeds": [_feed(desk, asdict(status)) for status in found]})
 
     @routes.post("/feeds/{feed_id}/{verb}", status_code=204)
     def tell_feed(request: Request, feed_id: str, verb: str) -> Response:
@@ -116,7 +71,9 @@ def _add_feeds(routes: APIRouter, desk: Desk) -> None:
         caller = desk.gate.caller(request)
         feed = desk.markets.feed(feed_id)
         if verb not in FEED_VERBS:
-            raise BadBodyError(found=repr(verb[:40]), allowed=", ".join(FEED_VERBS), remedy="choose one of these")
+            raise bodies.BadBodyError(
+                found=repr(verb[:40]), allowed=", ".join(FEED_VERBS), remedy="choose one of these"
+            )
         if verb == "retry":
             for report in feed.reports:
                 desk.engines.jobs.trigger(
@@ -137,7 +94,7 @@ def _add_feeds(routes: APIRouter, desk: Desk) -> None:
             for place in desk.places.all()
             if search.lower() in place["id"].lower() and market in ("", place["market"])
         ]
-        return _json({"locations": found[: min(max(limit, 1), MAX_LOCATIONS)], "count": len(found)})
+        return bodies.answer({"locations": found[: min(max(limit, 1), MAX_LOCATIONS)], "count": len(found)})
 
 
 def _feed(desk: Desk, status: dict[str, Any]) -> dict[str, Any]:
@@ -163,7 +120,7 @@ def _add_payloads(routes: APIRouter, desk: Desk) -> None:
             found = queries.payloads(
                 reader, as_of=caller.at, principal=caller.principal, feed=feed, limit=min(max(limit, 1), MAX_LISTED)
             )
-        return _json({"payloads": [asdict(row) for row in found]})
+        return bodies.answer({"payloads": [asdict(row) for row in found]})
 
     @routes.get("/payloads/{sha256}")
     def read_payload(request: Request, sha256: str) -> Response:
@@ -178,18 +135,18 @@ def _add_payloads(routes: APIRouter, desk: Desk) -> None:
     @routes.post("/imports/{source}")
     async def import_file(request: Request, source: str, name: str = "", dry_run: bool = False) -> Response:  # noqa: FBT001, FBT002 - a query parameter
         """Take in a recorded file by the path that fetched ones take; one line for each dataset."""
-        body = await _body(request)
+        body = await bodies.read(request)
         caller = desk.gate.caller(request)
         made = await run_in_threadpool(importing.take_file, desk, source=source, name=name, data=body, dry_run=dry_run)
         if not dry_run:
             await run_in_threadpool(desk.gate.note_act, caller, action="import", target=f"{source}/{name}"[:200])
-        return _json({"files": made})
+        return bodies.answer({"files": made})
 
     @routes.post("/lineage/{lineage_id}/remake")
     def remake(request: Request, lineage_id: str) -> Response:
         """Make rows again from their lineage and say whether they are the stored ones."""
         desk.gate.caller(request)
-        return _json(asdict(remaking.remake(desk, lineage_id=lineage_id)))
+        return bodies.answer(asdict(remaking.remake(desk, lineage_id=lineage_id)))
 
 
 def _add_jobs(routes: APIRouter, desk: Desk) -> None:
@@ -198,119 +155,33 @@ def _add_jobs(routes: APIRouter, desk: Desk) -> None:
         """List runs, newest first."""
         desk.gate.caller(request)
         runs = desk.engines.jobs.history(name=name, limit=MAX_LISTED)
-        return _json({"jobs": [_run(run) for run in runs if run_id in (None, run.run_id)]})
+        return bodies.answer({"jobs": [_run(run) for run in runs if run_id in (None, run.run_id)]})
 
     @routes.post("/backfills/estimate")
     async def estimate_backfill(request: Request) -> Response:
         """Say how many requests a back-fill needs and how long they take at the source's limit."""
-        wanted = _decoded(await _body(request), BackfillWanted)
+        wanted = bodies.decoded(await bodies.read(request), BackfillWanted)
         feed = desk.markets.feed(wanted.feed)
         start, end = intervals.parse_instant(wanted.start), intervals.parse_instant(wanted.end)
         reports = tuple(name for name in wanted.reports.split(",") if name)
         requests = planner.backfill(feed, reports=reports, start=start, end=end, now=desk.clock.now())
         found = planner.estimate(requests, seconds_per_request=feed.seconds_per_request)
-        return _json({"feed": feed.id, **asdict(found)})
+        return bodies.answer({"feed": feed.id, **asdict(found)})
 
     @routes.post("/backfills", status_code=202)
     async def begin_backfill(request: Request) -> Response:
         """Queue a back-fill; GET /v1/jobs shows how it goes."""
-        wanted = _decoded(await _body(request), BackfillWanted)
+        wanted = bodies.decoded(await bodies.read(request), BackfillWanted)
         desk.markets.feed(wanted.feed)
         for text in (wanted.start, wanted.end):
             intervals.parse_instant(text)
         arguments = {key: value for key, value in msgspec.structs.asdict(wanted).items() if value}
         run_id = await run_in_threadpool(desk.engines.jobs.trigger, market_jobs.BACKFILL, arguments=arguments)
-        return _json({"run_id": run_id}, status=202)
+        return bodies.answer({"run_id": run_id}, status=202)
 
 
 def _run(run: JobRun) -> dict[str, Any]:
     return {**asdict(run), "state": run.state.value, "arguments": dict(run.arguments)}
-
-
-def _add_accounts(routes: APIRouter, desk: Desk) -> None:
-    services = desk.access
-
-    @routes.post("/users", status_code=201)
-    async def create_user(request: Request) -> Response:
-        """Make an account and a one-time link with which its owner signs in."""
-        wanted = _decoded(await _body(request), NewUser)
-        caller = desk.gate.caller(request)
-
-        def make() -> dict[str, Any]:
-            access_wiring.ensure_first_account(services)
-            with services.change() as unit:
-                act = services.act(caller.principal, request_id=caller.request_id)
-                view = accounts.create_user(
-                    unit, act, tenant=wanted.tenant, user=desk.ids.new("usr"), name=wanted.name, roles=wanted.roles
-                )
-            return {
-                "id": view.id,
-                "name": view.name,
-                "tenant": view.tenant,
-                "link": desk.sign_in_link(_base(request), view.name),
-            }
-
-        return _json(await run_in_threadpool(make), status=201)
-
-    @routes.post("/users/{name}/reset")
-    def reset_user(request: Request, name: str) -> Response:
-        """Take the password and all sessions of an account away and give a one-time link."""
-        _change_user(desk, request, name, accounts.forget_password)
-        return _json({"name": name, "link": desk.sign_in_link(_base(request), name)})
-
-    @routes.post("/users/{name}/unlock", status_code=204)
-    def unlock_user(request: Request, name: str) -> Response:
-        """Lift the wait after wrong passwords."""
-        _change_user(desk, request, name, accounts.unlock_user)
-        return Response(status_code=204)
-
-    @routes.post("/sign-in-links", status_code=201)
-    async def make_link(request: Request) -> Response:
-        """Give a new one-time sign-in link."""
-        wanted = _decoded(await _body(request), LinkWanted)
-        link = await run_in_threadpool(desk.sign_in_link, _base(request), wanted.name)
-        return _json({"name": wanted.name, "link": link}, status=201)
-
-    @routes.post("/operator/keys", status_code=201)
-    async def make_key(request: Request) -> Response:
-        """Make a key for an account; its secret is in this answer and nowhere else."""
-        wanted = _decoded(await _body(request), KeyWanted)
-        caller = desk.gate.caller(request)
-        return _json(await run_in_threadpool(_make_key, desk, wanted, caller.principal, caller.request_id), status=201)
-
-    @routes.get("/audit/verify")
-    def verify_audit(request: Request) -> Response:
-        """Check the hash chain of the audit log from end to end."""
-        desk.gate.caller(request)
-        services.reads.flush()
-        with desk.engines.records.reader() as reader:
-            verdict = access_queries.verify_audit(reader, pepper=services.pepper)
-        return _json({**asdict(verdict), "intact": verdict.intact})
-
-
-def _make_key(desk: Desk, wanted: KeyWanted, by: Any, request_id: str) -> dict[str, Any]:
-    access_wiring.ensure_first_account(desk.access)
-    try:
-        scopes = [Channel(scope) for scope in wanted.scopes]
-    except ValueError as error:
-        raise BadBodyError(found=str(error), allowed=", ".join(Channel), remedy="choose from these") from error
-    expires_at = None if wanted.expires_at is None else intervals.parse_instant(wanted.expires_at)
-    with desk.access.change() as unit:
-        view = access_queries.user_by_name(unit, name=wanted.owner)
-        if view is None:
-            raise access_wiring.unknown_user(wanted.owner)
-        act = desk.access.act(by, request_id=request_id)
-        made = minting.create(unit, act, name=wanted.name, scopes=scopes, expires_at=expires_at, owner=view.id)
-    return {"key": asdict(made.key), "secret": made.secret}
-
-
-def _change_user(desk: Desk, request: Request, name: str, change: Any) -> None:
-    caller = desk.gate.caller(request)
-    with desk.access.change() as unit:
-        view = access_queries.user_by_name(unit, name=name)
-        if view is None:
-            raise access_wiring.unknown_user(name)
-        change(unit, desk.access.act(caller.principal, request_id=caller.request_id), user=view.id)
 
 
 def _add_process(routes: APIRouter, desk: Desk) -> None:
@@ -351,7 +222,7 @@ def ready(desk: Desk) -> Response:
     fine = all(alive.values()) and behind < MAX_BEHIND
     body = {"ready": fine, "workers": alive, "log_end": end, "behind": behind, "first_prices": desk.has_prices()}
     if fine:
-        return _json(body)
+        return bodies.answer(body)
     ended = ", ".join(name for name, lives in alive.items() if not lives) or "none"
     facts = {
         "title": "The desk is not ready",
@@ -359,40 +230,7 @@ def ready(desk: Desk) -> Response:
         "allowed": f"all workers, and fewer than {MAX_BEHIND} batches",
         "remedy": "wait, or start the desk again",
     }
-    return _json({**body, **facts}, status=503)
+    return bodies.answer({**body, **facts}, status=503)
 
 
 MAX_BEHIND = 1000
-
-
-def _base(request: Request) -> str:
-    return f"{request.url.scheme}://{request.headers.get('host', 'localhost')}".replace("//127.0.0.1", "//localhost")
-
-
-async def _body(request: Request) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MAX_UPLOAD_BYTES:
-            raise TooLargeError(found=f"more than {MAX_UPLOAD_BYTES} bytes", allowed="256 MiB", remedy="split the file")
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _decoded(body: bytes, wanted: type[T]) -> T:
-    try:
-        return msgspec.json.decode(body, type=wanted)
-    except msgspec.MsgspecError as error:
-        fields = ", ".join(getattr(wanted, "__struct_fields__", ()))
-        raise BadBodyError(
-            found=str(error), allowed=f"a JSON object with {fields}", remedy="correct the body"
-        ) from error
-
-
-def _json(body: Any, *, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(body, enc_hook=_text), status_code=status, media_type=JSON)
-
-
-def _text(value: Any) -> Any:
-    return value.hex() if isinstance(value, bytes) else str(value)

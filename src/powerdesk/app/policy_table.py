@@ -35,6 +35,9 @@ ROUTES: dict[str, Policy] = {
     "POST /v1/imports/{source}": DATA_ADMIN,
     "POST /v1/backfills": DATA_ADMIN,
     "POST /v1/backfills/estimate": DATA_ADMIN,
+    "GET /v1/tenants": OPERATOR,
+    "POST /v1/tenants": OPERATOR,
+    "POST /v1/service-accounts": OPERATOR,
     "POST /v1/users": OPERATOR,
     "POST /v1/users/{name}/reset": OPERATOR,
     "POST /v1/users/{name}/unlock": OPERATOR,
@@ -50,6 +53,7 @@ COMMANDS: dict[str, Policy] = dict.fromkeys(
     (
         *("up", "serve", "status", "down", "doctor", "import", "backfill", "get", "live", "replay", "datasets"),
         *("locations search", "feeds list", "feeds pause", "feeds resume", "feeds retry"),
+        *("tenant create", "tenant list", "entitlement list", "entitlement set", "service-account create"),
         *("user create", "user reset", "user unlock", "key create", "key list", "key rotate", "key revoke"),
         *("sign-in-link", "audit verify"),
     ),

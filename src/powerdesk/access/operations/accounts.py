@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import sqlalchemy as sa
 
-from powerdesk.access import entitlements, queries, tables
+from powerdesk.access import entitlements, limits, queries, tables
 from powerdesk.access.operations import auditing, entitling
 from powerdesk.access.policies import ForbiddenError
 from powerdesk.access.types import ROLES, Channel, Entitlement, PrincipalKind
@@ -66,6 +66,8 @@ def create_tenant(unit: Unit, act: Act, *, tenant: str, name: str, plan: str = "
     """Add a tenant; only the operator may."""
     check_reach(act.by, tenant="*")
     _check_name(tenant)
+    if plan not in limits.PLANS:
+        raise BadAccountError(found=f"plan {plan!r}", allowed=", ".join(limits.PLANS), remedy="choose one of these")
     if unit.connection.execute(sa.select(tables.tenants.c.id).where(tables.tenants.c.id == tenant)).first() is not None:
         raise AccountExistsError(found=f"tenant {tenant!r}", allowed="a new name", remedy="choose another name")
     unit.connection.execute(sa.insert(tables.tenants).values(id=tenant, name=name, plan=plan, created_at=act.at))
@@ -78,8 +80,7 @@ def create_user(unit: Unit, act: Act, *, tenant: str, user: str, name: str, role
     _check_tenant(unit, tenant)
     _check_name(name)
     granted = _checked_roles(act.by, roles)
-    if queries.user_by_name(unit, name=name) is not None:
-        raise AccountExistsError(found=f"user {name!r}", allowed="a new name", remedy="choose another name")
+    _check_free(unit, name)
     unit.connection.execute(
         sa.insert(tables.users).values(
             id=user, tenant=tenant, name=name, name_folded=name.casefold(), created_at=act.at
@@ -96,6 +97,7 @@ def create_service_account(unit: Unit, act: Act, *, tenant: str, account: str, n
     _check_tenant(unit, tenant)
     _check_name(name)
     granted = _checked_roles(act.by, roles)
+    _check_free(unit, name)
     unit.connection.execute(
         sa.insert(tables.service_accounts).values(
             id=account, tenant=tenant, name=name, created_at=act.at, created_by=act.by.id
@@ -226,6 +228,12 @@ def _check_name(name: str) -> None:
             allowed="1 to 100 letters, digits or . @ + - _ beginning with a letter or digit",
             remedy="choose such a name",
         )
+
+
+def _check_free(unit: Unit, name: str) -> None:
+    """People and service accounts share their names: a key's owner is named by one."""
+    if queries.account_by_name(unit, name=name) is not None:
+        raise AccountExistsError(found=f"account {name!r}", allowed="a new name", remedy="choose another name")
 
 
 def _check_tenant(unit: Unit, tenant: str) -> None:

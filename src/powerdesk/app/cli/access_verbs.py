@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from powerdesk.app.cli.root import Data, Key, Out, Url, app
+from powerdesk.app.cli.root import Data, Out, app
 
 users = typer.Typer(help="Local accounts.", no_args_is_help=True)
 keys = typer.Typer(help="API keys.", no_args_is_help=True)
@@ -60,7 +60,7 @@ def create_key(
     name: str,
     scopes: Annotated[str, typer.Option(help="Channels, comma separated.")] = "api,stream",
     expires_at: Annotated[str | None, typer.Option(help="Instant with offset.")] = None,
-    owner: Annotated[str, typer.Option(help="Account that the key acts for.")] = "admin",
+    owner: Annotated[str, typer.Option(help="Person or service account that the key acts for.")] = "admin",
     data: Data = None,
     output: Out = None,
 ) -> None:
@@ -74,11 +74,11 @@ def create_key(
 
 
 @keys.command("list")
-def list_keys(data: Data = None, url: Url = None, key: Key = None, output: Out = None) -> None:
+def list_keys(data: Data = None, output: Out = None) -> None:
     """List keys, never their secrets."""
     from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - HTTP loads only when a verb calls
 
-    with connection.reach(data=data, url=url, key=key) as desk:
+    with connection.reach(data=data) as desk:
         printing.records(desk.get("/v1/keys")["keys"], output=output, columns=KEY_COLUMNS)
 
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import typer
 
-from powerdesk.app.cli.root import Data, Key, Out, Output, Url, app
+from powerdesk.app.cli.root import Data, Key, Out, Output, RowsOut, Url, app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,7 +114,7 @@ def get(
     data: Data = None,
     url: Url = None,
     key: Key = None,
-    output: Out = None,
+    output: RowsOut = None,
 ) -> None:
     """Read rows of a dataset as known at a moment."""
     from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - HTTP loads only when a verb calls

@@ -39,6 +39,20 @@ class Output(StrEnum):
     ARROW = "arrow"
 
 
+LISTED = (Output.TABLE, Output.JSON, Output.CSV)
+"""Outputs of verbs that print records; only rows of a dataset make a file of columns."""
+
+
+def _listed(output: Output | None) -> Output | None:
+    """Refuse what a verb cannot print, before it does anything."""
+    if output is not None and output not in LISTED:
+        raise typer.BadParameter(f"'{output}' is for rows of a dataset (powerdesk get); allowed here: table, json, csv")
+    return output
+
+
 Out = Annotated[
+    Output | None, typer.Option("-o", "--output", help="table, json or csv.", show_default=False, callback=_listed)
+]
+RowsOut = Annotated[
     Output | None, typer.Option("-o", "--output", help="table, json, csv, parquet or arrow.", show_default=False)
 ]

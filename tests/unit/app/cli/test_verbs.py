@@ -209,6 +209,68 @@ def test_accounts_and_keys__live_through_their_verbs(run: Callable[..., Left], f
     assert (verdict["intact"], verdict["rows"] > 5) == (True, True)
 
 
+def test_a_pilot__is_set_up_by_verbs(run: Callable[..., Left], folder: Path, tmp_path: Path) -> None:
+    (made,) = run("tenant", "create", "acme", "--plan", "trial", "--data", folder, "-o", "json").lines
+    assert (made["id"], made["plan"]) == ("acme", "trial")
+    assert run("tenant", "create", "acme", "--data", folder).code == 1
+    assert run("tenant", "create", "other", "--plan", "golden", "--data", folder).code == 2
+    file = tmp_path / "acme.json"
+    grants = [{"market": "NYISO", "product": "prices", "channel": "api"}]
+    file.write_text(json.dumps({"grants": grants}))
+    assert run("entitlement", "set", "acme", file, "--data", folder).out == "acme: 1 lines\n"
+    (line,) = run("entitlement", "list", "acme", "--data", folder, "-o", "json").lines
+    assert (line["tenant"], line["market"], line["channel"]) == ("acme", "NYISO", "api")
+    (ben,) = run("user", "create", "ben", "--tenant", "acme", "--data", folder, "-o", "json").lines
+    assert ben["tenant"] == "acme"
+    made_robot = ("service-account", "create", "pricer", "--tenant", "acme", "--roles", "viewer", "--data", folder)
+    assert run(*made_robot, "-o", "json").lines[0]["tenant"] == "acme"
+    assert run(*made_robot).code == 1, "a name is taken once"
+    assert run("user", "create", "Pricer", "--data", folder).code == 1, "people and service accounts share names"
+    (key,) = run("key", "create", "robot", "--owner", "pricer", "--data", folder, "-o", "json").lines
+    assert key["secret"].startswith("pd_live_")
+    listed = {row["id"]: row for row in run("tenant", "list", "--data", folder, "-o", "json").lines}
+    assert {"acme", "desk"} <= set(listed)
+    facts = ("plan", "users", "service_accounts", "entitlements")
+    assert [listed["acme"][name] for name in facts] == ["trial", 1, 1, 1]
+    for bad in ("nothing", '{"grants": 1}', '{"grants": [{"market": "X"}]}'):
+        file.write_text(bad)
+        assert run("entitlement", "set", "acme", file, "--data", folder).code == 2, bad
+    assert run("entitlement", "set", "acme", tmp_path / "absent.json", "--data", folder).code == 2
+    file.write_text(json.dumps(grants))
+    assert run("entitlement", "set", "nobody", file, "--data", folder).code == 3
+
+
+def test_a_service_accounts_key__reads_what_its_tenant_may(run: Callable[..., Left], tmp_path: Path) -> None:
+    with running_desk.running(tmp_path / "desk") as served:
+        served.desk.ownership.announce(url=served.base.replace("localhost", "127.0.0.1"))
+        served.accept(running_desk.prices("SIM", "HUB"))
+        served.accept(running_desk.prices("CAISO", "HUB"))
+        beside = ("--data", tmp_path / "desk")
+        file = tmp_path / "lines.json"
+        file.write_text('[{"market": "SIM", "product": "*", "channel": "api"}]')
+        for verb in (("tenant", "create", "pilot"), ("entitlement", "set", "pilot", file)):
+            assert run(*verb, *beside).code == 0
+        assert run("service-account", "create", "bot", "--tenant", "pilot", *beside).code == 0
+        (key,) = run("key", "create", "k", "--owner", "bot", *beside, "-o", "json").lines
+        client = served.bearer(key["secret"])
+        rows = "/v1/datasets/markets.prices/rows"
+        assert client.get(rows, params={"market": "SIM"}).json()["count"] == 2
+        assert client.get(rows, params={"market": "CAISO"}).status_code == 403
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_verbs_that_list__refuse_files_before_they_act(run: Callable[..., Left], folder: Path, kind: str) -> None:
+    for verb in (("datasets",), ("feeds", "list"), ("key", "create", f"no-{kind}", "--owner", "admin")):
+        left = run(*verb, "--data", folder, "-o", kind)
+        assert (left.code, "table, json, csv" in left.err) == (2, True), verb
+    listed = run("key", "list", "--data", folder, "-o", "json").lines
+    assert not [row for row in listed if row["name"] == f"no-{kind}"]
+
+
+def test_key_list__has_no_options_that_its_route_refuses(run: Callable[..., Left], folder: Path) -> None:
+    assert run("key", "list", "--data", folder, "--url", "http://localhost:1").code == 2
+
+
 def test_doctor__says_what_it_found(run: Callable[..., Left], folder: Path) -> None:
     left = run("doctor", "--data", folder, "-o", "json")
     found = {row["what"]: row for row in left.lines}
