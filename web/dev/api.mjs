@@ -13,8 +13,7 @@ function datasetRead(id, verb, params, now) {
   const declaration = DATASETS.find((one) => one.id === id)
   if (!declaration) return problem(404, 'not-found', `No dataset is called ${id}`, 'See GET /v1/datasets for the names.')
   const refused = world.mode === 'refused' ? refusal([{ market: 'CAISO', product: declaration.product, channel: 'hub' }, { market: 'SIM', product: declaration.product, channel: 'hub' }]) : undefined
-  const sample = () => refused ?? latest(id, new URLSearchParams({ limit: 5, location: 'SIM:HUB_NORTH,SIM:HUB_SOUTH,SIM:HUB_WEST,SIM:LZ_COAST,NYISO:N.Y.C.', market_run: 'RT5' }), asOf)
-  if (!verb) return ok({ ...declaration, rows: world.mode === 'empty' ? 0 : declaration.rows, sample: world.mode === 'empty' ? shape(id, [], asOf) : sample() })
+  if (!verb) return ok(declaration)
   if (verb === 'quality') return ok(quality(id, params.get('market')))
   if (refused) return { status: 403, body: refused }
   if (world.mode === 'empty') return ok(shape(id, [], asOf))
@@ -54,7 +53,7 @@ export function answer(method, url, body) {
     case 'sessions': return method === 'GET' ? ok({ sessions: sessions() }) : none
     case 'keys': return keys(method, id, verb, body)
     case 'entitlements': return method === 'GET' ? ok(entitlements()) : none
-    case 'datasets': return id ? datasetRead(id, verb, url.searchParams, now) : ok({ datasets: DATASETS.map((one) => (world.mode === 'empty' ? { ...one, rows: 0 } : one)) })
+    case 'datasets': return id ? datasetRead(id, verb, url.searchParams, now) : ok({ datasets: DATASETS })
     case 'locations': {
       const search = (url.searchParams.get('search') ?? '').toLowerCase()
       const found = world.mode === 'empty' || world.mode === 'refused' ? [] : LOCATIONS.filter((one) => one.id.toLowerCase().includes(search))

@@ -11,10 +11,10 @@ const MARKETS = ['CAISO', 'NYISO', 'SIM']
 const interval = [key('interval_start', 'instant', 'Start of the delivery interval, inclusive, UTC.')]
 const end = column('interval_end', 'instant', null, 'End of the delivery interval, exclusive, UTC.')
 
-function dataset(id, title, meaning, grain, columns, late_after_s, rows) {
+function dataset(id, title, meaning, grain, columns, late_after_s) {
   const keys = columns.filter((one) => one.key).map((one) => one.name)
   return {
-    id, title, meaning, grain, product: id === 'markets.prices' ? 'lmp' : id.split('.')[1], version: 1, rows, position: 48_211,
+    id, title, meaning, grain, product: id === 'markets.prices' ? 'lmp' : id.split('.')[1], version: 1, position: 48_211,
     freshness: { late_after_s, stale_after_s: late_after_s * 3 },
     publication: { name: id.includes('forecast') ? 'with-each-run' : 'interval-start', meaning: id === 'markets.prices' ? 'Day-ahead by 13:30 market time of the day before; real time with each dispatch.' : 'With each run of the market operator.' },
     columns, key: keys, series_key: keys.filter((name) => name !== 'interval_start'), time_column: 'interval_start', end_column: 'interval_end',
@@ -29,17 +29,17 @@ export const DATASETS = [
     column('price_per_mwh', 'float64', 'USD/MWh', 'Locational marginal price.'), optional('energy_per_mwh', 'USD/MWh', 'Energy part of the price.'),
     optional('congestion_per_mwh', 'USD/MWh', 'Congestion part; positive raises the price.'), optional('loss_per_mwh', 'USD/MWh', 'Loss part of the price.'),
     optional('ghg_per_mwh', 'USD/MWh', 'Greenhouse gas part, where a market has one.'), column('currency', 'text', null, 'Currency of all parts.', { allowed: ['USD'] }),
-  ], 600, 1_284_312),
+  ], 600),
   dataset('markets.load', 'Actual load', 'Load that the market operator measured.', 'one row per market, location and interval', [
     key('market', 'text', 'Market.', MARKETS), key('location', 'text', 'Area of the load.'), ...interval, end, column('load_mw', 'float64', 'MW', 'Average load over the interval.'),
-  ], 900, 64_120),
+  ], 900),
   dataset('markets.load_forecast', 'Load forecast', 'Load that the market operator expects, every vintage kept.', 'one row per market, location, run and interval', [
     key('market', 'text', 'Market.', MARKETS), key('location', 'text', 'Area of the load.'), key('forecast_run', 'text', 'Run of the forecast.'), ...interval, end, column('load_mw', 'float64', 'MW', 'Expected average load.'),
-  ], 7200, 212_904),
+  ], 7200),
   dataset('markets.generation', 'Generation by fuel', 'Output by fuel as the market operator reports it.', 'one row per market, location, fuel and interval', [
     key('market', 'text', 'Market.', MARKETS), key('location', 'text', 'Area.'), key('fuel', 'text', 'Fuel category of the market.'), ...interval, end, column('power_mw', 'float64', 'MW', 'Average output; + injects into the grid.'),
-  ], 900, 98_002),
+  ], 900),
   dataset('markets.renewables_forecast', 'Wind and solar forecast', 'Expected wind and solar output, every vintage kept.', 'one row per market, location, fuel, run and interval', [
     key('market', 'text', 'Market.', MARKETS), key('location', 'text', 'Area.'), key('fuel', 'text', 'wind or solar.'), key('forecast_run', 'text', 'Run of the forecast.'), ...interval, end, column('power_mw', 'float64', 'MW', 'Expected average output.'),
-  ], 7200, 40_518),
+  ], 7200),
 ]

@@ -74,7 +74,9 @@ export function latest(dataset, params, asOf, down = []) {
       found.push(cellsOf(location, run, at, beliefs(location, run, at, asOf).at(-1)))
     }
   }
-  return shape(dataset, found, asOf)
+  const offset = Number(params.get('cursor') ?? 0)
+  const until = offset + Math.min(5000, Number(params.get('limit') ?? 5000))
+  return shape(dataset, found.slice(offset, until), asOf, until < found.length ? String(until) : null)
 }
 
 export function history(dataset, params, asOf) {

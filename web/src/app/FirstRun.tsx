@@ -4,17 +4,38 @@ import { send } from '@/lib/api/client'
 import { problemOf } from '@/lib/api/problem'
 import { useMe } from '@/lib/api/queries'
 
-/** On the first run there is a link but no password yet: set one, or go on and do it later. */
+const LATER_KEY = 'pd-password-later'
+
+function isPutOff(): boolean {
+  try {
+    return sessionStorage.getItem(LATER_KEY) !== null
+  } catch {
+    return false
+  }
+}
+
+/** Who came by a one-time link may set a password without an old one: now, or later in this tab's session. */
 export function FirstRun() {
   const me = useMe().data
-  const [later, setLater] = useState(false)
+  const [later, setLater] = useState(isPutOff)
   const [password, setPassword] = useState('')
   const client = useQueryClient()
+  const putOff = () => {
+    setLater(true)
+    try {
+      sessionStorage.setItem(LATER_KEY, '1')
+    } catch {
+      // Storage can be refused; the banner then comes back with the next page load.
+    }
+  }
   const save = useMutation({
     mutationFn: () => send('POST', '/v1/me/password', { current: null, new: password }),
-    onSuccess: () => client.invalidateQueries({ queryKey: ['me'] }),
+    onSuccess: () => {
+      putOff()
+      return client.invalidateQueries({ queryKey: ['me'] })
+    },
   })
-  if (me?.first_run !== true || later) return null
+  if (me === undefined || later || !(me.first_run || me.may_set_password_without_old)) return null
   return (
     <form className="banner" onSubmit={(event) => {
       event.preventDefault()
@@ -23,7 +44,7 @@ export function FirstRun() {
       <label htmlFor="first-password">You came by a one-time link, {me.user.name}. Set a password to sign in again:</label>
       <input id="first-password" className="input" type="password" autoComplete="new-password" minLength={12} required value={password} onChange={(event) => setPassword(event.target.value)} placeholder="At least 12 characters" />
       <button type="submit" className="button small primary" disabled={save.isPending}>Set password</button>
-      <button type="button" className="button small quiet" onClick={() => setLater(true)}>Later</button>
+      <button type="button" className="button small quiet" onClick={putOff}>Later</button>
       {save.isError ? <span className="alarm" role="alert">{problemOf(save.error).detail ?? problemOf(save.error).title}</span> : null}
     </form>
   )

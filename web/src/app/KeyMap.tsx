@@ -4,7 +4,7 @@ const KEYS: readonly [keys: string[], words: string][] = [
   [['Ctrl', 'K'], 'Find a page, a location or a command'],
   [['/'], 'Search in the page'],
   [['g', 'p'], 'Prices; g s Status, g d Datasets, g a Access'],
-  [['j'], 'Next row; k the row before; arrow keys move by cell'],
+  [['j'], 'Next row; k the row before; arrow keys move by row and cell'],
   [['Enter'], 'Open the detail of the row'],
   [['Esc'], 'Close the detail, leave the search'],
   [['p'], 'Pin the row to the top, or let it go'],

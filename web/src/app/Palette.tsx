@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { type KeyboardEvent, useMemo, useState } from 'react'
-import { locationsQuery } from '@/lib/api/queries'
+import { locationsQuery, useSignOut } from '@/lib/api/queries'
 import type { Overlay } from './Frame'
 import { Modal } from './Modal'
 import { type PaletteItem, commandItems, locationItem, pageItems, recentIds, remember, score } from './palette-items'
@@ -10,11 +10,12 @@ const MOST_LOCATIONS = 12
 /** Ctrl-K: pages, locations, commands and recent, by typing. */
 export function Palette({ close, open }: { close: () => void; open: (overlay: Overlay) => void }) {
   const { data: locations } = useQuery(locationsQuery)
+  const signOut = useSignOut()
   const [query, setQuery] = useState('')
   const [at, setAt] = useState(0)
 
   const items = useMemo(() => {
-    const fixed = [...pageItems(), ...commandItems(open)]
+    const fixed = [...pageItems(), ...commandItems(open, signOut)]
     const places = (locations ?? []).map(locationItem)
     if (query.trim() === '') {
       const byId = new Map([...fixed, ...places].map((item) => [item.id, item]))
@@ -28,7 +29,7 @@ export function Palette({ close, open }: { close: () => void; open: (overlay: Ov
       .map((item) => ({ item, rank: score(query, `${item.name} ${item.note}`) }))
       .filter(({ rank }) => rank > 0).sort((a, b) => b.rank - a.rank).map(({ item }) => item)
     return [...ranked(fixed), ...ranked(places).slice(0, MOST_LOCATIONS)]
-  }, [query, locations, open])
+  }, [query, locations, open, signOut])
 
   const choose = (item: PaletteItem | undefined) => {
     if (item === undefined) return

@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@/components/Link'
 import { StatusPill, type Tone } from '@/components/labels'
+import { isOk } from '@/lib/api/feeds'
 import { feedsQuery, locationsQuery, useMe } from '@/lib/api/queries'
 import type { StreamStatus } from '@/lib/stream/protocol'
 import { useStream, useStreamStatus } from '@/lib/stream/stream-context'
@@ -28,10 +29,10 @@ export function streamWords(status: StreamStatus, isPast: boolean, now: number):
 function Feeds() {
   const { data: feeds } = useQuery(feedsQuery)
   if (feeds === undefined) return null
-  const ok = feeds.filter((feed) => feed.state === 'running' || feed.state === 'waiting').length
+  const ok = feeds.filter(isOk).length
   const late = feeds.length - ok
   const tone: Tone = feeds.some((feed) => feed.state === 'unreachable') ? 'alarm' : late > 0 ? 'warn' : 'ok'
-  return <Link to="/status"><StatusPill tone={tone}>{ok} feeds ok{late > 0 ? `, ${late} not` : ''}</StatusPill></Link>
+  return <Link to="/status"><StatusPill tone={tone}>{ok === 1 ? '1 feed ok' : `${ok} feeds ok`}{late > 0 ? `, ${late} not` : ''}</StatusPill></Link>
 }
 
 export function StatusBar() {

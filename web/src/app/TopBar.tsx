@@ -1,7 +1,9 @@
 import { useQuery } from '@tanstack/react-query'
+import { useMemo } from 'react'
 import { Icon } from '@/components/Icon'
 import { locationsQuery } from '@/lib/api/queries'
 import type { Location } from '@/lib/api/types'
+import { isHub } from '@/lib/kinds'
 import { chosenClock } from '@/lib/time/markets'
 import { useScope } from '@/lib/url/scope'
 import { setParams } from '@/lib/url/use-place'
@@ -9,20 +11,20 @@ import { AsOfControl } from './AsOfControl'
 import type { Overlay } from './Frame'
 
 const NONE: Location[] = []
-const HUB_KINDS = ['hub', 'zone', 'load_zone', 'aggregate']
 
+/** The hubs of the scope; of a market without hubs its zones. */
 function hubsOf(locations: Location[], market: string | undefined): Location[] {
-  return locations.filter((one) => one.kind === 'hub' && (market === undefined || one.market === market))
+  const here = market === undefined ? locations : locations.filter((one) => one.market === market)
+  const hubs = here.filter((one) => isHub(one.kind))
+  return hubs.length > 0 ? hubs : here.filter((one) => one.kind === 'zone')
 }
 
 /** Scope chips, search, time of knowledge, clock. */
 export function TopBar({ open }: { open: (overlay: Overlay) => void }) {
   const { market, hub, tz } = useScope()
   const locations = useQuery(locationsQuery).data ?? NONE
-  const markets = [...new Set(locations.map((one) => one.market))].sort()
-  if (market !== undefined && !markets.includes(market)) markets.push(market)
-  const strict = hubsOf(locations, market)
-  const hubs = strict.length > 0 ? strict : locations.filter((one) => HUB_KINDS.includes(one.kind) && (market === undefined || one.market === market))
+  const markets = useMemo(() => [...new Set([...locations.map((one) => one.market), ...(market === undefined ? [] : [market])])].sort(), [locations, market])
+  const hubs = useMemo(() => hubsOf(locations, market), [locations, market])
   const zoneWords = chosenClock('market', market).abbreviation
   return (
     <header className="topbar">

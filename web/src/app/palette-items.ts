@@ -38,7 +38,7 @@ export function pageItems(): PaletteItem[] {
   return PAGES.map(({ path, name, letter }) => ({ id: `page:${path}`, group: 'Pages', name, note: `g ${letter}`, run: () => go(path) }))
 }
 
-export function commandItems(open: (overlay: Overlay) => void): PaletteItem[] {
+export function commandItems(open: (overlay: Overlay) => void, signOut: () => void): PaletteItem[] {
   const command = (id: string, name: string, note: string, run: () => void): PaletteItem => ({ id: `command:${id}`, group: 'Commands', name, note, run })
   return [
     command('theme', 'Switch between dark and light', '', toggleTheme),
@@ -49,7 +49,7 @@ export function commandItems(open: (overlay: Overlay) => void): PaletteItem[] {
     command('now', 'Back to now', '', () => setParams({ as_of: null })),
     command('heat', 'Prices as a heat view', '', () => go('/prices', { view: 'heat' })),
     command('keys', 'Keyboard map', '?', () => open('keys')),
-    command('sign-out', 'Sign out', '', () => go('/access', { tab: 'sessions' })),
+    command('sign-out', 'Sign out', '', signOut),
   ]
 }
 

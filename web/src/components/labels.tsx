@@ -23,13 +23,13 @@ export function ageTone(age_ms: number, rule: FreshnessRule | undefined): Tone {
   return age_ms > rule.late_after_s * 1000 ? 'warn' : 'dim'
 }
 
-/** The age of `instant`, counting up once a second; as known at a past moment it stands still. */
+/** The age of `instant`, counting up once a second; as known at a past moment it stands still. An interval that has not ended is current. */
 export function AgeLabel({ instant, rule }: { instant: number; rule?: FreshnessRule | undefined }) {
   const now = useNow()
   const { asOf } = useScope()
   if (!Number.isFinite(instant)) return <span className="dim">never</span>
-  const age_ms = Math.max(0, (asOf === undefined ? now : Date.parse(asOf)) - instant)
-  return <span className={`${ageTone(age_ms, rule)} nowrap`}>{age_ms === 0 ? 'now' : ageText(age_ms)}</span>
+  const age_ms = (asOf === undefined ? now : Date.parse(asOf)) - instant
+  return <span className={`${ageTone(age_ms, rule)} nowrap`}>{age_ms < 0 ? 'current' : ageText(age_ms)}</span>
 }
 
 /** An instant with its zone, never without. */

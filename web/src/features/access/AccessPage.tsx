@@ -1,8 +1,6 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { Icon } from '@/components/Icon'
 import { KeyFigure, PageHead } from '@/components/labels'
-import { send } from '@/lib/api/client'
-import { useMe } from '@/lib/api/queries'
+import { useMe, useSignOut } from '@/lib/api/queries'
 import { setParams, useParam } from '@/lib/url/use-place'
 import { EntitlementsPanel } from './EntitlementsPanel'
 import { KeysPanel } from './KeysPanel'
@@ -15,10 +13,9 @@ const TABS = [['keys', 'Keys'], ['sessions', 'Sessions and password'], ['entitle
 /** Keys, sessions, and what this account may see, with why. */
 export default function AccessPage() {
   const me = useMe().data
-  const client = useQueryClient()
+  const signOut = useSignOut()
   const asked = useParam('tab')
   const tab = TABS.find(([name]) => name === asked)?.[0] ?? 'keys'
-  const signOut = useMutation({ mutationFn: () => send('DELETE', '/v1/session'), onSettled: () => client.resetQueries() })
   const figures = me === undefined ? undefined : (
     <>
       <KeyFigure name="Signed in as" note={me.user.tenant}>{me.user.name}</KeyFigure>
@@ -27,7 +24,7 @@ export default function AccessPage() {
   )
   return (
     <>
-      <PageHead title="Access" figures={figures} actions={<button type="button" className="button" disabled={signOut.isPending} onClick={() => signOut.mutate()}><Icon name="logout" size={14} />Sign out</button>} />
+      <PageHead title="Access" figures={figures} actions={<button type="button" className="button" onClick={signOut}><Icon name="logout" size={14} />Sign out</button>} />
       <div className="page-scroll stack">
         <div className="segmented" role="group" aria-label="Part of access">
           {TABS.map(([name, words]) => <button key={name} type="button" className="button" aria-pressed={tab === name} onClick={() => setParams({ tab: name === 'keys' ? null : name })}>{words}</button>)}

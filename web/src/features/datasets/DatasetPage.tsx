@@ -6,11 +6,11 @@ import { QueryStates } from '@/components/states'
 import { getJson } from '@/lib/api/client'
 import { rowsPath } from '@/lib/api/rows'
 import { snippets } from '@/lib/api/snippets'
-import type { DatasetColumn, DatasetDetail } from '@/lib/api/types'
+import type { Dataset, DatasetColumn } from '@/lib/api/types'
 import { isoInstant } from '@/lib/time/format'
 import { serverNow } from '@/lib/time/use-now'
 import { HOUR_MS } from '@/lib/time/zone'
-import { countText } from '@/lib/units/format'
+import { countText, spanText } from '@/lib/units/format'
 import { useScope } from '@/lib/url/scope'
 import { SampleTable } from './SampleTable'
 import './datasets.css'
@@ -36,8 +36,7 @@ function ColumnTable({ columns }: { columns: readonly DatasetColumn[] }) {
   )
 }
 
-function Rules({ dataset }: { dataset: DatasetDetail }) {
-  const minutes = (seconds: number) => (seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`)
+function Rules({ dataset }: { dataset: Dataset }) {
   return (
     <section className="panel" aria-labelledby="rules-head">
       <header><h2 id="rules-head">Rules</h2></header>
@@ -45,7 +44,7 @@ function Rules({ dataset }: { dataset: DatasetDetail }) {
         <dt>Grain</dt><dd>{dataset.grain}</dd>
         <dt>Key</dt><dd><code>{dataset.key.join(', ')}</code></dd>
         <dt>Published</dt><dd>{dataset.publication.meaning} <span className="dim">({dataset.publication.name})</span></dd>
-        <dt>Late, stale</dt><dd>after {minutes(dataset.freshness.late_after_s)}, after {minutes(dataset.freshness.stale_after_s)}</dd>
+        <dt>Late, stale</dt><dd>after {spanText(dataset.freshness.late_after_s)}, after {spanText(dataset.freshness.stale_after_s)}</dd>
         <dt>Kept</dt><dd>{dataset.retention_s === null ? 'for good' : `${Math.round(dataset.retention_s / 86_400 / 365)} years`}</dd>
         <dt>Entitlement</dt><dd>product <code>{dataset.product}</code> of the row&rsquo;s market</dd>
       </dl>
@@ -53,7 +52,7 @@ function Rules({ dataset }: { dataset: DatasetDetail }) {
   )
 }
 
-function Licences({ dataset }: { dataset: DatasetDetail }) {
+function Licences({ dataset }: { dataset: Dataset }) {
   return (
     <section className="panel" aria-labelledby="licence-head">
       <header><h2 id="licence-head">Licences of the sources</h2></header>
@@ -69,8 +68,8 @@ function Licences({ dataset }: { dataset: DatasetDetail }) {
   )
 }
 
-function useDetail(id: string, asOf: string | undefined): UseQueryResult<DatasetDetail> {
-  return useQuery({ queryKey: ['dataset', id, asOf], queryFn: ({ signal }) => getJson<DatasetDetail>(`/v1/datasets/${encodeURIComponent(id)}`, { as_of: asOf }, signal) })
+function useDetail(id: string, asOf: string | undefined): UseQueryResult<Dataset> {
+  return useQuery({ queryKey: ['dataset', id, asOf], queryFn: ({ signal }) => getJson<Dataset>(`/v1/datasets/${encodeURIComponent(id)}`, { as_of: asOf }, signal) })
 }
 
 /** One dataset: what it means, its columns and units, rules, licences, the newest rows, and how to read it by program. */
@@ -84,7 +83,7 @@ export default function DatasetPage({ rest: id }: { rest: string }) {
         const read = snippets(window.location.origin, rowsPath(id), { market, start: isoInstant(end - 24 * HOUR_MS), end: isoInstant(end), as_of: asOf })
         return (
           <>
-            <PageHead title={dataset.title} figures={<><KeyFigure name="Rows" note="every revision">{countText(dataset.rows)}</KeyFigure><KeyFigure name="Store position">{countText(dataset.position)}</KeyFigure><KeyFigure name="Declaration">v{dataset.version}</KeyFigure></>}
+            <PageHead title={dataset.title} figures={<><KeyFigure name="Columns" note={`${dataset.key.length} of them the key`}>{dataset.columns.length}</KeyFigure><KeyFigure name="Store position" note="batches accepted">{countText(dataset.position)}</KeyFigure><KeyFigure name="Declaration">v{dataset.version}</KeyFigure></>}
               actions={<><AsOfBadge /><Link className="button quiet" to="/datasets">All datasets</Link></>} />
             <div className="page-scroll dataset-page">
               <div className="stack">

@@ -4,7 +4,7 @@ import { KeyFigure, PageHead } from '@/components/labels'
 import { EmptyState, QueryStates } from '@/components/states'
 import { datasetsQuery } from '@/lib/api/queries'
 import type { Dataset } from '@/lib/api/types'
-import { countText } from '@/lib/units/format'
+import { countText, spanText } from '@/lib/units/format'
 import { setParams, useParam } from '@/lib/url/use-place'
 import './datasets.css'
 
@@ -17,10 +17,10 @@ export default function DatasetsPage() {
   const query = useQuery(datasetsQuery)
   const search = useParam('q') ?? ''
   const words = search.toLowerCase()
-  const total = query.data?.reduce((sum, one) => sum + one.rows, 0)
+  const position = query.data?.reduce((newest, one) => Math.max(newest, one.position), 0)
   return (
     <>
-      <PageHead title="Datasets" figures={query.data === undefined ? undefined : <><KeyFigure name="Declared">{query.data.length}</KeyFigure><KeyFigure name="Beliefs stored" note="rows, every revision">{countText(total ?? 0)}</KeyFigure></>}
+      <PageHead title="Datasets" figures={query.data === undefined ? undefined : <><KeyFigure name="Declared">{query.data.length}</KeyFigure><KeyFigure name="Store position" note="batches accepted">{countText(position ?? 0)}</KeyFigure></>}
         actions={<input className="input" type="search" data-page-search placeholder="Search datasets  /" aria-label="Search datasets and columns" value={search} onChange={(event) => setParams({ q: event.target.value }, 'replace')} />} />
       <div className="page-scroll">
         <QueryStates query={query} lines={10}>
@@ -30,14 +30,14 @@ export default function DatasetsPage() {
             return (
               <section className="panel" aria-label="Catalogue">
                 <table className="grid-table catalogue">
-                  <thead><tr><th>Dataset</th><th>Grain</th><th>Units</th><th className="number">Rows</th><th>Published</th><th>Product</th></tr></thead>
+                  <thead><tr><th>Dataset</th><th>Grain</th><th>Units</th><th>Late, stale after</th><th>Published</th><th>Product</th></tr></thead>
                   <tbody>
                     {found.map((one) => (
                       <tr key={one.id}>
                         <td><Link to={`/datasets/${one.id}`}>{one.title}</Link> <code className="dim">{one.id}</code><p className="dim small">{one.meaning}</p></td>
                         <td className="small">{one.grain}</td>
                         <td className="nowrap">{unitsOf(one) || <span className="dim">none</span>}</td>
-                        <td className="number">{countText(one.rows)}</td>
+                        <td className="nowrap">{spanText(one.freshness.late_after_s)}, {spanText(one.freshness.stale_after_s)}</td>
                         <td className="small">{one.publication.meaning}</td>
                         <td><span className="tag">{one.product}</span></td>
                       </tr>

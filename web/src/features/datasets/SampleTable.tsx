@@ -1,9 +1,10 @@
-import { EmptyState, ProblemPanel } from '@/components/states'
-import { isProblem } from '@/lib/api/problem'
-import type { Cell, DatasetColumn, DatasetDetail } from '@/lib/api/types'
+import { useQuery } from '@tanstack/react-query'
+import { EmptyState, QueryStates } from '@/components/states'
+import { getJson } from '@/lib/api/client'
+import type { Cell, Columns, Dataset, DatasetColumn } from '@/lib/api/types'
 import { instantText } from '@/lib/time/format'
-import { numberText } from '@/lib/units/format'
-import { useClock } from '@/lib/url/scope'
+import { numberText, unitIn } from '@/lib/units/format'
+import { useClock, useScope } from '@/lib/url/scope'
 
 function cellText(column: DatasetColumn, cell: Cell | undefined, zone: string): string {
   if (cell === null || cell === undefined) return '–'
@@ -12,34 +13,41 @@ function cellText(column: DatasetColumn, cell: Cell | undefined, zone: string): 
   return String(cell)
 }
 
-/** The five newest rows, or why they are not shown. */
-export function SampleTable({ dataset }: { dataset: DatasetDetail }) {
-  const { sample } = dataset
-  const market = isProblem(sample) ? undefined : sample.columns['market']
+const SAMPLE_ROWS = 5
+
+function Rows({ dataset, sample }: { dataset: Dataset; sample: Columns }) {
+  const market = sample.columns['market']
   const first = market?.[0]
   const only = market?.every((one) => one === first) === true && typeof first === 'string' ? first : undefined
   const clock = useClock(only)
-  const body = () => {
-    if (isProblem(sample)) return <ProblemPanel problem={sample} still="The declaration above is open to everyone." />
-    if (sample.count === 0) return <EmptyState title="Nothing stored yet">Rows appear with the first payload of a feed or the first imported file.</EmptyState>
-    const shown = dataset.columns.filter((column) => sample.columns[column.name] !== undefined)
-    return (
-      <div className="scroll-x" tabIndex={0} role="region" aria-label="Newest rows">
-        <table className="grid-table sample-table">
-          <thead><tr>{shown.map((column) => (
-            <th key={column.name} className={column.dtype === 'float64' ? 'number' : ''}>{column.name}{column.unit === null ? column.dtype === 'instant' ? <span className="unit"> {clock.abbreviation}</span> : null : <span className="unit"> {column.unit}</span>}</th>
-          ))}</tr></thead>
-          <tbody>{Array.from({ length: sample.count }, (_, row) => (
-            <tr key={row}>{shown.map((column) => <td key={column.name} className={column.dtype === 'float64' ? 'number' : 'nowrap'}>{cellText(column, sample.columns[column.name]?.[row], clock.zone)}</td>)}</tr>
-          ))}</tbody>
-        </table>
-      </div>
-    )
-  }
+  const currencies = (sample.columns['currency'] ?? []).map(String)
+  if (sample.count === 0) return <EmptyState title="Nothing stored yet">Rows appear with the first payload of a feed or the first imported file.</EmptyState>
+  const shown = dataset.columns.filter((column) => sample.columns[column.name] !== undefined)
+  return (
+    <div className="scroll-x" tabIndex={0} role="region" aria-label="Newest rows">
+      <table className="grid-table sample-table">
+        <thead><tr>{shown.map((column) => (
+          <th key={column.name} className={column.dtype === 'float64' ? 'number' : ''}>{column.name}{column.unit === null ? column.dtype === 'instant' ? <span className="unit"> {clock.abbreviation}</span> : null : <span className="unit"> {unitIn(column.unit, currencies)}</span>}</th>
+        ))}</tr></thead>
+        <tbody>{Array.from({ length: sample.count }, (_, row) => (
+          <tr key={row}>{shown.map((column) => <td key={column.name} className={column.dtype === 'float64' ? 'number' : 'nowrap'}>{cellText(column, sample.columns[column.name]?.[row], clock.zone)}</td>)}</tr>
+        ))}</tbody>
+      </table>
+    </div>
+  )
+}
+
+/** The newest row of a few series, as known now or at the chosen moment. */
+export function SampleTable({ dataset }: { dataset: Dataset }) {
+  const { asOf, market } = useScope()
+  const query = useQuery({
+    queryKey: ['sample', dataset.id, market, asOf],
+    queryFn: ({ signal }) => getJson<Columns>(`/v1/datasets/${encodeURIComponent(dataset.id)}/latest`, { market, as_of: asOf, limit: SAMPLE_ROWS, allow_partial: true }, signal),
+  })
   return (
     <section className="panel sample" aria-labelledby="sample-head">
-      <header><h2 id="sample-head">Newest rows</h2></header>
-      {body()}
+      <header><h2 id="sample-head">Newest rows</h2><span className="dim small">of the first {SAMPLE_ROWS} series{market === undefined ? '' : ` of ${market}`}</span></header>
+      <QueryStates query={query} lines={SAMPLE_ROWS} still="The declaration above is open to everyone.">{(sample) => <Rows dataset={dataset} sample={sample} />}</QueryStates>
     </section>
   )
 }

@@ -1,5 +1,7 @@
+import { useMemo } from 'react'
 import { AgeLabel, KeyFigure } from '@/components/labels'
 import type { Location } from '@/lib/api/types'
+import { isHub } from '@/lib/kinds'
 import { hourEndingLabel } from '@/lib/time/zone'
 import { marketClock } from '@/lib/time/markets'
 import { numberText } from '@/lib/units/format'
@@ -24,13 +26,15 @@ function reference(model: PricesModel, names: ReadonlyMap<string, Location>, mar
   const inScope = here.filter((id) => market === undefined || names.get(id)?.market === market).sort()
   const preferred = market === undefined ? inScope.filter((id) => id.startsWith('SIM:')) : inScope
   const from = preferred.length > 0 ? preferred : inScope
-  return from.find((id) => names.get(id)?.kind === 'hub') ?? from.find((id) => names.get(id)?.kind === 'zone') ?? from[0]
+  return from.find((id) => isHub(names.get(id)?.kind ?? '')) ?? from.find((id) => names.get(id)?.kind === 'zone') ?? from[0]
 }
 
 /** The numbers of the head: the reference hub now, against day-ahead, and how far the market spreads. */
 export function PriceFigures({ model, rows, names, prices, unit }: FiguresProps) {
   const { market, hub } = useScope()
-  const id = reference(model, names, market, hub)
+  const { membership } = model.store
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- the store changes in place; membership says when
+  const id = useMemo(() => reference(model, names, market, hub), [model, membership, names, market, hub])
   const row = id === undefined ? undefined : model.store.rows.get(id)
   if (id === undefined || row === undefined) return <KeyFigure name="RT5" unit={unit}>–</KeyFigure>
   const found = figures(model.store, row, prices)

@@ -24,6 +24,8 @@ interface GridProps {
   sort: readonly SortKey[]
   pins: readonly string[]
   active: number
+  /** The column of the active cell, when cells are walked. */
+  column: ColumnId | undefined
   selected: string | undefined
   onSort: (column: ColumnId, add: boolean) => void
   onOpen: (id: string) => void
@@ -53,7 +55,7 @@ export function PriceGrid(props: GridProps) {
 
   return (
     <div ref={scroller} className="price-grid" role="grid" tabIndex={0} data-price-grid aria-label="Live prices by location" aria-rowcount={rows.length + 1} aria-colcount={faces.length}
-      aria-activedescendant={items.some((item) => item.index === active) ? `price-row-${active}` : undefined}>
+      aria-activedescendant={items.some((item) => item.index === active) ? (props.column === undefined ? `price-row-${active}` : 'price-cell-active') : undefined}>
       <div className="price-head" role="row" aria-rowindex={1}>
         {faces.map((face) => {
           const at = props.sort.findIndex((key) => key.column === face.id)
@@ -62,7 +64,7 @@ export function PriceGrid(props: GridProps) {
           const hide = face.id === 'loss' ? ' wide' : face.id === 'interval' ? ' widest' : face.id === 'spark' ? ' middle' : ''
           const words = <><span className="title">{face.name}{key === undefined ? null : <><Icon name={key.descending ? 'sort_down' : 'sort_up'} size={11} />{props.sort.length > 1 ? <sub>{at + 1}</sub> : null}</>}</span><span className="note">{face.note}</span></>
           return (
-            <div key={face.id} role="columnheader" aria-sort={face.sortable ? order : undefined} className={`cell${face.isNumber ? ' number' : ''}${hide}`}>
+            <div key={face.id} role="columnheader" data-column={face.id} title={face.meaning} aria-sort={face.sortable ? order : undefined} className={`cell${face.isNumber ? ' number' : ''}${hide}`}>
               {face.sortable ? <button type="button" tabIndex={-1} title="Sort; with Shift, add to the sort" onClick={(event: MouseEvent) => props.onSort(face.id, event.shiftKey)}>{words}</button> : <span>{words}</span>}
             </div>
           )
@@ -78,7 +80,7 @@ export function PriceGrid(props: GridProps) {
           return (
             <PriceRow key={id} id={id} domId={`price-row-${item.index}`} name={location?.name ?? id.slice(id.indexOf(':') + 1)} kind={location?.kind ?? ''} market={ofMarket} showMarket={market === undefined}
               tz={tz} bump={model.store.bumps[row] ?? 0} found={figures(model.store, row, prices)} spark={model.sparks.line(id)} sparkRevision={model.sparks.revision.get(id) ?? 0}
-              rule={props.rule} asOf={asOf} index={item.index} top={item.start} active={item.index === active} selected={props.selected === id} pinned={props.pins.includes(id)} onOpen={props.onOpen} onPin={props.onPin} />
+              rule={props.rule} asOf={asOf} index={item.index} top={item.start} active={item.index === active} column={item.index === active ? props.column : undefined} selected={props.selected === id} pinned={props.pins.includes(id)} onOpen={props.onOpen} onPin={props.onPin} />
           )
         })}
       </div>

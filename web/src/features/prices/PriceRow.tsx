@@ -7,7 +7,7 @@ import { chosenClock, type ZoneChoice } from '@/lib/time/markets'
 import { useNowEvery } from '@/lib/time/use-now'
 import { hourEndingLabel } from '@/lib/time/zone'
 import { direction, numberText, signedText } from '@/lib/units/format'
-import type { Figures } from './rows'
+import type { ColumnId, Figures } from './rows'
 
 const ARROWS = { up: '↑', down: '↓', flat: '' } as const
 
@@ -34,6 +34,7 @@ interface RowProps {
   index: number
   top: number
   active: boolean
+  column: ColumnId | undefined
   selected: boolean
   pinned: boolean
   onOpen: (id: string) => void
@@ -57,9 +58,12 @@ export const PriceRow = memo(function PriceRow(props: RowProps) {
   const flash = bump === firstBump ? '' : ` flash-${bump % 2}`
   const clock = chosenClock(tz, market)
   const classes = `price-row${props.active ? ' active' : ''}${props.selected ? ' selected' : ''}${stale ? ' stale' : ''}${props.pinned ? ' pinned' : ''}`
+  const cell = (column: ColumnId, more = '') => (props.column === column
+    ? { role: 'gridcell', id: 'price-cell-active', className: `cell ${more} at` }
+    : { role: 'gridcell', className: `cell ${more}` })
   return (
     <div role="row" id={props.domId} aria-rowindex={props.index + 2} aria-selected={props.selected} className={classes} style={{ transform: `translateY(${props.top}px)` }} onClick={() => props.onOpen(id)}>
-      <div role="gridcell" className="cell name">
+      <div {...cell('name', 'name')}>
         <button type="button" tabIndex={-1} className="pin" aria-pressed={props.pinned} aria-label={`Pin ${props.name}`} onClick={(event) => {
           event.stopPropagation()
           props.onPin(id)
@@ -67,17 +71,17 @@ export const PriceRow = memo(function PriceRow(props: RowProps) {
         <span className="text" title={id}>{props.name}</span>
         <span className="kind">{props.showMarket ? `${market} ${props.kind}` : props.kind}</span>
       </div>
-      <div role="gridcell" className={`cell number strong${flash}`}>{numberText(found.rt)}</div>
-      <div role="gridcell" className="cell number"><Difference value={found.change} /></div>
-      <div role="gridcell" className="cell number">{numberText(found.da)}</div>
-      <div role="gridcell" className={`cell number${flash}`}><Difference value={found.dart} /></div>
-      <div role="gridcell" className="cell number">{numberText(found.congestion)}</div>
-      <div role="gridcell" className="cell number wide">{numberText(found.loss)}</div>
-      <div role="gridcell" className="cell middle">{props.spark === undefined ? null : <Sparkline values={props.spark} />}</div>
-      <div role="gridcell" className="cell number widest">
+      <div {...cell('rt', `number strong${flash}`)}>{numberText(found.rt)}</div>
+      <div {...cell('change', 'number')}><Difference value={found.change} /></div>
+      <div {...cell('da', 'number')}>{numberText(found.da)}</div>
+      <div {...cell('dart', `number${flash}`)}><Difference value={found.dart} /></div>
+      <div {...cell('congestion', 'number')}>{numberText(found.congestion)}</div>
+      <div {...cell('loss', 'number wide')}>{numberText(found.loss)}</div>
+      <div {...cell('spark', 'middle')}>{props.spark === undefined ? null : <Sparkline values={props.spark} />}</div>
+      <div {...cell('interval', 'number widest')}>
         <span className="dim">{tz === 'market' ? `${hourEndingLabel(clock.zone, found.start)}  ` : ''}</span>{intervalText(clock.zone, found.start, found.end)}{props.showMarket && tz === 'market' ? <span className="dim"> {clock.abbreviation}</span> : null}
       </div>
-      <div role="gridcell" className="cell number"><AgeLabel instant={found.end} rule={rule} /></div>
+      <div {...cell('age', 'number')}><AgeLabel instant={found.end} rule={rule} /></div>
     </div>
   )
 }, sameRow)

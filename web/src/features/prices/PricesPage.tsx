@@ -17,8 +17,9 @@ import { PriceGrid } from './PriceGrid'
 import { HeatView } from './HeatView'
 import { useGridKeys } from './grid-keys'
 import { DATASET, type PricesModel } from './model'
-import { unitIn } from '@/lib/units/format'
-import { type ColumnId, KIND_ORDER, formatSort, nextSort, parseSort, shownRows } from './rows'
+import { countText, unitIn } from '@/lib/units/format'
+import { kindRank } from '@/lib/kinds'
+import { type ColumnId, formatSort, nextSort, parseSort, shownRows } from './rows'
 import { priceTsv } from './tsv'
 import { useDayAhead, usePricesModel } from './use-prices'
 import './prices.css'
@@ -55,6 +56,7 @@ export default function PricesPage() {
   const stream = useStreamStatus()
   const narrow = useNarrow()
   const [active, setActive] = useState(-1)
+  const [column, setColumn] = useState<ColumnId | undefined>(undefined)
 
   const names = useMemo(() => new Map(locations?.map((one) => [one.id, one])), [locations])
   const search = params.get('q') ?? ''
@@ -74,12 +76,15 @@ export default function PricesPage() {
   )
   const declared = dataset?.columns.find((column) => column.name === 'price_per_mwh')?.unit ?? 'currency/MWh'
   const unit = useMemo(() => unitIn(declared, rows.map((row) => store.text('currency', row))), [declared, rows, store])
-  const kinds = useMemo(() => [...new Set([...names.values()].filter((one) => market === undefined || one.market === market).map((one) => one.kind))]
-    .sort((a, b) => KIND_ORDER.indexOf(a) - KIND_ORDER.indexOf(b)), [names, market])
+  const kinds = useMemo(
+    () => [...new Set([...store.rows].flatMap(([id, row]) => (store.present[row] === 1 ? [names.get(id)?.kind ?? ''] : [])))].filter(Boolean).sort((a, b) => kindRank(a) - kindRank(b)),
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- as above
+    [store, membership, names],
+  )
   const tsv = useCallback(() => priceTsv(store, rows, prices, unit), [store, rows, prices, unit])
   const ids = useCallback((index: number) => store.keys[rows[index] ?? -1], [store, rows])
   const activeNow = Math.min(active, rows.length - 1)
-  useGridKeys({ count: rows.length, active: activeNow, setActive, id: ids, isOpen: selected !== undefined, open: openRow, pin, tsv })
+  useGridKeys({ count: rows.length, active: activeNow, setActive, column, setColumn, id: ids, isOpen: selected !== undefined, open: openRow, pin, tsv })
   const open = useCallback((id: string) => {
     setActive(rows.findIndex((row) => store.keys[row] === id))
     openRow(id)
@@ -102,11 +107,11 @@ export default function PricesPage() {
                 event.preventDefault()
                 event.currentTarget.blur()
               }} />
-            <div className="segmented desk-only" role="group" aria-label="Kind of location">
+            {kinds.length < 2 ? null : <div className="segmented desk-only" role="group" aria-label="Kind of location">
               <button type="button" className="button small" aria-pressed={kind === undefined} onClick={() => setParams({ kind: null }, 'replace')}>All</button>
               {kinds.map((one) => <button key={one} type="button" className="button small" aria-pressed={kind === one} onClick={() => setParams({ kind: one }, 'replace')}>{one}</button>)}
-            </div>
-            <span className="dim small desk-only" role="status">{rows.length} shown</span>
+            </div>}
+            <span className="dim small desk-only" role="status">{countText(rows.length)} shown</span>
             <span className="grow" />
             {view === 'grid' && !narrow ? <CopyButton text={tsv} label="Copy TSV" /> : null}
             <div className="segmented" role="group" aria-label="View">
@@ -123,7 +128,7 @@ export default function PricesPage() {
             ? <HeatView store={store} rows={rows} names={names} unit={unit} onOpen={open} selected={selected} />
             : narrow
               ? <PriceCards model={model} rows={rows} names={names} prices={prices} unit={unit} rule={dataset?.freshness} onOpen={open} />
-              : <PriceGrid model={model} version={version} rows={rows} names={names} prices={prices} unit={unit} rule={dataset?.freshness} sort={sort} pins={pins} active={activeNow} selected={selected} onSort={sortBy} onOpen={open} onPin={pin} />}
+              : <PriceGrid model={model} version={version} rows={rows} names={names} prices={prices} unit={unit} rule={dataset?.freshness} sort={sort} pins={pins} active={activeNow} column={column} selected={selected} onSort={sortBy} onOpen={open} onPin={pin} />}
         </div>
         {selected === undefined ? null : <PriceDrawer key={selected} id={selected} location={names.get(selected)} unit={unit} onClose={closeRow} />}
       </div>

@@ -1,9 +1,13 @@
 import { useEffect } from 'react'
+import type { ColumnId } from './rows'
 
 interface GridKeys {
   count: number
   active: number
   setActive: (index: number) => void
+  /** The column of the active cell; none while whole rows are walked. */
+  column: ColumnId | undefined
+  setColumn: (column: ColumnId | undefined) => void
   id: (index: number) => string | undefined
   isOpen: boolean
   open: (id: string) => void
@@ -25,16 +29,28 @@ function step(key: string): number | undefined {
   }
 }
 
+/** The columns in view, as the grid's head shows them; narrow windows hide some. */
+function columnsInView(): ColumnId[] {
+  return [...document.querySelectorAll<HTMLElement>('[data-price-grid] [data-column]')].filter((head) => head.offsetWidth > 0).map((head) => head.dataset['column'] as ColumnId)
+}
+
+/** Return the column `by` steps beside; left of the first is the whole row. */
+function columnBeside(column: ColumnId | undefined, by: number): ColumnId | undefined {
+  const columns = columnsInView()
+  const at = column === undefined ? -1 : columns.indexOf(column)
+  return columns[Math.min(columns.length - 1, at + by)]
+}
+
 function isElsewhere(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false
   if (['INPUT', 'SELECT', 'TEXTAREA'].includes(target.tagName)) return true
   return target.closest('[role="dialog"], .drawer, .u-over') !== null
 }
 
-/** j and k (and arrows) move, Enter opens, p pins, Ctrl-C copies the rows; an open drawer follows the row. */
+/** j and k (and up and down) move by row, left and right by cell, Enter opens, p pins, Ctrl-C copies the rows; an open drawer follows the row. */
 export function useGridKeys(keys: GridKeys): void {
   useEffect(() => {
-    const { count, active, setActive, id, isOpen, open, pin, tsv } = keys
+    const { count, active, setActive, column, setColumn, id, isOpen, open, pin, tsv } = keys
     const move = (by: number) => {
       const next = Math.max(0, Math.min(count - 1, active < 0 ? 0 : active + by))
       setActive(next)
@@ -51,7 +67,12 @@ export function useGridKeys(keys: GridKeys): void {
       const onControl = event.target instanceof HTMLElement && event.target.closest('button, a') !== null
       const by = step(event.key)
       const found = id(active)
+      const aside = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0
       if (by !== undefined) move(by)
+      else if (aside !== 0 && count > 0) {
+        if (active < 0) setActive(0)
+        setColumn(columnBeside(column, aside))
+      }
       else if (event.key === 'Enter' && !onControl && found !== undefined) open(found)
       else if (event.key === 'p' && found !== undefined) pin(found)
       else return

@@ -13,6 +13,8 @@ export const DATASET = 'markets.prices'
 export const LIVE_RUN = 'RT5'
 const RESORT_MS = 2000
 const BEFORE_MS = 1_200_000
+/** Above this many series only the one interval before the newest is read, not all that a late market may need. */
+const MANY_SERIES = 2000
 
 const SHAPE = {
   key: ['location'],
@@ -100,10 +102,17 @@ export class PricesModel {
   /** A snapshot has the newest interval only; read the ones before it, so that the change since then is known at once. */
   private readBefore(market: string | undefined): void {
     let newest = -Infinity
-    for (const row of this.store.rows.values()) newest = Math.max(newest, this.store.start[row] ?? -Infinity)
+    let length_ms = 0
+    for (const row of this.store.rows.values()) {
+      const start = this.store.start[row] ?? -Infinity
+      if (start <= newest) continue
+      newest = start
+      length_ms = (this.store.end[row] ?? start) - start
+    }
     if (!Number.isFinite(newest)) return
+    const back_ms = this.store.rows.size > MANY_SERIES ? length_ms : BEFORE_MS
     const query = {
-      market, market_run: LIVE_RUN, start: isoInstant(newest - BEFORE_MS), end: isoInstant(newest), as_of: this.asOf,
+      market, market_run: LIVE_RUN, start: isoInstant(newest - back_ms), end: isoInstant(newest), as_of: this.asOf,
       columns: ['location', 'interval_end', 'interval_start', 'price_per_mwh'], allow_partial: true,
     }
     readRows(rowsPath(DATASET), query).then(({ columns, count }) => {

@@ -1,4 +1,5 @@
 import type { Location } from '@/lib/api/types'
+import { kindRank } from '@/lib/kinds'
 import type { SeriesStore } from '@/lib/stream/series-store'
 import { type DayAhead, dayAheadOf } from './use-prices'
 
@@ -53,8 +54,6 @@ export function nextSort(keys: readonly SortKey[], column: ColumnId, add: boolea
   return rest
 }
 
-export const KIND_ORDER = ['hub', 'zone', 'load_zone', 'interface', 'aggregate', 'node', 'bus']
-
 export interface RowQuery {
   search: string
   kind: string | undefined
@@ -83,21 +82,26 @@ function compareNumbers(a: number, b: number, descending: boolean): number {
 /** Return the store rows to show, in order: pinned first, then by the sort, then hubs before zones before nodes by name. */
 export function shownRows(store: SeriesStore, names: ReadonlyMap<string, Location>, prices: DayAhead, query: RowQuery): number[] {
   const words = query.search.toLowerCase().split(/\s+/).filter((word) => word !== '')
-  const kept: { row: number; id: string; rank: number; pin: number; found: Figures }[] = []
+  const keys = query.sort.filter(({ column }) => column !== 'name').map(({ column }) => column)
+  const pins = new Map(query.pins.map((id, at) => [id, at]))
+  const kept: { row: number; id: string; rank: number; pin: number; values: Partial<Record<ColumnId, number>> }[] = []
   for (const [id, row] of store.rows) {
     if (store.present[row] !== 1) continue
     const kind = names.get(id)?.kind ?? ''
-    const pin = query.pins.indexOf(id)
-    const hay = `${id} ${kind}`.toLowerCase()
-    if (query.kind !== undefined && kind !== query.kind && pin < 0) continue
-    if (!words.every((word) => hay.includes(word))) continue
-    const rank = KIND_ORDER.indexOf(kind)
-    kept.push({ row, id, rank: rank < 0 ? KIND_ORDER.length : rank, pin: pin < 0 ? query.pins.length : pin, found: figures(store, row, prices) })
+    const pin = pins.get(id)
+    if (query.kind !== undefined && kind !== query.kind && pin === undefined) continue
+    if (words.length > 0) {
+      const hay = `${id} ${kind}`.toLowerCase()
+      if (!words.every((word) => hay.includes(word))) continue
+    }
+    const found = keys.length === 0 ? undefined : figures(store, row, prices)
+    const values = found === undefined ? {} : Object.fromEntries(keys.map((column) => [column, sortValue(column, found)]))
+    kept.push({ row, id, rank: kindRank(kind), pin: pin ?? query.pins.length, values })
   }
   kept.sort((a, b) => {
     if (a.pin !== b.pin) return a.pin - b.pin
     for (const { column, descending } of query.sort) {
-      const order = column === 'name' ? (a.id < b.id ? -1 : 1) * (descending ? -1 : 1) : compareNumbers(sortValue(column, a.found), sortValue(column, b.found), descending)
+      const order = column === 'name' ? (a.id < b.id ? -1 : 1) * (descending ? -1 : 1) : compareNumbers(a.values[column] ?? Number.NaN, b.values[column] ?? Number.NaN, descending)
       if (order !== 0) return order
     }
     if (a.rank !== b.rank) return a.rank - b.rank

@@ -21,6 +21,9 @@ export function usePricesModel(market: string | undefined, asOf: string | undefi
 /** Day-ahead prices by location and hour: `${location}|${hour start in ms}`. */
 export type DayAhead = ReadonlyMap<string, number>
 
+/** Day-ahead prices come once a day; a correction is seen within this time. */
+const DAY_AHEAD_EVERY_MS = 600_000
+
 const NO_PRICES: DayAhead = new Map()
 
 export function dayAheadOf(prices: DayAhead, location: string, interval_start: number): number {
@@ -44,8 +47,8 @@ export function useDayAhead(market: string | undefined, asOf: string | undefined
       }
       return prices
     },
-    staleTime: 60_000,
-    refetchInterval: asOf === undefined ? 120_000 : false,
+    staleTime: 300_000,
+    refetchInterval: asOf === undefined ? DAY_AHEAD_EVERY_MS : false,
     placeholderData: (previous) => previous,
   })
   return data ?? NO_PRICES

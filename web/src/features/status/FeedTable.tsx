@@ -16,6 +16,9 @@ const STATES: Record<FeedState, [Tone, string]> = {
   unreachable: ['alarm', 'unreachable'],
 }
 
+/** Started, and no answer yet. */
+const FIRST_TRY: [Tone, string] = ['dim', 'no answer yet']
+
 const instant = (text: string | null) => (text === null ? Number.NaN : Date.parse(text))
 
 function Actions({ feed }: { feed: Feed }) {
@@ -36,7 +39,7 @@ function Actions({ feed }: { feed: Feed }) {
 
 /** What a feed is doing, in words a person would use. */
 function StateWords({ feed }: { feed: Feed }) {
-  const [tone, words] = STATES[feed.state]
+  const [tone, words] = feed.state === 'waiting' && feed.last_ok_at === null ? FIRST_TRY : STATES[feed.state]
   const since = feed.since === null || feed.state === 'running' ? null : <span className="dim"> since <TimeLabel instant={instant(feed.since)} market={feed.market} /></span>
   return <StatusPill tone={tone}>{words}{since}</StatusPill>
 }

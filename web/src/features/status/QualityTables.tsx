@@ -1,8 +1,7 @@
 import { Link } from '@/components/Link'
 import { InstantLabel, StatusPill, TimeLabel, type Tone } from '@/components/labels'
-import { EmptyState } from '@/components/states'
 import { problemOf } from '@/lib/api/problem'
-import type { Cell, Dataset, FreshnessState, Quality } from '@/lib/api/types'
+import type { Cell, Dataset, FreshnessState, Gap, Quality } from '@/lib/api/types'
 import { ageText } from '@/lib/time/format'
 import { countText, numberText, unitIn, shareText } from '@/lib/units/format'
 
@@ -17,15 +16,16 @@ const TONES: Record<FreshnessState, Tone> = { ok: 'ok', late: 'warn', stale: 'al
 
 function Freshness({ quality }: { quality: Quality }) {
   const { state, age_s } = quality.freshness
-  const age = age_s === null ? '' : age_s < 0 ? ', ahead' : ` ${ageText(age_s * 1000)}`
-  return <StatusPill tone={TONES[state]}>{state === 'ok' ? 'fresh' : state}<span className="dim">{age}</span></StatusPill>
+  const age = age_s === null ? undefined : age_s < 0 ? `${ageText(-age_s * 1000)} ahead` : ageText(age_s * 1000)
+  return <StatusPill tone={TONES[state]}>{state === 'ok' ? 'fresh' : state}{age === undefined ? null : <span className="dim"> {age}</span>}</StatusPill>
 }
 
 /** Share present as text and a bar; what is missing is the gap at the end of the bar. */
 function Completeness({ quality }: { quality: Quality }) {
+  if (quality.completeness === null) return <span className="dim small" title="Nothing says how many rows were due">not counted</span>
   return (
     <span className="completeness">
-      <svg width="60" height="6" viewBox="0 0 60 6" aria-hidden="true"><rect width="60" height="6" className="track" /><rect width={60 * (quality.completeness ?? 0)} height="6" className="fill" /></svg>
+      <svg width="60" height="6" viewBox="0 0 60 6" aria-hidden="true"><rect width="60" height="6" className="track" /><rect width={60 * quality.completeness} height="6" className="fill" /></svg>
       <span>{shareText(quality.completeness)}</span>
     </span>
   )
@@ -62,19 +62,27 @@ export function QualityTable({ cells, markets }: { cells: readonly QualityCell[]
   )
 }
 
+/** All series of a market and run, or the one that lacks the intervals. */
+function seriesText(gap: Gap): string {
+  const own = gap.series.filter((part) => part !== gap.market && part !== gap.market_run)
+  return own.length === 0 || own.includes('*') ? `${gap.market}, all series` : own.join(' ')
+}
+
 export function GapTable({ cells }: { cells: readonly QualityCell[] }) {
   const gaps = cells.flatMap((cell) => (cell.quality?.gaps ?? []).map((gap) => ({ ...gap, dataset: cell.dataset })))
+  const total = cells.reduce((sum, cell) => sum + (cell.quality?.gap_count ?? 0), 0)
+  const isAnswered = cells.length > 0 && cells.every((cell) => cell.quality !== undefined)
   return (
     <section className="panel" aria-labelledby="gaps-head">
-      <header><h2 id="gaps-head">Gaps</h2><span className="dim small">expected intervals that are not there, each with its reason</span></header>
-      {gaps.length === 0 ? <EmptyState title="No gaps">Every interval that was expected in the last 24 hours is stored.</EmptyState> : (
+      <header><h2 id="gaps-head">Gaps</h2><span className="dim small">expected intervals that are not there, each with its reason{total > gaps.length ? `; ${countText(gaps.length)} of ${countText(total)} shown` : ''}</span></header>
+      {gaps.length === 0 ? <p className="body dim">{isAnswered ? 'None: every interval that was expected in the last 24 hours is stored.' : 'Not every dataset has answered yet.'}</p> : (
         <table className="grid-table gap-table">
           <thead><tr><th>Dataset</th><th>Series</th><th>From</th><th>To</th><th className="number">Intervals</th><th>Reason</th></tr></thead>
           <tbody>
             {gaps.map((gap, index) => (
               <tr key={index}>
                 <td data-head="">{gap.dataset.title}</td>
-                <td data-head="Series">{gap.series} {gap.market_run === null ? null : <span className="tag">{gap.market_run}</span>}</td>
+                <td data-head="Series">{seriesText(gap)} {gap.market_run === null ? null : <span className="tag">{gap.market_run}</span>}</td>
                 <td data-head="From"><InstantLabel instant={Date.parse(gap.start)} market={gap.market} /></td>
                 <td data-head="To"><InstantLabel instant={Date.parse(gap.end)} market={gap.market} /></td>
                 <td data-head="Intervals" className="number">{countText(gap.intervals)}</td>

@@ -4,6 +4,7 @@ import { JobProgress } from '@/components/JobProgress'
 import { QueryStates } from '@/components/states'
 import { getJson } from '@/lib/api/client'
 import { datasetsQuery, feedsQuery } from '@/lib/api/queries'
+import { isOk } from '@/lib/api/feeds'
 import type { Dataset, Feed, Quality } from '@/lib/api/types'
 import { isoInstant } from '@/lib/time/format'
 import { useNowEvery } from '@/lib/time/use-now'
@@ -35,7 +36,7 @@ function useQuality(datasets: readonly Dataset[], markets: readonly string[], as
 }
 
 function Figures({ feeds, cells }: { feeds: readonly Feed[]; cells: readonly QualityCell[] }) {
-  const ok = feeds.filter((feed) => feed.state === 'running' || feed.state === 'waiting').length
+  const ok = feeds.filter(isOk).length
   const known = cells.flatMap((cell) => (cell.quality === undefined || cell.quality.expected === 0 ? [] : [cell.quality]))
   const expected = known.reduce((sum, one) => sum + one.expected, 0)
   const present = known.reduce((sum, one) => sum + one.present, 0)
@@ -45,8 +46,8 @@ function Figures({ feeds, cells }: { feeds: readonly Feed[]; cells: readonly Qua
       <KeyFigure name="Feeds ok" note={`of ${feeds.length}`}><span className={ok < feeds.length ? 'warn' : undefined}>{ok}</span></KeyFigure>
       <KeyFigure name="Complete, last 24 h" note={expected === 0 ? undefined : `${countText(expected - present)} of ${countText(expected)} intervals missing`}>{expected === 0 ? '–' : shareText(present / expected)}</KeyFigure>
       <KeyFigure name="Late or stale" note="dataset and market"><span className={late > 0 ? 'warn' : undefined}>{late}</span></KeyFigure>
-      <KeyFigure name="Gaps open">{known.reduce((sum, one) => sum + one.gaps.length, 0)}</KeyFigure>
-      <KeyFigure name="Restated, last 24 h" note="intervals">{countText(known.reduce((sum, one) => sum + one.restatements.last_24h, 0))}</KeyFigure>
+      <KeyFigure name="Gaps open">{known.reduce((sum, one) => sum + one.gap_count, 0)}</KeyFigure>
+      <KeyFigure name="Restated, last 24 h" note="rows">{countText(known.reduce((sum, one) => sum + one.restatements.last_24h, 0))}</KeyFigure>
     </>
   )
 }

@@ -1,5 +1,6 @@
-import { type UseQueryResult, queryOptions, useQuery } from '@tanstack/react-query'
-import { getJson } from './client'
+import { type UseQueryResult, queryOptions, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useCallback } from 'react'
+import { getJson, send } from './client'
 import type { Dataset, Feed, Location, Me } from './types'
 
 export const meQuery = queryOptions({
@@ -39,4 +40,13 @@ export function useMe(): UseQueryResult<Me> {
 export function useRole(...roles: string[]): boolean {
   const { data } = useMe()
   return data?.user.roles.some((role) => roles.includes(role)) ?? false
+}
+
+/** End this session; what was read under it is forgotten, and the sign-in page comes. */
+export function useSignOut(): () => void {
+  const client = useQueryClient()
+  return useCallback(() => {
+    const forget = () => void client.resetQueries()
+    send('DELETE', '/v1/session').then(forget, forget)
+  }, [client])
 }

@@ -43,6 +43,8 @@ export interface Me {
   server_time: string
   version: string
   first_run: boolean
+  /** The session was opened by a one-time link: a password can be set without the old one. */
+  may_set_password_without_old: boolean
 }
 
 export interface Session {
@@ -108,7 +110,6 @@ export interface Dataset {
   grain: string
   product: string
   version: number
-  rows: number
   position: number
   freshness: { late_after_s: number; stale_after_s: number }
   publication: { name: string; meaning: string }
@@ -121,22 +122,19 @@ export interface Dataset {
   retention_s: number | null
 }
 
-export interface DatasetDetail extends Dataset {
-  sample: Columns | Problem
-}
-
 export type FreshnessState = 'ok' | 'late' | 'stale' | 'never'
 
 export interface Gap {
+  group: string[]
   market: string
   market_run: string | null
-  series: string
+  /** The series that lack these intervals. */
+  series: string[]
   start: string
   end: string
   intervals: number
   reason: string
   detail: string | null
-  since: string
 }
 
 export interface Quality {
@@ -146,8 +144,10 @@ export interface Quality {
   missing: number
   completeness: number | null
   freshness: { newest_interval_end: string | null; age_s: number | null; state: FreshnessState }
+  /** The first gaps; `gap_count` counts all. */
   gaps: Gap[]
-  restatements: { last_24h: number; last: Record<string, Cell>[] }
+  gap_count: number
+  restatements: { in_span: number; last_24h: number; last: Record<string, Cell>[] }
 }
 
 export interface Location {

@@ -67,3 +67,8 @@ export function unitIn(unit: string, currencies: Iterable<string>): string {
   const known = [...new Set(currencies)].filter(Boolean)
   return known.length === 1 ? unit.replace('currency', known[0] ?? 'currency') : unit
 }
+
+/** Return a length of time that a rule states: minutes below two hours, hours above. */
+export function spanText(seconds: number): string {
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`
+}
