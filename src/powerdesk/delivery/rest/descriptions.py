@@ -101,6 +101,7 @@ def query_parameters(declared: Dataset) -> list[dict[str, Any]]:
         _parameter("cursor", "`next` of the page before", {"type": "string"}),
         _parameter("format", "shape or format", {"type": "string", "enum": [item.value for item in encoding.Format]}),
         _parameter("order", "by key", {"type": "string", "enum": ["asc", "desc"]}),
+        _parameter("tz", "IANA time zone: adds the interval's local times as text", {"type": "string"}),
         _parameter("estimate", "only count what would come", flag),
         _parameter("allow_partial", "leave refused markets out and say so", flag),
     ]

@@ -13,7 +13,8 @@ import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from zoneinfo import ZoneInfo
 
 MICROSECONDS = 1_000_000
 NO_FRACTION = ".000000"
@@ -59,6 +60,17 @@ def instants_text(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Ar
         full = pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ")
         return pc.if_else(pc.equal(fraction, 0), whole, full)
     return whole
+
+
+def with_local_times(table: pa.Table, *, names: Sequence[str], zone: ZoneInfo) -> pa.Table:
+    """Return the table with `<name>_local` for each instant column named: RFC 3339 text with the zone's offset."""
+    for name in names:
+        if name in table.column_names:
+            column = table.column(name).combine_chunks().dictionary_encode()
+            texts = [instant.astimezone(zone).isoformat() for instant in column.dictionary.to_pylist()]
+            local = pc.take(pa.array(texts, pa.string()), column.indices)
+            table = table.append_column(f"{name}_local", local)
+    return table
 
 
 def plain(table: pa.Table) -> dict[str, list[Any]]:

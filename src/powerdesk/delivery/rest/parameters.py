@@ -7,19 +7,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from powerdesk.delivery.rest import encoding
-from powerdesk.kernel import intervals, problem
+from powerdesk.kernel import intervals, local_times, problem
 from powerdesk.store.dataset import Dtype
 from powerdesk.store.types import Knowledge, Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
+    from zoneinfo import ZoneInfo
 
     from powerdesk.store.dataset import Dataset
 
 COMMON = (
     "start", "end", "as_of", "knowledge", "commit", "columns", "source", "limit", "cursor", "format", "order",
-    "estimate", "allow_partial",
+    "estimate", "allow_partial", "tz",
 )  # fmt: skip
 DEFAULT_LIMIT = 1_000
 DISPLAY_LIMIT = 5_000
@@ -47,6 +48,8 @@ class Asked:
     format: encoding.Format
     cursor: str | None
     estimate: bool
+    zone: ZoneInfo | None = None
+    """Where the clock stands that local times are added in."""
 
     @property
     def canonical(self) -> str:
@@ -120,6 +123,16 @@ class _Reading:
             return None
         return value
 
+    def zone(self, name: str) -> ZoneInfo | None:
+        text = self.one(name)
+        if text is None:
+            return None
+        try:
+            return local_times.zone_of(text)
+        except local_times.LocalTimeError as error:
+            self.fault(name, error.allowed, error.remedy)
+            return None
+
 
 FLAGS = {"true": "yes", "false": "no"}
 
@@ -165,6 +178,7 @@ def read(dataset: Dataset, pairs: Sequence[tuple[str, str]], *, accept: str, dis
         format=_format(reading, accept, display_only=display_only),
         cursor=reading.one("cursor"),
         estimate=estimate == "true",
+        zone=reading.zone("tz"),
     )
     if reading.findings:
         raise BadParametersError(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from powerdesk.delivery.rest import cursors, descriptions, encoding
+from powerdesk.access import entitlements
+from powerdesk.delivery.rest import cursors, descriptions, encoding, parameters
 from powerdesk.kernel import intervals
 from powerdesk.store import queries
+from powerdesk.store.types import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from powerdesk.store.queries import Asker, Store
     from powerdesk.store.types import Answer, Snapshot
 
+NEWEST_WITHIN = timedelta(days=2)
+"""Where the newest rows are looked for first."""
 JSON_ROW_BYTES = 220
 """Mean size of a columns-shaped row of markets.prices; only for estimates."""
 
@@ -83,8 +88,27 @@ def revisions(store: Store, asker: Asker, *, asked: Asked, now: datetime) -> Wri
     return written(declared, answer, asked=asked, cursor=None)
 
 
+def newest(store: Store, asker: Asker, *, declared: Dataset, rows: int, now: datetime) -> Written:
+    """Return the newest row of the `rows` series heard of last; RefusedError when the caller may read no market."""
+    recent = Request(declared.id, start=now - NEWEST_WITHIN, allow_partial=True)
+    missing = queries.left_out(store, asker, request=recent)
+    if {one.market for one in missing} >= set(queries.licensed_markets(declared)):
+        raise entitlements.refused(missing, dataset=declared.id)
+    cut = queries.snapshot(store, as_of=now)
+    answer = queries.latest(store, asker, request=recent, cut=cut)
+    if not answer.rows.num_rows:
+        answer = queries.latest(store, asker, request=replace(recent, start=None), cut=cut)
+    order = [(declared.time_column, "descending"), *((name, "ascending") for name in declared.series_key)]
+    answer = replace(answer, rows=answer.rows.sort_by(order).slice(0, rows))
+    asked = parameters.read(declared, (), accept="", display_only=True)
+    return written(declared, answer, asked=asked, cursor=None)
+
+
 def written(declared: Dataset, answer: Answer, *, asked: Asked, cursor: str | None) -> Written:
-    """Return the answer in the format asked for."""
+    """Return the answer in the format asked for, with local times where a zone was named."""
+    if asked.zone is not None:
+        names = (declared.time_column, declared.end_column)
+        answer = replace(answer, rows=encoding.with_local_times(answer.rows, names=names, zone=asked.zone))
     if asked.format in encoding.JSON_FORMATS:
         body = encoding.json_bytes(answer.rows, shape=asked.format, envelope=envelope(declared, answer, cursor=cursor))
     else:

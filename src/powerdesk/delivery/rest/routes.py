@@ -10,7 +10,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from powerdesk.access import entitlements
-from powerdesk.delivery.rest import descriptions, encoding, parameters, reading
+from powerdesk.delivery.rest import descriptions, encoding, parameters, problems, reading
 from powerdesk.kernel import intervals, problem
 from powerdesk.store import lineage, queries
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from powerdesk.delivery.caller import Caller, Gate
     from powerdesk.store.dataset import Dataset
     from powerdesk.store.queries import Store
+
+
+SAMPLE_ROWS = 5
 
 
 class UnknownLineageError(problem.Problem):
@@ -51,9 +54,10 @@ def router(rest: Rest) -> APIRouter:
 
     @routes.get("/datasets/{dataset_id}")
     def describe_dataset(request: Request, dataset_id: str) -> Response:
-        """Describe one dataset."""
-        rest.gate.caller(request)
-        return _json(_described(rest.store, queries.dataset(rest.store, dataset_id)))
+        """Describe one dataset, with its newest rows where the caller may read any."""
+        caller = rest.gate.caller(request)
+        declared = queries.dataset(rest.store, dataset_id)
+        return _json({**_described(rest.store, declared), **_sample(rest, caller, declared)})
 
     @routes.head("/datasets/{dataset_id}/rows", include_in_schema=False)
     @routes.get("/datasets/{dataset_id}/rows")
@@ -90,6 +94,18 @@ def router(rest: Rest) -> APIRouter:
 
 def _described(store: Store, declared: Dataset) -> dict[str, Any]:
     return descriptions.dataset_json(declared, position=store.progress.commit(declared.id))
+
+
+def _sample(rest: Rest, caller: Caller, declared: Dataset) -> dict[str, Any]:
+    """Return `sample`: the newest row of the series that were heard of last, or `sample_refused`: why there is none."""
+    try:
+        made = reading.newest(rest.store, rest.gate.asker(caller), declared=declared, rows=SAMPLE_ROWS, now=caller.at)
+        rest.gate.spend(caller, product=declared.product, rows=made.rows)
+    except problem.Problem as error:
+        where = f"/v1/datasets/{declared.id}"
+        return {"sample_refused": problems.problem_body(error, instance=where, request_id=caller.request_id)}
+    rest.gate.note_read(caller, what=declared.id, rows=made.rows)
+    return {"sample": msgspec.Raw(made.body)}
 
 
 def _rows(rest: Rest, request: Request, dataset_id: str) -> Response:
