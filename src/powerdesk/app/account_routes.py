@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import msgspec
 from fastapi import APIRouter, Request, Response
@@ -14,6 +15,7 @@ from powerdesk.access import queries as access_queries
 from powerdesk.access.operations import accounts, minting
 from powerdesk.access.types import Channel
 from powerdesk.app import access_wiring, bodies
+from powerdesk.app.gate import LOOPBACK_HOSTS
 from powerdesk.kernel import intervals
 
 if TYPE_CHECKING:
@@ -135,7 +137,7 @@ def _add_accounts(routes: APIRouter, desk: Desk) -> None:
                 "id": view.id,
                 "name": view.name,
                 "tenant": view.tenant,
-                "link": desk.sign_in_link(_base(request), view.name),
+                "link": desk.sign_in_link(_base(desk, request), view.name),
             }
 
         return bodies.answer(await run_in_threadpool(make), status=201)
@@ -144,7 +146,7 @@ def _add_accounts(routes: APIRouter, desk: Desk) -> None:
     def reset_user(request: Request, name: str) -> Response:
         """Take the password and all sessions of an account away and give a one-time link."""
         _change_user(desk, request, name, accounts.forget_password)
-        return bodies.answer({"name": name, "link": desk.sign_in_link(_base(request), name)})
+        return bodies.answer({"name": name, "link": desk.sign_in_link(_base(desk, request), name)})
 
     @routes.post("/users/{name}/unlock", status_code=204)
     def unlock_user(request: Request, name: str) -> Response:
@@ -156,7 +158,7 @@ def _add_accounts(routes: APIRouter, desk: Desk) -> None:
     async def make_link(request: Request) -> Response:
         """Give a new one-time sign-in link."""
         wanted = bodies.decoded(await bodies.read(request), LinkWanted)
-        link = await run_in_threadpool(desk.sign_in_link, _base(request), wanted.name)
+        link = await run_in_threadpool(desk.sign_in_link, _base(desk, request), wanted.name)
         return bodies.answer({"name": wanted.name, "link": link}, status=201)
 
     @routes.post("/operator/keys", status_code=201)
@@ -203,5 +205,12 @@ def _change_user(desk: Desk, request: Request, name: str, change: Any) -> None:
         change(unit, desk.access.act(caller.principal, request_id=caller.request_id), user=view.id)
 
 
-def _base(request: Request) -> str:
-    return f"{request.url.scheme}://{request.headers.get('host', 'localhost')}".replace("//127.0.0.1", "//localhost")
+def _base(desk: Desk, request: Request) -> str:
+    """Return the address for a link: as asked, except that a proxy's https is never said of the loopback port."""
+    host = request.headers.get("host", "localhost")
+    if urlsplit(f"//{host}").hostname not in LOOPBACK_HOSTS:
+        return f"{request.url.scheme}://{host}"
+    chosen = desk.settings
+    if chosen.secure_cookies and chosen.public_hosts:
+        return f"https://{chosen.public_hosts[0]}"
+    return f"http://{host}".replace("//127.0.0.1", "//localhost")

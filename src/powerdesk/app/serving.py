@@ -97,6 +97,7 @@ async def _serve(opened: Desk, listening: socket.socket, *, open_browser: bool) 
         asgi_app=gateway.create(opened, hub=hub),
         stream_factory=server.protocol_factory(hub, secure=opened.settings.secure_cookies),
         stop_stream=hub.stop,
+        trusted_proxies=opened.settings.trusted_proxies,
     )
     serving = asyncio.create_task(acceptor.serve(port_server, stop=stop))
     opened.start()

@@ -5,6 +5,7 @@ Order: command line, environment (`POWERDESK_*`, nested by `__`), `settings.toml
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tomllib
 from pathlib import Path
@@ -52,7 +53,6 @@ class FetchSettings(_Part):
 
     caiso_url: str = Field(default="https://oasis.caiso.com", description="Base address of CAISO OASIS.")
     nyiso_url: str = Field(default="http://mis.nyiso.com", description="Base address of the NYISO MIS.")
-    poll_s: float = Field(default=60.0, gt=0, description="Seconds between looks at what a feed should have by now.")
 
 
 class AccessSettings(_Part):
@@ -80,6 +80,10 @@ class Settings(_Part):
     public_hosts: tuple[str, ...] = Field(
         default=(), description="Host names, besides the loopback ones, under which browsers may reach the desk."
     )
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(),
+        description="Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
+    )
     secure_cookies: bool = Field(default=False, description="Set to true behind a proxy that speaks https.")
     feeds: tuple[FeedName, ...] = Field(default=("sim", "caiso", "nyiso"), description="Feeds that run.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -96,10 +100,17 @@ class Settings(_Part):
     access: AccessSettings = Field(default=AccessSettings(), description="Accounts and keys.")
     stream: StreamSettings = Field(default=StreamSettings(), description="The live stream.")
 
-    @field_validator("feeds", "public_hosts", mode="before")
+    @field_validator("feeds", "public_hosts", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part for part in value.split(",") if part) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            ipaddress.ip_network(part, strict=False)
+        return value
 
 
 def load(overrides: dict[str, Any] | None = None, *, environment: dict[str, str] | None = None) -> Settings:

@@ -50,6 +50,13 @@ def test_the_environment__reaches_nested_settings(tmp_path: Path) -> None:
     assert (found.sim.backfill_days, found.public_hosts) == (5, ("desk.example",))
 
 
+def test_trusted_proxies__are_addresses_or_networks() -> None:
+    found = settings.load(environment={"POWERDESK_TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8"})
+    assert found.trusted_proxies == ("127.0.0.1", "10.0.0.0/8")
+    with pytest.raises(settings.SettingsError, match="trusted_proxies"):
+        settings.load(environment={"POWERDESK_TRUSTED_PROXIES": "a-proxy"})
+
+
 def test_sources__count_in_order(tmp_path: Path) -> None:
     (tmp_path / "settings.toml").write_text("port = 1\nhost = '::1'\n[sim]\nseed = 3\nbackfill_days = 1\n")
     environment = {"POWERDESK_PORT": "2", "POWERDESK_SIM__SEED": "4", "POWERDESK_DATA": str(tmp_path)}

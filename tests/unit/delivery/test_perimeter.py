@@ -76,6 +76,15 @@ def test_a_proxy_that_speaks_https__gets_secure_cookies_and_links(tmp_path: Path
         assert operator.post("/v1/sign-in-links", json={}).json()["link"].startswith("https://desk.example/sign-in/")
 
 
+def test_a_link_asked_for_on_loopback__is_never_https_on_the_desks_own_port(tmp_path: Path) -> None:
+    with running_desk.running(tmp_path / "bare", secure_cookies=True) as served:
+        link = served.operator().post("/v1/sign-in-links", json={}).json()["link"]
+        assert link.startswith(f"{served.base}/sign-in/")
+    with running_desk.running(tmp_path / "public", secure_cookies=True, public_hosts="desk.example") as served:
+        link = served.operator().post("/v1/sign-in-links", json={}).json()["link"]
+        assert link.startswith("https://desk.example/sign-in/")
+
+
 def test_cookies__are_kept_from_scripts_and_other_sites(served: running_desk.RunningDesk) -> None:
     made = served.client().post(served.desk.sign_in_link(served.base))
     cookie = made.headers["set-cookie"].lower()
