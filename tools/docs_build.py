@@ -64,6 +64,11 @@ def span(value: timedelta | None) -> str:
     return f"{value.days} days" if not rest and hours and not hours % 24 else f"{hours} h {rest // 60} min"
 
 
+def kept(retention: timedelta | None) -> str:
+    """Return how long rows stay, as it is: a declared time deletes nothing yet."""
+    return "kept for ever" if retention is None else f"declared to be kept {span(retention)}, enforced later"
+
+
 def yes(value: object) -> str:
     """Return a flag as a word."""
     return "yes" if value else "no"
@@ -95,7 +100,7 @@ def dataset_section(dataset: Any) -> str:
     late, stale = span(dataset.freshness.late_after), span(dataset.freshness.stale_after)
     facts = [
         f"- grain: {dataset.grain}",
-        f"- entitlement product: `{dataset.product}`; version {dataset.version}; kept {span(dataset.retention)}",
+        f"- entitlement product: `{dataset.product}`; version {dataset.version}; {kept(dataset.retention)}",
         f"- known at: {dataset.publication.meaning} (`{dataset.publication.name}`)",
         f"- late after {late}, stale after {stale}",
         f"- stream channel: `{dataset.id}`; rows: `GET /v1/datasets/{dataset.id}/rows`",
@@ -113,9 +118,28 @@ def dataset_section(dataset: Any) -> str:
 
 def datasets_page(declared: tuple[Any, ...]) -> str:
     """Return the catalogue of datasets."""
-    opening = "Every dataset, from its declaration."
+    opening = (
+        "Every dataset, from its declaration. No dataset's rows are deleted: a declaration may name a retention "
+        "(`retention_s`), which is declared only and enforced later."
+    )
     shared = f"## System columns\n\nEvery row of every dataset carries these too.\n\n{system_columns()}"
     return f"{MADE}\n\n# Datasets\n\n{opening}\n\n" + "\n".join([shared, *map(dataset_section, declared)])
+
+
+def connectors_page(rules: tuple[Any, ...]) -> str:
+    """Return the report cards of the connectors, what is unverified first."""
+    opening = (
+        "What is known about each connector to a real market. *Unverified* rules are written from documents of the "
+        "market and were never seen to hold: check them before money depends on them. *Done* rules are proven on "
+        "recorded files, *exempt* ones are left out on purpose. `GET /v1/feeds` shows the same as `card`."
+    )
+    sections = []
+    for name in dict.fromkeys(rule.connector for rule in rules):
+        mine = [rule for rule in rules if rule.connector == name]
+        first = sorted(mine, key=lambda rule: rule.verdict != "unverified")
+        rows = [(rule.verdict.value, rule.rule, rule.because) for rule in first]
+        sections.append(f"## {name}\n\n{table(('verdict', 'rule', 'proof or reason'), rows)}")
+    return f"{MADE}\n\n# Connectors\n\n{opening}\n\n" + "\n".join(sections)
 
 
 def problem_page(subject: docs_subjects.Subject) -> str:
@@ -178,6 +202,7 @@ def pages() -> dict[str, str]:
     subjects = docs_subjects.gather()
     made = {f"{REFERENCE}/{PAGES[kind][0]}": listing(kind=kind, subjects=subjects) for kind in PAGES}
     made[f"{REFERENCE}/datasets.md"] = datasets_page(docs_subjects.declared_datasets())
+    made[f"{REFERENCE}/connectors.md"] = connectors_page(importlib.import_module("powerdesk.markets.report_card").CARDS)
     made[f"{REFERENCE}/problems.md"] = problem_index(subjects)
     for subject in subjects:
         if subject.kind == "problem":

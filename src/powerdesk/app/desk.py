@@ -160,6 +160,7 @@ class Desk:
                 operations.receive(
                     unit, self.engines.objects, feed=simfeed.SPEC, request=request, payload=payload, received_at=now
                 )
+                operations.note_published(unit, feed=simfeed.SPEC, request=request, now=now)
 
     def _sim_paused(self) -> bool:
         with self.engines.records.reader() as reader:

@@ -15,7 +15,7 @@ from powerdesk.app import bodies, importing, remaking
 from powerdesk.delivery.stream import sse
 from powerdesk.kernel import intervals, problem
 from powerdesk.markets import jobs as market_jobs
-from powerdesk.markets import operations, planner, queries
+from powerdesk.markets import operations, planner, queries, report_card
 from powerdesk.store import queries as store_queries
 
 if TYPE_CHECKING:
@@ -108,7 +108,11 @@ def _feed(desk: Desk, status: dict[str, Any]) -> dict[str, Any]:
             "unit": "hours of history",
             "eta_s": progress.eta_s,
         }
-    return {**status, "backfill": backfill}
+    rules = [
+        {"rule": rule.rule, "verdict": rule.verdict.value, "note": rule.because}
+        for rule in report_card.card(status["id"])
+    ]
+    return {**status, "backfill": backfill, "card": rules}
 
 
 def _add_payloads(routes: APIRouter, desk: Desk) -> None:

@@ -377,6 +377,11 @@ def _note_state(unit: Unit, *, feed_id: str, fetched: Fetched) -> None:
     unit.connection.execute(sa.update(tables.feeds).where(tables.feeds.c.id == feed_id).values(**changes))
 
 
+def note_published(unit: Unit, *, feed: FeedSpec, request: Request, now: datetime) -> None:
+    """Write that a feed which makes its own payloads runs, also while it makes history."""
+    _note_state(unit, feed_id=feed.id, fetched=Fetched(request=request, outcome=Outcome.OK, received_at=now))
+
+
 def _ensure_feed(unit: Unit, *, feed_id: str, now: datetime) -> str:
     """Return the state of the feed, which exists afterwards."""
     table = tables.feeds

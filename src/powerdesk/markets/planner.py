@@ -65,11 +65,17 @@ def backfill(
     Raises RangeError for an empty or absurd range, an unknown report or a feed that cannot be asked.
     """
     known = {report.id: report for report in spec.reports}
-    unknown = [name for name in reports if name not in known]
-    if unknown or not known:
+    if not known:
         raise RangeError(
-            found=f"report {', '.join(unknown) or '(any)'} of feed {spec.id}",
-            allowed=", ".join(known) or "a feed with reports",
+            found=f"feed {spec.id}, which makes its own history",
+            allowed="a feed that is fetched: caiso, nyiso",
+            remedy="set sim.backfill_days (POWERDESK_SIM__BACKFILL_DAYS) before the first start",
+        )
+    unknown = [name for name in reports if name not in known]
+    if unknown:
+        raise RangeError(
+            found=f"report {', '.join(unknown)} of feed {spec.id}",
+            allowed=", ".join(known),
             remedy="choose a report of this feed",
         )
     if not start < end or end - start > MAX_BACKFILL:

@@ -89,7 +89,8 @@ def backfill(
     from powerdesk.app.cli import connection, printing, waiting  # noqa: PLC0415 - HTTP loads only when a verb calls
 
     body = {"feed": feed, "start": start, "end": end}
-    with connection.reach(data=data, need_running=not estimate) as desk:
+    need_running = not estimate and feed != "sim"  # which is refused either way, with what to do instead
+    with connection.reach(data=data, need_running=need_running) as desk:
         printing.one(desk.post("/v1/backfills/estimate", body), output=output)
         if not estimate:
             ended = waiting.job(desk, desk.post("/v1/backfills", body)["run_id"])

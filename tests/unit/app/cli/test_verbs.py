@@ -284,6 +284,9 @@ def test_backfill__estimates(run: Callable[..., Left], folder: Path) -> None:
     asked = ("backfill", "nyiso", "--start", "2026-11-02T00:00:00Z", "--end", "2026-11-03T00:00:00Z", "--estimate")
     (said,) = run(*asked, "--data", folder, "-o", "json").lines
     assert said["requests"] > 0
+    for estimate in (("--estimate",), ()):
+        left = run("backfill", "sim", "--start", START, "--end", END, *estimate, "--data", folder)
+        assert (left.code, "sim.backfill_days" in left.err) == (2, True)
     assert run("backfill", "nyiso", "--start", "x", "--end", "y", "--estimate", "--data", folder).code == 2
 
 
