@@ -114,7 +114,7 @@ async def _ours() -> Run:
                     part = json.dumps({"x": ["x" * (PAYLOAD_BYTES - head - 11)]}).encode()
                     group.take(Selected(rows=rows, parts=(part,)), position=number, told=number)
                     if number % PACED_UPDATES == 0:
-                        while not all(each.sink.writable for each in served.hub.sessions):  # noqa: ASYNC110 - paced
+                        while not all(each.sink.writable for each in served.hub.sessions):  # noqa: ASYNC110 - the sinks have no event to wait on
                             await asyncio.sleep(0.001)
                     await asyncio.sleep(0)
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from dataclasses import replace
+from datetime import timedelta
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from tables_cases import (
+    ADAPTERS,
+    EVER,
+    PRICES,
+    START,
+    batch,
+    belief,
+    hours,
+    schema_of,
+)
 
-from powerdesk.engines.embedded.objects import LocalObjects
-from powerdesk.engines.embedded.tables import DuckTables
 from powerdesk.engines.ports import faults
 from powerdesk.engines.ports.tables import (
     SYSTEM_COLUMNS,
@@ -31,165 +34,10 @@ from powerdesk.engines.ports.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-START = datetime(2025, 1, 30, tzinfo=UTC)
-EVER = Cut(as_of=datetime(2100, 1, 1, tzinfo=UTC), commit=2**60)
-ARROW = {
-    Dtype.TEXT: pa.string(),
-    Dtype.FLOAT64: pa.float64(),
-    Dtype.INT64: pa.int64(),
-    Dtype.BOOL: pa.bool_(),
-    Dtype.INSTANT: pa.timestamp("us", "UTC"),
-}
-PRICES = TableSpec(
-    name="made.prices",
-    columns=(
-        ColumnSpec("market", Dtype.TEXT, nullable=False),
-        ColumnSpec("location", Dtype.TEXT, nullable=False),
-        ColumnSpec("interval_start", Dtype.INSTANT, nullable=False),
-        ColumnSpec("interval_end", Dtype.INSTANT, nullable=False),
-        ColumnSpec("price_per_mwh", Dtype.FLOAT64, nullable=False),
-        ColumnSpec("currency", Dtype.TEXT, nullable=True),
-    ),
-    key=("market", "location", "interval_start"),
-)
-FORECASTS = TableSpec(
-    name="made.forecasts",
-    columns=(
-        ColumnSpec("market", Dtype.TEXT, nullable=False),
-        ColumnSpec("issued_at", Dtype.INSTANT, nullable=False),
-        ColumnSpec("location", Dtype.TEXT, nullable=False),
-        ColumnSpec("interval_start", Dtype.INSTANT, nullable=False),
-        ColumnSpec("member", Dtype.INT64, nullable=False),
-        ColumnSpec("load_mw", Dtype.FLOAT64, nullable=True),
-    ),
-    key=("market", "issued_at", "location", "interval_start", "member"),
-)
-"""A key of every shape: text, instant, text, the time column, a number after it."""
-
-
-def duck_tables(folder: Path) -> Tables:
-    return DuckTables(folder / "hot.duckdb", LocalObjects(folder / "objects"))
-
-
-def duck_tables_with_little_memory(folder: Path) -> Tables:
-    """Return the adapter as it is with far more rows than fit in memory: nearly every read meets sorted parts."""
-    return DuckTables(folder / "hot.duckdb", LocalObjects(folder / "objects"), hot_rows_max=2, recent_rows_max=0)
-
-
-ADAPTERS: dict[str, Callable[[Path], Tables]] = {
-    "duckdb": duck_tables,
-    "duckdb, little memory": duck_tables_with_little_memory,
-}
-"""Add an engine here and the whole suite runs against it. Opening the same folder again must find the same data."""
-
-
-def hours(count: float) -> timedelta:
-    return timedelta(hours=count)
-
-
-def schema_of(spec: TableSpec) -> pa.Schema:
-    return pa.schema([(column.name, ARROW[column.dtype]) for column in (*spec.columns, *SYSTEM_COLUMNS)])
-
-
-def batch(rows: Iterable[dict[str, Any]], spec: TableSpec = PRICES) -> pa.Table:
-    return pa.Table.from_pylist(list(rows), schema=schema_of(spec))
-
-
-def belief(commit: int, **given: Any) -> dict[str, Any]:
-    """Return one row of PRICES: by default published and received `commit` hours after START."""
-    start = START + hours(given.pop("hour", 0))
-    row = {
-        "market": "NORTH",
-        "location": "NORTH:HUB",
-        "interval_start": start,
-        "interval_end": start + hours(1),
-        "price_per_mwh": float(commit),
-        "currency": "USD",
-        "published_at": START + hours(commit),
-        "published_by": "stamp",
-        "received_at": START + hours(commit),
-        "source": "alpha",
-        "stage": "",
-        "revision": commit,
-        "commit": commit,
-        "reason": None,
-        "lineage": None,
-    }
-    return row | given
-
-
-@dataclass
-class Oracle:
-    """Every row ever appended, and the port's semantics by plain loops."""
-
-    spec: TableSpec
-    seen: list[dict[str, Any]]
-
-    def _key(self, row: dict[str, Any]) -> tuple[Any, ...]:
-        return tuple(row[name] for name in self.spec.key)
-
-    def _within(self, row: dict[str, Any], selection: Selection, names: Iterable[str]) -> bool:
-        return all(row[name] in selection.within[name] for name in names)
-
-    def _scope(self, selection: Selection, cut: Cut) -> list[dict[str, Any]]:
-        clock = "received_at" if cut.knowledge is Knowledge.RECEIVED else "published_at"
-        early = [name for name in selection.within if name in (*self.spec.key, "source")]
-        return [
-            row
-            for row in self.seen
-            if row[clock] <= cut.as_of
-            and row["commit"] <= cut.commit
-            and (selection.start is None or row[self.spec.time_column] >= selection.start)
-            and (selection.end is None or row[self.spec.time_column] < selection.end)
-            and self._within(row, selection, early)
-        ]
-
-    def rows(self, selection: Selection, cut: Cut) -> list[dict[str, Any]]:
-        """Return what the port's `rows` must."""
-        clock = "received_at" if cut.knowledge is Knowledge.RECEIVED else "published_at"
-        ranked = {name: rank for rank, name in enumerate(selection.sources)}
-        chosen: dict[tuple[Any, ...], tuple[Any, dict[str, Any]]] = {}
-        for row in self._scope(selection, cut):
-            rank = ranked.get(row["source"], len(ranked))
-            by_name = "" if row["source"] in ranked else row["source"]
-            held = chosen.get(self._key(row))
-            order = (row[clock], row["commit"], row["revision"])
-            best = (
-                held is None or (rank, by_name) < held[0][0] or ((rank, by_name) == held[0][0] and order > held[0][1])
-            )
-            if best:
-                chosen[self._key(row)] = (((rank, by_name), order), row)
-        found = [row for _, row in chosen.values() if self._within(row, selection, selection.within)]
-        return self._page(sorted(found, key=self._key, reverse=selection.descending), selection)
-
-    def _page(self, found: list[dict[str, Any]], selection: Selection) -> list[dict[str, Any]]:
-        after = selection.after
-        if after is not None:
-            found = [r for r in found if (self._key(r) < after if selection.descending else self._key(r) > after)]
-        return found[: selection.limit]
-
-    def latest(self, selection: Selection, cut: Cut) -> list[dict[str, Any]]:
-        """Return what `latest` must."""
-        time = self.spec.time_column
-        newest: dict[tuple[Any, ...], dict[str, Any]] = {}
-        for row in self.rows(selection, cut):
-            series = tuple(row[name] for name in self.spec.key if name != time)
-            if series not in newest or row[time] > newest[series][time]:
-                newest[series] = row
-        return [newest[series] for series in sorted(newest)]
-
-    def history(self, selection: Selection, cut: Cut) -> list[dict[str, Any]]:
-        """Return what `history` must."""
-        found = [row for row in self._scope(selection, cut) if self._within(row, selection, selection.within)]
-        order = ("source", "published_at", "commit", "revision")
-        return sorted(found, key=lambda row: (self._key(row), *(row[name] for name in order)))
-
-    def changes(self, selection: Selection, *, after: int, upto: int) -> list[dict[str, Any]]:
-        """Return what `changes` must."""
-        found = [row for row in self.history(selection, EVER) if after < row["commit"] <= upto]
-        return sorted(found, key=lambda row: row["commit"])
+    import pyarrow as pa
 
 
 @pytest.fixture(params=ADAPTERS)
@@ -562,94 +410,3 @@ def test_seal__a_column_added_later_reads_as_null_from_sealed_months(tables: Tab
 
 
 # Against the oracle: random beliefs, sources, retractions, seals and questions.
-
-MOMENTS = st.integers(0, 6).map(lambda n: START + hours(n))
-ROWS = st.fixed_dictionaries(
-    {
-        "market": st.sampled_from(["NORTH", "SOUTH"]),
-        "issued_at": st.sampled_from([START, START + hours(1)]),
-        "location": st.sampled_from(["a", "B", "é"]),
-        "interval_start": st.sampled_from([START + hours(24 * d) for d in range(4)]),
-        "member": st.integers(0, 1),
-        "load_mw": st.one_of(st.none(), st.floats(-1e3, 1e3)),
-        "published_at": MOMENTS,
-        "received_at": MOMENTS,
-        "source": st.sampled_from(["alpha", "beta", "gamma"]),
-        "stage": st.sampled_from(["", "final"]),
-        "reason": st.sampled_from([None, None, "withdrawn"]),
-    }
-)
-STEPS = st.lists(st.one_of(st.lists(ROWS, min_size=1, max_size=8), st.sampled_from(["seal", "reopen"])), max_size=6)
-SELECTIONS = st.builds(
-    Selection,
-    within=st.fixed_dictionaries(
-        {},
-        optional={
-            "market": st.sampled_from([("NORTH",), ("SOUTH", "NORTH"), ()]),
-            "location": st.sampled_from([("B", "none"), ("é",)]),
-            "member": st.sampled_from([(0,), (0, 1), ()]),
-            "source": st.sampled_from([("alpha",), ("beta", "gamma")]),
-            "stage": st.just(("final",)),
-        },
-    ),
-    start=st.one_of(st.none(), st.sampled_from([START, START + hours(20)])),
-    end=st.one_of(st.none(), st.sampled_from([START + hours(24), START + hours(72)])),
-    limit=st.one_of(st.none(), st.integers(0, 5)),
-    descending=st.booleans(),
-    sources=st.permutations(["alpha", "beta", "gamma"]).flatmap(
-        lambda p: st.sampled_from([tuple(p), tuple(p[:1]), ()])
-    ),
-    after=st.one_of(
-        st.none(),
-        st.tuples(
-            st.sampled_from(["NORTH", "O", "SOUTH"]),
-            st.just(START),
-            st.sampled_from(["B", "C"]),
-            st.just(START + hours(24)),
-            st.just(0),
-        ),
-    ),
-)
-CUTS = st.builds(Cut, as_of=MOMENTS, commit=st.integers(0, 6), knowledge=st.sampled_from(Knowledge))
-
-
-@pytest.mark.parametrize("adapter", ADAPTERS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(steps=STEPS, questions=st.lists(st.tuples(SELECTIONS, CUTS), min_size=1, max_size=4))
-def test_tables__agree_with_the_oracle(adapter: str, steps: list[Any], questions: list[tuple[Selection, Cut]]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        tables = ADAPTERS[adapter](Path(folder))
-        tables.define(FORECASTS)
-        oracle = Oracle(FORECASTS, [])
-        for commit, step in enumerate(steps, start=1):
-            if step == "seal":
-                tables.seal(FORECASTS.name, before=START + timedelta(days=40))
-                continue
-            if step == "reopen":
-                tables.close()
-                tables = ADAPTERS[adapter](Path(folder))
-                continue
-            rows = [_numbered(row, commit, revision) for revision, row in enumerate(step, start=100 * commit)]
-            tables.append(FORECASTS.name, batch_id=str(commit), rows=batch(rows, FORECASTS))
-            oracle.seen += rows
-            _agree(tables, oracle, *questions[0])
-        for selection, cut in questions:
-            _agree(tables, oracle, selection, cut)
-        tables.close()
-
-
-def _numbered(row: dict[str, Any], commit: int, revision: int) -> dict[str, Any]:
-    return row | {"published_by": "stamp", "revision": revision, "commit": commit, "lineage": None}
-
-
-def _agree(tables: Tables, oracle: Oracle, selection: Selection, cut: Cut) -> None:
-    name = FORECASTS.name
-    whole = replace(selection, limit=None, after=None, descending=False)
-    assert tables.rows(name, selection=selection, cut=cut).to_pylist() == oracle.rows(selection, cut)
-    counted = tables.count(name, selection=selection, cut=cut)
-    least = len(oracle.rows(replace(selection, limit=None), cut))
-    assert least <= counted <= max(least, len(oracle.history(whole, cut)))
-    assert tables.latest(name, selection=whole, cut=cut).to_pylist() == oracle.latest(whole, cut)
-    assert tables.history(name, selection=whole, cut=cut).to_pylist() == oracle.history(whole, cut)
-    found = tables.changes(name, after=1, upto=cut.commit, selection=whole).to_pylist()
-    assert found == oracle.changes(whole, after=1, upto=cut.commit)

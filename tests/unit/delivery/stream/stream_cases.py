@@ -162,7 +162,7 @@ class Desk:
     async def put(self, rows: Any, *, source: str = "test") -> int:
         """Accept and project rows on another thread; return their commit."""
         batch_id = f"batch-{next(self.batches)}-{source}"
-        work = lambda: put(self.store, rows, batch_id=batch_id, dataset=TICKS, source=source)  # noqa: E731
+        work = lambda: put(self.store, rows, batch_id=batch_id, dataset=TICKS, source=source)  # noqa: E731 - one expression, used in the lines below only
         return (await asyncio.get_running_loop().run_in_executor(None, work)).commit
 
     def table(self, *, within: Mapping[str, tuple[str, ...]] | None = None) -> dict[tuple[str, ...], float | None]:

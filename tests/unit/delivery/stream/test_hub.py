@@ -204,7 +204,7 @@ def test_replay__plays_a_window_as_it_was_learnt_at_the_pace_asked(tmp_path: Pat
         paused.append(seconds)
 
     async def body(served: Desk) -> None:
-        stamp = lambda minutes: T0 + timedelta(minutes=minutes)  # noqa: E731
+        stamp = lambda minutes: T0 + timedelta(minutes=minutes)  # noqa: E731 - one expression, used in the lines below only
         await served.put(batch(row(1, 3.0, published_at=stamp(70)), row(0, 1.0, published_at=stamp(10))))
         await served.put(batch(row(0, 2.0, published_at=stamp(40)), row(2, 4.0, published_at=stamp(90))))
         client = await connect(served)
