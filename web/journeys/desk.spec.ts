@@ -55,6 +55,23 @@ describe('live prices', () => {
     await hub.page.locator('.price-row.pinned').waitFor()
   })
 
+  it('are walked by cell with the arrow keys, and by row again left of the first', async () => {
+    await openPrices()
+    await hub.page.locator(grid).focus()
+    await hub.page.keyboard.press('j')
+    const active = () => hub.page.locator(grid).getAttribute('aria-activedescendant')
+    await expect.poll(active).toMatch(/^price-row-/)
+    await hub.page.keyboard.press('ArrowRight')
+    await hub.page.keyboard.press('ArrowRight')
+    await expect.poll(active).toBe('price-cell-active')
+    const first = await hub.page.locator('#price-cell-active').innerText()
+    await hub.page.keyboard.press('ArrowDown')
+    expect(Number(first.replace('−', '-'))).not.toBeNaN()
+    await hub.page.keyboard.press('ArrowLeft')
+    await hub.page.keyboard.press('ArrowLeft')
+    await expect.poll(active).toBe('price-row-1')
+  })
+
   it('copy as tab-separated values with a head and a unit', async () => {
     await openPrices()
     await hub.page.getByRole('button', { name: 'Copy TSV' }).click()

@@ -57,6 +57,26 @@ describe.skipIf(process.env['HUB_URL'] !== undefined)('states of the panels', ()
     await hub.page.getByRole('heading', { name: 'Data status' }).waitFor()
   })
 
+  it('one-time link: the password banner that is put off stays away after a reload', async () => {
+    await hub.mode('first-run')
+    await hub.page.goto(`${hub.base}/prices?market=SIM`)
+    await hub.page.getByRole('button', { name: 'Later' }).click()
+    await hub.page.reload()
+    await hub.page.locator('.price-row').first().waitFor()
+    expect(await hub.page.getByRole('button', { name: 'Set password' }).count()).toBe(0)
+  })
+
+  it('signing out from the palette leaves nothing but the way in', async () => {
+    await hub.mode('full')
+    await hub.page.goto(`${hub.base}/status`)
+    await hub.page.getByRole('heading', { name: 'Data status' }).waitFor()
+    await hub.page.keyboard.press('Control+k')
+    await hub.page.keyboard.type('sign out')
+    await hub.page.keyboard.press('Enter')
+    await hub.page.getByText('powerdesk sign-in-link').waitFor()
+    expect(await hub.page.getByRole('heading', { name: 'Data status' }).count()).toBe(0)
+  })
+
   it('no WebSocket: falls back to server-sent events and still ticks', async () => {
     await hub.mode('full', { noWebSocket: true })
     await hub.page.goto(`${hub.base}/prices?market=SIM`)

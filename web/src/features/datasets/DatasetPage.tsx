@@ -83,7 +83,7 @@ export default function DatasetPage({ rest: id }: { rest: string }) {
         const read = snippets(window.location.origin, rowsPath(id), { market, start: isoInstant(end - 24 * HOUR_MS), end: isoInstant(end), as_of: asOf })
         return (
           <>
-            <PageHead title={dataset.title} figures={<><KeyFigure name="Columns" note={`${dataset.key.length} of them the key`}>{dataset.columns.length}</KeyFigure><KeyFigure name="Store position" note="batches accepted">{countText(dataset.position)}</KeyFigure><KeyFigure name="Declaration">v{dataset.version}</KeyFigure></>}
+            <PageHead title={dataset.title} figures={<><KeyFigure name="Columns" note={`${dataset.key.length} of them the key`}>{dataset.columns.length}</KeyFigure><KeyFigure name="Store position" note="last batch with it">{countText(dataset.position)}</KeyFigure><KeyFigure name="Declaration">v{dataset.version}</KeyFigure></>}
               actions={<><AsOfBadge /><Link className="button quiet" to="/datasets">All datasets</Link></>} />
             <div className="page-scroll dataset-page">
               <div className="stack">

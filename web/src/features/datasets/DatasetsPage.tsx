@@ -30,14 +30,14 @@ export default function DatasetsPage() {
             return (
               <section className="panel" aria-label="Catalogue">
                 <table className="grid-table catalogue">
-                  <thead><tr><th>Dataset</th><th>Grain</th><th>Units</th><th>Late, stale after</th><th>Published</th><th>Product</th></tr></thead>
+                  <thead><tr><th>Dataset</th><th>Grain</th><th>Units</th><th>Freshness</th><th>Published</th><th>Product</th></tr></thead>
                   <tbody>
                     {found.map((one) => (
                       <tr key={one.id}>
                         <td><Link to={`/datasets/${one.id}`}>{one.title}</Link> <code className="dim">{one.id}</code><p className="dim small">{one.meaning}</p></td>
                         <td className="small">{one.grain}</td>
                         <td className="nowrap">{unitsOf(one) || <span className="dim">none</span>}</td>
-                        <td className="nowrap">{spanText(one.freshness.late_after_s)}, {spanText(one.freshness.stale_after_s)}</td>
+                        <td className="nowrap">late {spanText(one.freshness.late_after_s)}, stale {spanText(one.freshness.stale_after_s)}</td>
                         <td className="small">{one.publication.meaning}</td>
                         <td><span className="tag">{one.product}</span></td>
                       </tr>

@@ -34,7 +34,7 @@ export function Notices({ model, stream, market }: { model: PricesModel; version
       {stream.phase === 'retrying' ? <li className="alarm-line"><Icon name="alert" size={14} /><span>The stream is off ({stream.reason}). Prices below are the last that came; they are greyed until it is back.</span></li> : null}
       {silent.map((feed) => (
         <li key={feed.id}><Icon name="alert" size={14} /><span>{feed.title}: unreachable since <TimeLabel instant={Date.parse(feed.since ?? '')} market={feed.market} />
-          {feed.next_try_at === null ? null : <>, next try <TimeLabel instant={Date.parse(feed.next_try_at)} market={feed.market} /></>}. {feed.last_ok_at === null ? 'Nothing has come from it yet.' : 'Its last prices stay, greyed, with their age.'} <Link to="/status">Data status</Link></span></li>
+          {feed.next_try_at === null ? null : Date.parse(feed.next_try_at) <= now ? ', next try due' : <>, next try <TimeLabel instant={Date.parse(feed.next_try_at)} market={feed.market} /></>}. {feed.last_ok_at === null ? 'Nothing has come from it yet.' : 'Its last prices stay, greyed, with their age.'} <Link to="/status">Data status</Link></span></li>
       ))}
       {refused.length === 0 ? null : <li><Icon name="lock" size={14} /><span>Not shown for want of a grant: {refused.join(', ')}. <Link to="/access" patch={{ tab: 'entitlements' }}>What I may see</Link></span></li>}
       {gap === undefined ? null : <li><Icon name="alert" size={14} /><span>Updates were missed until <TimeLabel instant={gap.at} /> ({gap.reason}); the grid was refilled from a snapshot and is whole.</span></li>}

@@ -4,7 +4,7 @@ import type { Location } from '@/lib/api/types'
 import { isHub } from '@/lib/kinds'
 import { hourEndingLabel } from '@/lib/time/zone'
 import { marketClock } from '@/lib/time/markets'
-import { numberText } from '@/lib/units/format'
+import { countText, numberText } from '@/lib/units/format'
 import { useScope } from '@/lib/url/scope'
 import { Difference } from './PriceRow'
 import type { PricesModel } from './model'
@@ -36,7 +36,7 @@ export function PriceFigures({ model, rows, names, prices, unit }: FiguresProps)
   // eslint-disable-next-line react-hooks/exhaustive-deps -- the store changes in place; membership says when
   const id = useMemo(() => reference(model, names, market, hub), [model, membership, names, market, hub])
   const row = id === undefined ? undefined : model.store.rows.get(id)
-  if (id === undefined || row === undefined) return <KeyFigure name="RT5" unit={unit}>–</KeyFigure>
+  if (id === undefined || row === undefined) return <KeyFigure name="RT5">–</KeyFigure>
   const found = figures(model.store, row, prices)
   let low = Infinity
   let high = -Infinity
@@ -56,7 +56,7 @@ export function PriceFigures({ model, rows, names, prices, unit }: FiguresProps)
       <KeyFigure name={`DA, HE ${hourEndingLabel(zone, found.start)}`} unit={unit}>{numberText(found.da)}</KeyFigure>
       <KeyFigure name="DART" unit={unit} note="DA − RT"><Difference value={found.dart} /></KeyFigure>
       <KeyFigure name="RT5 low – high" unit={unit}>{numberText(low)} <span className="dim">–</span> {numberText(high)}</KeyFigure>
-      <KeyFigure name="Below zero" note={`of ${rows.length}`}>{negative}</KeyFigure>
+      <KeyFigure name="Below zero" note={`of ${countText(rows.length)}`}>{negative}</KeyFigure>
     </>
   )
 }

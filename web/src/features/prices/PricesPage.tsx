@@ -18,8 +18,7 @@ import { HeatView } from './HeatView'
 import { useGridKeys } from './grid-keys'
 import { DATASET, type PricesModel } from './model'
 import { countText, unitIn } from '@/lib/units/format'
-import { kindRank } from '@/lib/kinds'
-import { type ColumnId, formatSort, nextSort, parseSort, shownRows } from './rows'
+import { type ColumnId, candidates, formatSort, nextSort, parseSort, shownRows } from './rows'
 import { priceTsv } from './tsv'
 import { useDayAhead, usePricesModel } from './use-prices'
 import './prices.css'
@@ -34,13 +33,13 @@ const openRow = (id: string) => setParams({ row: id, at: null }, place().params.
 const closeRow = () => setParams({ row: null, at: null, day: null })
 
 /** Why there is no grid, when there is none. */
-function Absence({ model, empty }: { model: PricesModel; empty: boolean }) {
+function Absence({ model, empty, market }: { model: PricesModel; empty: boolean; market: string | undefined }) {
   if (model.phase === 'failed' && model.problem !== undefined) return <ProblemPanel problem={model.problem} still="Data status and datasets still work." retry={() => window.location.reload()} />
-  if (model.phase === 'revoked') return <RefusedPanel missing={[{ market: 'this market', product: 'lmp', channel: 'hub' }]} remedy="The right to these prices was withdrawn while the page was open. A tenant administrator can say why." />
+  if (model.phase === 'revoked') return <RefusedPanel missing={[{ market: 'this market', product: 'prices', channel: 'hub' }]} remedy="The right to these prices was withdrawn while the page was open. A tenant administrator can say why." />
   if (empty && model.denied.length > 0) return <RefusedPanel missing={model.denied} />
   if (model.phase === 'loading') return <Skeleton lines={16} />
   return (
-    <EmptyState title="No prices yet" action={<Link className="button" to="/status">Look at the feeds</Link>}>
+    <EmptyState title={market === undefined ? 'No prices yet' : `No prices of ${market} yet`} action={<Link className="button" to="/status">Look at the feeds</Link>}>
       Live prices by location appear here with the first real-time interval of a feed. Start one with powerdesk up --feeds sim, or import a file with powerdesk import.
     </EmptyState>
   )
@@ -69,18 +68,19 @@ export default function PricesPage() {
   const pins = useMemo(() => pinText.split(',').filter(Boolean), [pinText])
   const { store, order } = model
   const { membership } = store
+  const all = useMemo(
+    () => candidates(store, names),
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the store changes in place; membership says when
+    [store, membership, names],
+  )
   const rows = useMemo(
-    () => shownRows(store, names, prices, { search, kind, sort, pins }),
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- the store changes in place; membership and order say when
-    [store, membership, order, names, prices, search, kind, sort, pins],
+    () => shownRows(store, all, prices, { search, kind, sort, pins }),
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the store changes in place; order says when
+    [store, all, order, prices, search, kind, sort, pins],
   )
   const declared = dataset?.columns.find((column) => column.name === 'price_per_mwh')?.unit ?? 'currency/MWh'
   const unit = useMemo(() => unitIn(declared, rows.map((row) => store.text('currency', row))), [declared, rows, store])
-  const kinds = useMemo(
-    () => [...new Set([...store.rows].flatMap(([id, row]) => (store.present[row] === 1 ? [names.get(id)?.kind ?? ''] : [])))].filter(Boolean).sort((a, b) => kindRank(a) - kindRank(b)),
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- as above
-    [store, membership, names],
-  )
+  const kinds = useMemo(() => [...new Set(all.map(({ kind }) => kind))].filter((one) => one !== ''), [all])
   const tsv = useCallback(() => priceTsv(store, rows, prices, unit), [store, rows, prices, unit])
   const ids = useCallback((index: number) => store.keys[rows[index] ?? -1], [store, rows])
   const activeNow = Math.min(active, rows.length - 1)
@@ -113,14 +113,14 @@ export default function PricesPage() {
             </div>}
             <span className="dim small desk-only" role="status">{countText(rows.length)} shown</span>
             <span className="grow" />
-            {view === 'grid' && !narrow ? <CopyButton text={tsv} label="Copy TSV" /> : null}
+            {view === 'grid' && !narrow && rows.length > 0 ? <CopyButton text={tsv} label="Copy TSV" /> : null}
             <div className="segmented" role="group" aria-label="View">
               <button type="button" className="button small" aria-pressed={view === 'grid'} onClick={() => setParams({ view: null }, 'replace')}>{narrow ? 'List' : 'Grid'}</button>
               <button type="button" className="button small" aria-pressed={view === 'heat'} onClick={() => setParams({ view: 'heat' }, 'replace')}>Heat</button>
             </div>
           </div>
           <Backfills />
-          {isEmpty ? <Absence model={model} empty={isEmpty} /> : null}
+          {isEmpty ? <Absence model={model} empty={isEmpty} market={market} /> : null}
           {rows.length === 0 && filtered ? (
             <EmptyState title="No location is called that" action={<button type="button" className="button" onClick={() => setParams({ q: null, kind: null }, 'replace')}>Show all</button>}>Nothing in scope answers the search.</EmptyState>
           ) : null}

@@ -79,33 +79,42 @@ function compareNumbers(a: number, b: number, descending: boolean): number {
   return descending ? b - a : a - b
 }
 
-/** Return the store rows to show, in order: pinned first, then by the sort, then hubs before zones before nodes by name. */
-export function shownRows(store: SeriesStore, names: ReadonlyMap<string, Location>, prices: DayAhead, query: RowQuery): number[] {
-  const words = query.search.toLowerCase().split(/\s+/).filter((word) => word !== '')
-  const keys = query.sort.filter(({ column }) => column !== 'name').map(({ column }) => column)
-  const pins = new Map(query.pins.map((id, at) => [id, at]))
-  const kept: { row: number; id: string; rank: number; pin: number; values: Partial<Record<ColumnId, number>> }[] = []
+/** A row that is there, with what a search looks at. */
+export interface Candidate {
+  row: number
+  id: string
+  kind: string
+  hay: string
+}
+
+/** Return the rows that are there, hubs before zones before nodes and by name: the order that every other starts from. */
+export function candidates(store: SeriesStore, names: ReadonlyMap<string, Location>): Candidate[] {
+  const found: (Candidate & { rank: number })[] = []
   for (const [id, row] of store.rows) {
     if (store.present[row] !== 1) continue
     const kind = names.get(id)?.kind ?? ''
-    const pin = pins.get(id)
-    if (query.kind !== undefined && kind !== query.kind && pin === undefined) continue
-    if (words.length > 0) {
-      const hay = `${id} ${kind}`.toLowerCase()
-      if (!words.every((word) => hay.includes(word))) continue
-    }
-    const found = keys.length === 0 ? undefined : figures(store, row, prices)
-    const values = found === undefined ? {} : Object.fromEntries(keys.map((column) => [column, sortValue(column, found)]))
-    kept.push({ row, id, rank: kindRank(kind), pin: pin ?? query.pins.length, values })
+    found.push({ row, id, kind, hay: `${id} ${kind}`.toLowerCase(), rank: kindRank(kind) })
   }
-  kept.sort((a, b) => {
+  return found.sort((a, b) => (a.rank !== b.rank ? a.rank - b.rank : a.id < b.id ? -1 : 1))
+}
+
+/** Return the store rows to show, in order: pinned first, then by the sort, then as the candidates stand. */
+export function shownRows(store: SeriesStore, from: readonly Candidate[], prices: DayAhead, query: RowQuery): number[] {
+  const words = query.search.toLowerCase().split(/\s+/).filter((word) => word !== '')
+  const pins = new Map(query.pins.map((id, at) => [id, at]))
+  const kept = from.filter(({ id, kind, hay }) => (query.kind === undefined || kind === query.kind || pins.has(id)) && words.every((word) => hay.includes(word)))
+  if (query.sort.length === 0 && pins.size === 0) return kept.map(({ row }) => row)
+  const keyed = kept.map(({ row, id }) => {
+    const found = figures(store, row, prices)
+    return { row, id, pin: pins.get(id) ?? pins.size, values: query.sort.map(({ column }) => sortValue(column, found)) }
+  })
+  keyed.sort((a, b) => {
     if (a.pin !== b.pin) return a.pin - b.pin
-    for (const { column, descending } of query.sort) {
-      const order = column === 'name' ? (a.id < b.id ? -1 : 1) * (descending ? -1 : 1) : compareNumbers(a.values[column] ?? Number.NaN, b.values[column] ?? Number.NaN, descending)
+    for (const [at, { column, descending }] of query.sort.entries()) {
+      const order = column === 'name' ? (a.id < b.id ? -1 : 1) * (descending ? -1 : 1) : compareNumbers(a.values[at] ?? Number.NaN, b.values[at] ?? Number.NaN, descending)
       if (order !== 0) return order
     }
-    if (a.rank !== b.rank) return a.rank - b.rank
-    return a.id < b.id ? -1 : 1
+    return 0
   })
-  return kept.map(({ row }) => row)
+  return keyed.map(({ row }) => row)
 }

@@ -6,6 +6,7 @@ import { send } from '@/lib/api/client'
 import { problemOf } from '@/lib/api/problem'
 import { useRole } from '@/lib/api/queries'
 import type { Feed, FeedState } from '@/lib/api/types'
+import { useNowEvery } from '@/lib/time/use-now'
 import { countText } from '@/lib/units/format'
 
 const STATES: Record<FeedState, [Tone, string]> = {
@@ -44,6 +45,12 @@ function StateWords({ feed }: { feed: Feed }) {
   return <StatusPill tone={tone}>{words}{since}</StatusPill>
 }
 
+/** When it runs next; a time that has passed is due. */
+function NextTry({ feed }: { feed: Feed }) {
+  const next = instant(feed.next_try_at)
+  return next <= useNowEvery(5000) ? <span className="dim">due</span> : <TimeLabel instant={next} market={feed.market} />
+}
+
 function Outcomes({ outcomes }: { outcomes: Record<string, number> }) {
   return <span className="outcomes">{Object.entries(outcomes).map(([name, count]) => <span key={name} className={name === 'OK' ? '' : 'dim'}>{name} {countText(count)}</span>)}</span>
 }
@@ -62,9 +69,9 @@ export function FeedTable({ feeds }: { feeds: readonly Feed[] }) {
         {feeds.map((feed) => (
           <tr key={feed.id}>
             <td data-head="" className="feed-name"><span>{feed.title}</span> <span className="dim small">{feed.market}{feed.tier === null ? '' : `, ${feed.tier}`}</span></td>
-            <td data-head="State"><StateWords feed={feed} />{feed.last_error === null ? null : <div className="feed-error small" title={feed.last_error}>{feed.last_error}</div>}</td>
+            <td data-head="State"><StateWords feed={feed} />{feed.last_error === null || feed.last_error.includes('unreachable since') ? null : <div className="feed-error small" title={feed.last_error}>{feed.last_error}</div>}</td>
             <td data-head="Last answer" className="number"><AgeLabel instant={instant(feed.last_ok_at)} /></td>
-            <td data-head={feed.state === 'unreachable' ? 'Next try' : 'Next run'} className="number"><TimeLabel instant={instant(feed.next_try_at)} market={feed.market} /></td>
+            <td data-head={feed.state === 'unreachable' ? 'Next try' : 'Next run'} className="number"><NextTry feed={feed} /></td>
             <td data-head="Lag p50" className="number">{feed.p50_publication_lag_s === null ? '–' : <>{feed.p50_publication_lag_s.toFixed(1)} <span className="dim">s</span></>}</td>
             <td data-head="Rows 24 h" className="number">{countText(feed.rows_24h)}</td>
             <td data-head="Answers 24 h"><Outcomes outcomes={feed.outcomes} /></td>

@@ -7,7 +7,6 @@ import { datasetsQuery, feedsQuery } from '@/lib/api/queries'
 import { isOk } from '@/lib/api/feeds'
 import type { Dataset, Feed, Quality } from '@/lib/api/types'
 import { isoInstant } from '@/lib/time/format'
-import { useNowEvery } from '@/lib/time/use-now'
 import { DAY_MS } from '@/lib/time/zone'
 import { countText, shareText } from '@/lib/units/format'
 import { useScope } from '@/lib/url/scope'
@@ -15,17 +14,14 @@ import { FeedTable } from './FeedTable'
 import { type QualityCell, GapTable, QualityTable, RestatementTable } from './QualityTables'
 import './status.css'
 
-const QUARTER_MS = 900_000
-
-/** The quality of every dataset in every market over the 24 hours before the moment in question. */
+/** The quality of every dataset in every market over the 24 hours before the moment in question; without one the server takes the last 24. */
 function useQuality(datasets: readonly Dataset[], markets: readonly string[], asOf: string | undefined): QualityCell[] {
-  const quarter = useNowEvery(QUARTER_MS)
-  const end = asOf === undefined ? quarter : Date.parse(asOf)
+  const span = asOf === undefined ? {} : { start: isoInstant(Date.parse(asOf) - DAY_MS), end: asOf, as_of: asOf }
   const pairs = datasets.flatMap((dataset) => markets.map((market) => ({ dataset, market })))
   const results = useQueries({
     queries: pairs.map(({ dataset, market }) => ({
-      queryKey: ['quality', dataset.id, market, end, asOf],
-      queryFn: ({ signal }: { signal: AbortSignal }) => getJson<Quality>(`/v1/datasets/${dataset.id}/quality`, { market, start: isoInstant(end - DAY_MS), end: isoInstant(end), as_of: asOf }, signal),
+      queryKey: ['quality', dataset.id, market, asOf],
+      queryFn: ({ signal }: { signal: AbortSignal }) => getJson<Quality>(`/v1/datasets/${dataset.id}/quality`, { market, ...span }, signal),
       refetchInterval: asOf === undefined ? 30_000 : (false as const),
     })),
   })
