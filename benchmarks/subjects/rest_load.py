@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 SUBJECT = "rest_load"
 RATES = (50, 200)
-SECONDS = 20
+SECONDS = 12
 WORKERS = 10
 WAIT_S = 240
 TARGETS_MS = {"latest": 10.0, "day": 25.0}

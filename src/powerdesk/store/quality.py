@@ -52,7 +52,7 @@ class GroupQuality:
     expected: int
     present: int
     newest_end: datetime | None
-    """End of the newest due interval that any series has; None when none in the span has."""
+    """End of the newest interval begun by the cut that any series has; None when none in the span has."""
     gaps: tuple[Gap, ...]
 
     @property
@@ -123,15 +123,14 @@ def _group_quality(
     inside[inside] &= times[inside] < starts[slots[inside]] + step  # an irregular run within the slot fills it
     present[row_codes[inside], slots[inside]] = True
     gaps = tuple(_gaps(group, tuple(codes), present, starts, step))
-    seen = np.flatnonzero(present.any(axis=0))
-    newest_end = _instant(int(starts[seen[-1]]) + step) if len(seen) else None
+    begun = times[times <= pa.scalar(span[2], type=schema.INSTANT).value]
     return GroupQuality(
         group=group,
         minutes=minutes,
         series=len(codes),
         expected=present.size,
         present=int(present.sum()),
-        newest_end=newest_end,
+        newest_end=_instant(int(begun.max()) + step) if len(begun) else None,
         gaps=gaps,
     )
 

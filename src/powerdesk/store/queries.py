@@ -69,7 +69,7 @@ class Span:
 class Quality:
     """How a dataset stands over a span: groups with gaps, freshness, restatements.
 
-    `age` is that of the group whose newest due interval is oldest; without a cadence, of the newest publication.
+    `age` is that of the group whose newest interval is oldest; without a cadence, of the newest publication.
     """
 
     dataset: str
@@ -200,7 +200,7 @@ def quality(
     ends = [group.newest_end for group in groups]
     newest_end = min((end for end in ends if end is not None), default=None)
     known_at = span.start if None in ends else newest_end or pc.max(newest.column("published_at")).as_py()
-    age = None if known_at is None or newest.num_rows == 0 else cut.as_of - known_at
+    age = None if known_at is None or newest.num_rows == 0 else max(timedelta(0), cut.as_of - known_at)
     return Quality(
         dataset=declared.id,
         groups=groups,

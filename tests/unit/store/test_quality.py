@@ -69,8 +69,10 @@ def test_quality__gaps_and_present_cells_make_up_what_was_expected(cells: set[tu
     assert found.present == len(cells)
 
 
-def test_quality__tells_the_newest_due_interval_that_is_there() -> None:
+def test_quality__tells_the_newest_interval_begun_that_is_there() -> None:
     assert judged([("AAA:X", 1)], hours=4).newest_end == T0 + 2 * HOUR
+    assert judged([("AAA:X", 1), ("AAA:X", 3)], hours=4, as_of_hours=3.0).newest_end == T0 + 4 * HOUR
+    assert judged([("AAA:X", 1), ("AAA:X", 3)], hours=4, as_of_hours=2.5).newest_end == T0 + 2 * HOUR
     assert judged([], hours=4).newest_end is None
 
 

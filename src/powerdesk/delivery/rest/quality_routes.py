@@ -40,7 +40,7 @@ def router(rest: Rest, *, reason: Reason) -> APIRouter:
         asked = parameters.read(
             declared, request.query_params.multi_items(), accept="", display_only=caller.display_only
         )
-        end = asked.request.end or caller.at
+        end = asked.request.end or asked.as_of or caller.at
         start = max(asked.request.start or end - DEFAULT_SPAN, end - LONGEST_SPAN)
         cut = queries.snapshot(rest.store, as_of=asked.as_of or caller.at, knowledge=asked.knowledge)
         asker = rest.gate.asker(caller)
