@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("powerdesk.app")
 BACKLOG = 1024
-SWITCH_S = 0.0005
+SWITCH_S = 0.005
 """A busy thread gives way after this long; Python's own 5 ms would be felt in every answer beside it."""
-REQUEST_THREADS = 8
+REQUEST_THREADS = 4
 GC_OBJECTS = 50_000
 LINK_MINUTES = int(LINK_VALID.total_seconds() // 60)
 
