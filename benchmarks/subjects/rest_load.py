@@ -4,7 +4,7 @@ Subject: latest price of a location, and one location's day, over HTTP with an A
 simulated market (58 locations, real time and day-ahead). Load: hey (Debian package, or
 `go install github.com/rakyll/hey@v0.1.4`), ten workers at a held rate in a process of its own; without it on the PATH
 the subject says so and measures nothing.
-Size axis: requests a second. Peer: the same desk's /health, which reads nothing: what HTTP alone costs here.
+Peer: the same desk's /health, which reads nothing: what HTTP alone costs here.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SUBJECT = "rest_load"
-RATES = (50, 200)
+RATES = (200,)
 SECONDS = 12
 WORKERS = 10
 WAIT_S = 240

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOCK_NAME, OWNER_NAME, IDENTITY_NAME = "owner.lock", "owner.json", "desk.json"
-LOCK_TRIES, LOCK_PAUSE_S = 4, 0.05
+LOCK_TRIES, LOCK_PAUSE_S = 150, 0.01
 LOCKED_BYTE = 1 << 30
 """Windows locks are mandatory: lock a byte far past the text, so that others may read who owns the folder."""
 
