@@ -1,0 +1,123 @@
+"""What every server here can do; one module beside this one for each kind."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import subprocess
+import threading
+import time
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+STOP_S = 15.0
+LOOK_EVERY_S = 0.05
+
+
+class ServerDidNotStartError(RuntimeError):
+    """The process ended or stayed silent; the message carries the tail of its log."""
+
+
+class Server(ABC):
+    """One server process in a folder of its own, on 127.0.0.1; started again on the same folder it has its data back."""
+
+    name: str
+    start_s: float = 30.0
+
+    def __init__(self, folder: Path, *, port: int | None = None) -> None:
+        self.folder = folder
+        self.port = port or free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """Return the address as the settings take it."""
+
+    @classmethod
+    @abstractmethod
+    def missing(cls) -> str | None:
+        """Return what is lacking to start one here and how to get it; None when nothing is."""
+
+    @classmethod
+    @abstractmethod
+    def install(cls) -> None:
+        """Get what is lacking, where this machine allows it."""
+
+    @abstractmethod
+    def command(self) -> Sequence[str]:
+        """Return the command line."""
+
+    @abstractmethod
+    def healthy(self) -> bool:
+        """Tell whether it answers a real request."""
+
+    def prepare(self) -> None:
+        """Make files that the first start needs; a second call changes nothing."""
+
+    def environment(self) -> Mapping[str, str] | None:
+        """Return the environment of the process; None passes ours on."""
+        return None
+
+    def start(self) -> None:
+        """Start it and wait until it answers; raise ServerDidNotStartError."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.prepare()
+        with (self.folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                list(self.command()), stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.environment()
+            )
+        pause = threading.Event()
+        until = time.monotonic() + self.start_s
+        while time.monotonic() < until:
+            if self.process.poll() is not None:
+                break
+            with contextlib.suppress(Exception):
+                if self.healthy():
+                    return
+            pause.wait(LOOK_EVERY_S)
+        tail = (self.folder / "server.log").read_text(errors="replace")[-2000:]
+        self.kill()
+        raise ServerDidNotStartError(f"{self.name} did not answer within {self.start_s:.0f} s:\n{tail}")
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would (kill -9)."""
+        self._signal("SIGKILL")
+        if self.process is not None:
+            self.process.wait(STOP_S)
+
+    def pause(self) -> None:
+        """Let it hold its connections and answer nothing (SIGSTOP)."""
+        self._signal("SIGSTOP")
+
+    def resume(self) -> None:
+        """Let it go on after `pause`."""
+        self._signal("SIGCONT")
+
+    def stop(self) -> None:
+        """Ask it to end, and end it if it does not."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self._signal("SIGCONT")
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def _signal(self, name: str) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(getattr(signal, name))
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
