@@ -24,7 +24,7 @@ class ServerDidNotStartError(RuntimeError):
 
 
 class Server(ABC):
-    """One server process in a folder of its own, on 127.0.0.1; started again on the same folder it has its data back."""
+    """One server process in its own folder, on 127.0.0.1; started again there it has its data back."""
 
     name: str
     start_s: float = 30.0
@@ -57,7 +57,7 @@ class Server(ABC):
     def healthy(self) -> bool:
         """Tell whether it answers a real request."""
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027 - most servers need no files
         """Make files that the first start needs; a second call changes nothing."""
 
     def environment(self) -> Mapping[str, str] | None:
