@@ -21,7 +21,8 @@ import pyarrow as pa
 from harness import Measurement, timed
 from powerdesk.engines.embedded.objects import LocalObjects
 from powerdesk.engines.embedded.tables import DuckTables
-from powerdesk.engines.ports.tables import ColumnSpec, Cut, Dtype, Selection, TableSpec
+from powerdesk.engines.ports.tables import ColumnSpec, Cut, Selection, TableSpec
+from powerdesk.kernel.dtypes import Dtype
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,18 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from powerdesk.engines.arrow_types import ARROW
 from powerdesk.engines.embedded.objects import LocalObjects
 from powerdesk.engines.embedded.tables import DuckTables
-from powerdesk.engines.ports.tables import (
-    SYSTEM_COLUMNS,
-    ColumnSpec,
-    Cut,
-    Dtype,
-    Knowledge,
-    Selection,
-    Tables,
-    TableSpec,
-)
+from powerdesk.engines.ports.tables import SYSTEM_COLUMNS, ColumnSpec, Cut, Selection, Tables, TableSpec
+from powerdesk.kernel.belief import Knowledge
+from powerdesk.kernel.dtypes import Dtype
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,13 +21,6 @@ if TYPE_CHECKING:
 
 START = datetime(2025, 1, 30, tzinfo=UTC)
 EVER = Cut(as_of=datetime(2100, 1, 1, tzinfo=UTC), commit=2**60)
-ARROW = {
-    Dtype.TEXT: pa.string(),
-    Dtype.FLOAT64: pa.float64(),
-    Dtype.INT64: pa.int64(),
-    Dtype.BOOL: pa.bool_(),
-    Dtype.INSTANT: pa.timestamp("us", "UTC"),
-}
 PRICES = TableSpec(
     name="made.prices",
     columns=(

@@ -22,16 +22,9 @@ from tables_cases import (
 )
 
 from powerdesk.engines.ports import faults
-from powerdesk.engines.ports.tables import (
-    SYSTEM_COLUMNS,
-    ColumnSpec,
-    Cut,
-    Dtype,
-    Knowledge,
-    Selection,
-    Tables,
-    TableSpec,
-)
+from powerdesk.engines.ports.tables import SYSTEM_COLUMNS, ColumnSpec, Cut, Selection, Tables, TableSpec
+from powerdesk.kernel.belief import Knowledge
+from powerdesk.kernel.dtypes import Dtype
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

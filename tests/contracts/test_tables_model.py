@@ -20,12 +20,8 @@ from tables_cases import (
     hours,
 )
 
-from powerdesk.engines.ports.tables import (
-    Cut,
-    Knowledge,
-    Selection,
-    Tables,
-)
+from powerdesk.engines.ports.tables import Cut, Selection, Tables
+from powerdesk.kernel.belief import Knowledge
 
 MOMENTS = st.integers(0, 6).map(lambda n: START + hours(n))
 ROWS = st.fixed_dictionaries(

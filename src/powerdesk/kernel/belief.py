@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from powerdesk.kernel.intervals import require_utc
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
     from powerdesk.kernel.intervals import DeliveryInterval
     from powerdesk.kernel.locations import LocationId
     from powerdesk.kernel.units import Quantity
+
+
+class Knowledge(StrEnum):
+    """Whose knowledge a read speaks of: what the market had published, or what this desk had received."""
+
+    PUBLISHED = "published"
+    RECEIVED = "received"
 
 
 class BeliefError(Problem):

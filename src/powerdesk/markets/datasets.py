@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from powerdesk.kernel import calendars, local_times
-from powerdesk.store.dataset import Cadence, Column, Dataset, Dtype, Freshness, Licence, PublicationRule, SumRule
+from powerdesk.kernel.dtypes import Dtype
+from powerdesk.store.dataset import Cadence, Column, Dataset, Freshness, Licence, PublicationRule, SumRule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,12 +11,12 @@ import sqlalchemy as sa
 
 from powerdesk.access.types import Channel, Missing
 from powerdesk.kernel import problem
+from powerdesk.kernel.belief import Knowledge
 from powerdesk.markets import gaps, tables
 from powerdesk.markets.gaps import OpenGap
 from powerdesk.markets.types import Coverage, Gap
 from powerdesk.store import queries as store_queries
 from powerdesk.store.operations import HOUSE
-from powerdesk.store.types import Knowledge
 from powerdesk.store.types import Request as StoreRequest
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from powerdesk.kernel.dtypes import Dtype
 from powerdesk.kernel.problem import Finding
 from powerdesk.store import schema
-from powerdesk.store.dataset import Dtype
 from powerdesk.store.types import Checked, SchemaError
 
 if TYPE_CHECKING:

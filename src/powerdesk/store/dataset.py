@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,15 +11,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-
-class Dtype(StrEnum):
-    """What a column holds; instants are microseconds UTC."""
-
-    TEXT = "text"
-    FLOAT64 = "float64"
-    INT64 = "int64"
-    BOOL = "bool"
-    INSTANT = "instant"
+    from powerdesk.kernel.dtypes import Dtype
 
 
 @dataclass(frozen=True, slots=True)

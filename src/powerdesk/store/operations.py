@@ -13,9 +13,10 @@ from powerdesk.access.types import SYSTEM, Channel
 from powerdesk.engines.ports import bus as bus_port
 from powerdesk.engines.ports import tables as table_port
 from powerdesk.kernel import intervals, problem
+from powerdesk.kernel.belief import Knowledge
 from powerdesk.store import checking, events, queries, revising, schema, stamping, tables
 from powerdesk.store import lineage as lineages
-from powerdesk.store.types import Accepted, Knowledge, Outcome, Request, Snapshot
+from powerdesk.store.types import Accepted, Outcome, Request, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +54,7 @@ def table_spec(declared: Dataset) -> table_port.TableSpec:
     specs = tuple(
         table_port.ColumnSpec(
             column.name,
-            table_port.Dtype(column.dtype.value),
+            column.dtype,
             nullable=not column.key and column.name != declared.end_column,
         )
         for column in declared.columns

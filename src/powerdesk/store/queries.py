@@ -13,17 +13,10 @@ import sqlalchemy as sa
 
 from powerdesk.access import entitlements
 from powerdesk.engines.ports import tables as table_port
+from powerdesk.kernel.belief import Knowledge
 from powerdesk.store import events, lineage, schema, tables
 from powerdesk.store import quality as qualities
-from powerdesk.store.types import (
-    Answer,
-    Knowledge,
-    LookAheadError,
-    Request,
-    Snapshot,
-    UnknownColumnError,
-    UnknownDatasetError,
-)
+from powerdesk.store.types import Answer, LookAheadError, Request, Snapshot, UnknownColumnError, UnknownDatasetError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -363,4 +356,4 @@ def _selection(declared: Dataset, request: Request) -> table_port.Selection:
 
 
 def _port_cut(cut: Snapshot) -> table_port.Cut:
-    return table_port.Cut(as_of=cut.as_of, commit=cut.commit, knowledge=table_port.Knowledge(cut.knowledge.value))
+    return table_port.Cut(as_of=cut.as_of, commit=cut.commit, knowledge=cut.knowledge)

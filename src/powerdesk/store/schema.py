@@ -6,20 +6,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from powerdesk.store.dataset import Dtype
+from powerdesk.engines.arrow_types import ARROW
+from powerdesk.kernel.dtypes import Dtype
 
 if TYPE_CHECKING:
     from powerdesk.store.dataset import Dataset
 
-INSTANT = pa.timestamp("us", tz="UTC")
-
-ARROW: dict[Dtype, pa.DataType] = {
-    Dtype.TEXT: pa.string(),
-    Dtype.FLOAT64: pa.float64(),
-    Dtype.INT64: pa.int64(),
-    Dtype.BOOL: pa.bool_(),
-    Dtype.INSTANT: INSTANT,
-}
+INSTANT = ARROW[Dtype.INSTANT]
 
 ENTRY_COLUMNS: tuple[pa.Field, ...] = (
     pa.field("published_at", INSTANT, nullable=True),

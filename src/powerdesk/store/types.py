@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from powerdesk.kernel import problem
+from powerdesk.kernel.belief import Knowledge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,13 +16,6 @@ if TYPE_CHECKING:
 
     from powerdesk.access import types as access_types
     from powerdesk.kernel.problem import Finding
-
-
-class Knowledge(StrEnum):
-    """Whose knowledge a read speaks of: what the market had published, or what this desk had received."""
-
-    PUBLISHED = "published"
-    RECEIVED = "received"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ import pytest
 from powerdesk.engines.embedded.objects import LocalObjects
 from powerdesk.engines.embedded.tables import DuckTables
 from powerdesk.engines.ports import faults
-from powerdesk.engines.ports.tables import ColumnSpec, Cut, Dtype, Selection, TableSpec
+from powerdesk.engines.ports.tables import ColumnSpec, Cut, Selection, TableSpec
+from powerdesk.kernel.dtypes import Dtype
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,8 @@ import pytest
 from powerdesk.engines.embedded import tables_recent
 from powerdesk.engines.embedded.tables_layout import LABEL, TAG, Layout, micros
 from powerdesk.engines.embedded.tables_recent import EVERYTHING, Recent
-from powerdesk.engines.ports.tables import ColumnSpec, Dtype, TableSpec
+from powerdesk.engines.ports.tables import ColumnSpec, TableSpec
+from powerdesk.kernel.dtypes import Dtype
 
 START = datetime(2025, 1, 30, tzinfo=UTC)
 LAYOUT = Layout(

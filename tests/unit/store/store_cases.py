@@ -8,17 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from powerdesk.kernel.dtypes import Dtype
 from powerdesk.store import schema
-from powerdesk.store.dataset import (
-    Cadence,
-    Column,
-    Dataset,
-    Dtype,
-    Freshness,
-    Licence,
-    PublicationRule,
-    SumRule,
-)
+from powerdesk.store.dataset import Cadence, Column, Dataset, Freshness, Licence, PublicationRule, SumRule
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

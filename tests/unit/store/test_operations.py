@@ -12,8 +12,9 @@ from store_cases import HOUR, PRICES, T0, batch, row
 
 from powerdesk.access import entitlements
 from powerdesk.access.types import Channel, Entitlement, Grants, Principal, PrincipalKind
+from powerdesk.kernel.belief import Knowledge
 from powerdesk.store import lineage, operations, queries
-from powerdesk.store.types import Knowledge, LookAheadError, Request, Snapshot, UnknownColumnError, UnknownDatasetError
+from powerdesk.store.types import LookAheadError, Request, Snapshot, UnknownColumnError, UnknownDatasetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

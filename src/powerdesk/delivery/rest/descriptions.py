@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from powerdesk.delivery.rest import encoding, parameters
+from powerdesk.kernel.dtypes import Dtype
 from powerdesk.store import schema
-from powerdesk.store.dataset import Dtype
 
 if TYPE_CHECKING:
     from powerdesk.store.dataset import Column, Dataset

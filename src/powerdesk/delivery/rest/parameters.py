@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from powerdesk.delivery.rest import encoding
 from powerdesk.kernel import intervals, local_times, problem
-from powerdesk.store.dataset import Dtype
-from powerdesk.store.types import Knowledge, Request
+from powerdesk.kernel.belief import Knowledge
+from powerdesk.kernel.dtypes import Dtype
+from powerdesk.store.types import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from powerdesk.delivery.stream import messages, session
+from powerdesk.kernel.dtypes import Dtype
 from powerdesk.store import schema
-from powerdesk.store.dataset import Dtype
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from powerdesk.delivery.stream import messages
 from powerdesk.kernel import ids, problem
+from powerdesk.kernel.dtypes import Dtype
 from powerdesk.store import schema
-from powerdesk.store.dataset import Dtype
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,13 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import pyarrow as pa
 
+from powerdesk.engines.arrow_types import ARROW
 from powerdesk.engines.ports import faults
-from powerdesk.engines.ports.tables import SYSTEM_COLUMNS, ColumnSpec, Dtype, TableSpec
+from powerdesk.engines.ports.tables import SYSTEM_COLUMNS, ColumnSpec, TableSpec
+from powerdesk.kernel.dtypes import Dtype
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,13 +32,6 @@ SQL_TYPES = {
     Dtype.INT64: "BIGINT",
     Dtype.BOOL: "BOOLEAN",
     Dtype.INSTANT: "TIMESTAMPTZ",
-}
-ARROW_TYPES: dict[Dtype, Any] = {
-    Dtype.TEXT: pa.string(),
-    Dtype.FLOAT64: pa.float64(),
-    Dtype.INT64: pa.int64(),
-    Dtype.BOOL: pa.bool_(),
-    Dtype.INSTANT: pa.timestamp("us", "UTC"),
 }
 EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 SYSTEM = {column.name: column for column in SYSTEM_COLUMNS}
@@ -91,7 +86,7 @@ class Layout:
 
     def arrow_schema(self, names: Sequence[str]) -> pa.Schema:
         """Return the schema of an answer with these columns."""
-        return pa.schema([pa.field(name, ARROW_TYPES[self.columns[name].dtype]) for name in names])
+        return pa.schema([pa.field(name, ARROW[self.columns[name].dtype]) for name in names])
 
     def check_known(self, names: Sequence[str]) -> None:
         """Raise UnfitRequestError naming every column that the table does not have."""

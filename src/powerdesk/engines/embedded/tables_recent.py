@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from powerdesk.engines.arrow_types import ARROW
 from powerdesk.engines.embedded import tables_order
 from powerdesk.engines.embedded.tables_layout import LABEL, SQL_TYPES, Layout
-from powerdesk.engines.ports.tables import Dtype
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -236,17 +236,8 @@ def empty(layout: Layout) -> Recent:
 
 def stored_types(layout: Layout) -> dict[str, pa.DataType]:
     """Return the Arrow types of stored columns."""
-    kinds = {SQL_TYPES[dtype]: kind for dtype, kind in _ARROW.items()} | {"INTEGER": pa.int32()}
+    kinds = {SQL_TYPES[dtype]: kind for dtype, kind in ARROW.items()} | {"INTEGER": pa.int32()}
     return {name: kinds[sql] for name, sql in layout.stored.items()}
-
-
-_ARROW = {
-    Dtype.TEXT: pa.string(),
-    Dtype.FLOAT64: pa.float64(),
-    Dtype.INT64: pa.int64(),
-    Dtype.BOOL: pa.bool_(),
-    Dtype.INSTANT: pa.timestamp("us", "UTC"),
-}
 
 
 def _zero(kind: pa.DataType) -> pa.Scalar:

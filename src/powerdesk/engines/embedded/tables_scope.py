@@ -21,7 +21,8 @@ from powerdesk.engines.embedded.tables_layout import (
     quoted,
 )
 from powerdesk.engines.embedded.tables_parts import Part, PartKind
-from powerdesk.engines.ports.tables import Cut, Dtype, Knowledge, Selection
+from powerdesk.kernel.belief import Knowledge
+from powerdesk.kernel.dtypes import Dtype
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from powerdesk.engines.embedded.tables_codes import Codes
     from powerdesk.engines.embedded.tables_held import View
     from powerdesk.engines.embedded.tables_recent import Recent
+    from powerdesk.engines.ports.tables import Cut, Selection
 
 LABELS, TAGS = "_labels", "_tags"
 LISTED_CODES_MAX = 200

@@ -7,31 +7,16 @@ at a `Cut`. System columns are the same in every table and are given by the call
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
+
+from powerdesk.kernel.belief import Knowledge
+from powerdesk.kernel.dtypes import Dtype
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     import pyarrow as pa
-
-
-class Dtype(StrEnum):
-    """What a column holds; instants are microseconds UTC, decimals and enums are text."""
-
-    TEXT = "text"
-    FLOAT64 = "float64"
-    INT64 = "int64"
-    BOOL = "bool"
-    INSTANT = "instant"
-
-
-class Knowledge(StrEnum):
-    """Whose knowledge a cut speaks of: the market's (published) or this desk's (received)."""
-
-    PUBLISHED = "published"
-    RECEIVED = "received"
 
 
 @dataclass(frozen=True, slots=True)
