@@ -20,6 +20,7 @@ from powerdesk.access.routes import AccessRoutes
 from powerdesk.app import access_wiring, engines, ownership, places, registry, simfeed, workers
 from powerdesk.app import clock as clocks
 from powerdesk.app.gate import Gate, StreamGate
+from powerdesk.app.roles import Part
 from powerdesk.delivery.stream.hub import Hub, HubLimits
 from powerdesk.engines.ports.jobs import JobContext, JobSpec
 from powerdesk.markets import datasets as market_datasets
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from powerdesk.access.policies import Policies
     from powerdesk.access.types import Principal
     from powerdesk.app.settings import Settings
+    from powerdesk.engines.ports.bus import Consumer
     from powerdesk.kernel.clock import Clock
     from powerdesk.markets.feeds import FeedSpec
     from powerdesk.simulation.types import Publication
@@ -68,19 +70,26 @@ class Secrets:
 class Desk:
     """Everything behind the channels. `start` runs its workers; without it a desk answers but polls nothing."""
 
-    def __init__(self, settings: Settings, owned: ownership.Ownership, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        owned: ownership.Ownership,
+        *,
+        clock: Clock | None = None,
+        does: frozenset[Part] = frozenset(Part),
+    ) -> None:
         self.settings = settings
+        self.does = does
         self.ownership = owned
         self.clock = clock or clocks.SystemClock()
         self.ids = clocks.RandomIds()
         self.workers = workers.Workers()
         self.epoch = ownership.desk_id(settings.data)
         self.secrets = _secrets(settings)
-        self.engines = engines.open_embedded(settings, clock=self.clock, ids=self.ids)
+        self.engines = engines.open_engines(settings, clock=self.clock, ids=self.ids)
         self.store = self._store()
-        self._projector = self.engines.bus.consume(events.BATCHES_TOPIC, group=store_handlers.GROUP)
-        recovered = store_handlers.catch_up(self.store, self._projector)
-        log.info("store ready: %d batches applied after the last stop", recovered)
+        self._heard = store_handlers.hear(self.store)
+        self._projector = self._opened_projector()
         self.access = access_services.open_services(
             records=self.engines.records,
             identity=self.engines.identity,
@@ -91,9 +100,18 @@ class Desk:
         )
         self.gate = self._gate()
         self.markets = self._markets()
-        self.sim = self._sim() if "sim" in settings.feeds else None
+        self.sim = self._sim() if "sim" in settings.feeds and Part.SIM in does else None
         self.places = places.Places(self.store, settings)
         self._on_shutdown: list[Callable[[], None]] = []
+
+    def _opened_projector(self) -> Consumer | None:
+        """Make readable what was accepted before the last stop; None where only other processes project."""
+        if Part.PROJECTOR not in self.does:
+            return None
+        projector = self.engines.bus.consume(events.BATCHES_TOPIC, group=store_handlers.GROUP)
+        recovered = store_handlers.catch_up(self.store, projector)
+        log.info("store ready: %d batches applied after the last stop", recovered)
+        return projector
 
     def _store(self) -> Store:
         store = Store(
@@ -167,16 +185,23 @@ class Desk:
             return queries.paused(reader, feed_id=simfeed.SPEC.id)
 
     def start(self) -> None:
-        """Run the workers: projection, outbox, recording, jobs, feeds."""
-        bus = self.engines.bus
-        self.workers.start("projector", lambda stop: store_handlers.run(self.store, self._projector, stop))
-        self.workers.start("recorder", self._record)
-        self.workers.every("outbox", RELAY_EVERY_S, lambda: _drain(lambda: self.engines.records.relay_outbox(bus)))
+        """Run the workers of this process's roles, and what every process needs."""
+        bus, projector = self.engines.bus, self._projector
         self.workers.every("usage", USAGE_EVERY_S, lambda: _drain(lambda: access_services.flush_usage(self.access)))
         self.workers.every("access", ACCESS_EVERY_S, self.access.authenticator.poll)
+        if engines.is_shared(self.settings.bus.url):
+            self.workers.start("follower", lambda stop: store_handlers.follow(self.store, self._heard, stop))
+        if projector is not None:
+            self.workers.start("projector", lambda stop: store_handlers.run(self.store, projector, stop))
+        if Part.RECORDER in self.does:
+            self.workers.start("recorder", self._record)
+        if Part.OUTBOX in self.does:
+            self.workers.every("outbox", RELAY_EVERY_S, lambda: _drain(lambda: self.engines.records.relay_outbox(bus)))
         self._define_jobs()
-        self.workers.start("jobs", self._run_jobs)
-        self.workers.every("sealing", SEAL_EVERY_S, self._seal)
+        if Part.JOBS in self.does:
+            self.workers.start("jobs", self._run_jobs)
+        if Part.SEALING in self.does:
+            self.workers.every("sealing", SEAL_EVERY_S, self._seal)
         if self.sim is not None:
             self.workers.start("sim", self.sim.run)
 
@@ -260,7 +285,7 @@ class Desk:
 
     def catch_up_if_alone(self) -> None:
         """Project what was accepted where no worker does it: in a desk opened for one command."""
-        if not self.workers.alive():
+        if self._projector is not None and not self.workers.alive():
             store_handlers.catch_up(self.store, self._projector)
 
     def on_shutdown(self, callback: Callable[[], None]) -> None:
@@ -276,7 +301,8 @@ class Desk:
         """Stop the workers and release engines and folder."""
         self.workers.close()
         access_services.close(self.access)
-        self._projector.close()
+        if self._projector is not None:
+            self._projector.close()
         if self.markets.fetcher is not None:
             self.markets.fetcher.close()
         self.engines.close()
@@ -284,14 +310,16 @@ class Desk:
 
 
 @contextlib.contextmanager
-def opened(settings: Settings, *, owning: Callable[[], None] | None = None) -> Iterator[Desk]:
+def opened(
+    settings: Settings, *, owning: Callable[[], None] | None = None, does: frozenset[Part] = frozenset(Part)
+) -> Iterator[Desk]:
     """Take the folder, open the desk, and close it whatever happens; `owning` is called once the folder is ours."""
     pa.set_memory_pool(pa.system_memory_pool())  # gives freed memory back; the default pools kept 30 MB more
     owned = ownership.take(settings.data)
     try:
         if owning is not None:
             owning()
-        desk = Desk(settings, owned)
+        desk = Desk(settings, owned, does=does)
     except BaseException:
         owned.release()
         raise

@@ -30,10 +30,19 @@ EMBEDDED = {
     "cache": "memory:",
     "compute": "local:",
 }
+SCALED = {
+    "tables": ("clickhouse+http", "clickhouse+https"),
+    "records": ("postgresql",),
+    "objects": ("s3",),
+    "bus": ("kafka",),
+    "cache": ("redis", "rediss"),
+    "compute": ("dask",),
+}
+"""Schemes of the engines that several processes and machines share."""
 
 
 class UnknownEngineError(problem.Problem):
-    """An engine's address names no adapter that is installed."""
+    """An engine's address names no adapter."""
 
     status = 400
     slug = "unknown-engine"
@@ -61,8 +70,13 @@ class Engines:
         self.records.close()
 
 
-def open_embedded(settings: Settings, *, clock: Clock, ids: RandomIds) -> Engines:
-    """Open the engines in the data folder; raise UnknownEngineError for an address that is not embedded."""
+def is_shared(url: str) -> bool:
+    """Tell whether an address names an engine that several processes can share."""
+    return any(url.startswith(f"{scheme}:") for schemes in SCALED.values() for scheme in schemes)
+
+
+def open_engines(settings: Settings, *, clock: Clock, ids: RandomIds) -> Engines:
+    """Open the engine that each address names; raise UnknownEngineError for one that names none."""
     from powerdesk.engines.embedded import (  # noqa: PLC0415 - heavy libraries load when a desk opens, not on --help
         bus,
         cache,

@@ -1,11 +1,14 @@
-"""Message to operation: the projector applies accepted batches in log order."""
+"""Message to operation: the projector applies accepted batches in log order; followers hear its announcements."""
 
 from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from powerdesk.store import events, operations
+from powerdesk.store.types import Outcome
 
 if TYPE_CHECKING:
     import threading
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
 
 GROUP = "store.projector"
 POLL_S = 0.25
+FOLLOW_EVERY_S = 0.02
+HEARD_AT_ONCE = 256
 log = logging.getLogger("powerdesk.store")
 
 
@@ -26,7 +31,6 @@ def catch_up(store: Store, consumer: Consumer) -> int:
             operations.project(store, message)
             consumer.commit(message)
             applied += 1
-    store.progress.start(position=store.bus.end(events.BATCHES_TOPIC), commits={})
     return applied
 
 
@@ -42,3 +46,30 @@ def run(store: Store, consumer: Consumer, stop: threading.Event) -> None:
             stop.wait(1.0)
             consumer.close()
             consumer = store.bus.consume(events.BATCHES_TOPIC, group=GROUP)
+
+
+def follow(store: Store, heard: int, stop: threading.Event) -> None:
+    """Keep the progress of a process in step with whichever process projects, until told to stop."""
+    while not stop.is_set():
+        found = hear(store, after=heard)
+        if found == heard:
+            stop.wait(FOLLOW_EVERY_S)
+        heard = found
+
+
+def hear(store: Store, *, after: int | None = None) -> int:
+    """Take in what projectors announced after a position, the newest part when None; return the position heard."""
+    heard = max(0, store.bus.end(events.COMMITTED_TOPIC) - HEARD_AT_ONCE) if after is None else after
+    for message in store.bus.read(events.COMMITTED_TOPIC, after=heard, limit=HEARD_AT_ONCE):
+        said = msgspec.json.decode(message.value, type=events.CommittedV1)
+        outcome = Outcome(
+            dataset=said.dataset,
+            batch_id=said.batch_id,
+            commit=said.commit,
+            new=said.new,
+            revised=said.revised,
+            duplicates=said.duplicates,
+        )
+        store.progress.advance(outcome)
+        heard = message.position
+    return heard

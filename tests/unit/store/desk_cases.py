@@ -61,6 +61,7 @@ def open_store(
         calculations=calculations or {},
     )
     operations.define(store)
+    handlers.hear(store)
     catch_up(store)
     return store
 
