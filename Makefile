@@ -68,11 +68,12 @@ wheel: setup ## build dist/powerdesk-*.whl with the hub inside
 lock: setup ## resolve the dependencies again and rewrite requirements/
 	@$(PY) tools/lock.py
 
-services: ## fetch what the tests need beyond Python and Node
-	@$(PYTHON) tools/services.py install
+services: setup ## install the real servers of the tests and start one of each in .services/
+	@$(PY) tools/services.py install
+	@$(PY) tools/services.py start
 
 services-stop: ## stop what `make services` started
-	@$(PYTHON) tools/services.py stop
+	@$(PY) tools/services.py stop
 
 clean: ## remove what was built; keeps .venv and every data folder
 	@$(PYTHON) tools/clean.py

@@ -163,5 +163,5 @@ def test_services__name_what_is_missing_and_how_to_get_it(tmp_path: Path, monkey
     absent = services.missing()
     assert absent == services.NEEDS
     assert all(need.otherwise and need.package for need in absent)
-    assert services.may_install() is False
-    assert services.install() == 1
+    assert services.debian.may_install() is False
+    assert services.install(()) == 1

@@ -9,7 +9,9 @@ import subprocess
 import threading
 import time
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+import psutil
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +30,7 @@ class Server(ABC):
 
     name: str
     start_s: float = 30.0
+    stop_signal: ClassVar[int] = signal.SIGTERM
 
     def __init__(self, folder: Path, *, port: int | None = None) -> None:
         self.folder = folder
@@ -70,7 +73,12 @@ class Server(ABC):
         self.prepare()
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
-                list(self.command()), stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.environment()
+                list(self.command()),
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=self.environment(),
+                start_new_session=True,  # Ctrl-C is for us, who then stop it
             )
         pause = threading.Event()
         until = time.monotonic() + self.start_s
@@ -86,10 +94,11 @@ class Server(ABC):
         raise ServerDidNotStartError(f"{self.name} did not answer within {self.start_s:.0f} s:\n{tail}")
 
     def kill(self) -> None:
-        """End it at once, as a power cut would (kill -9)."""
-        self._signal("SIGKILL")
+        """End it and its children at once, as a power cut would (kill -9)."""
+        family = self._signal("SIGKILL")
         if self.process is not None:
             self.process.wait(STOP_S)
+        psutil.wait_procs(family, timeout=STOP_S)
 
     def pause(self) -> None:
         """Let it hold its connections and answer nothing (SIGSTOP)."""
@@ -104,15 +113,25 @@ class Server(ABC):
         if self.process is None or self.process.poll() is not None:
             return
         self._signal("SIGCONT")
-        self.process.terminate()
+        self.process.send_signal(self.stop_signal)
         try:
             self.process.wait(STOP_S)
         except subprocess.TimeoutExpired:
             self.kill()
 
-    def _signal(self, name: str) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(getattr(signal, name))
+    def _signal(self, name: str) -> list[psutil.Process]:
+        """Send a signal to the children, then to the process, which is held meanwhile; return the children."""
+        if self.process is None or self.process.poll() is not None:
+            return []
+        number = getattr(signal, name)
+        if hasattr(signal, "SIGSTOP"):
+            self.process.send_signal(signal.SIGSTOP)
+        family = psutil.Process(self.process.pid).children(recursive=True)
+        for child in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.send_signal(number)
+        self.process.send_signal(number)
+        return family
 
 
 def free_port() -> int:
