@@ -129,3 +129,19 @@ def matrix(
         for product in products
         for channel in Channel
     )
+
+
+def moved(
+    before: Principal, after: Principal, *, markets: Sequence[str], products: Sequence[str], moments: Iterable[datetime]
+) -> tuple[tuple[datetime, str, str, Channel, Allowed | Missing], ...]:
+    """Return the verdicts that differ between two states of one tenant's grants, at each of the moments, in order."""
+    found = []
+    for at in sorted(set(moments)):
+        old = matrix(before, markets=markets, products=products, at=at)
+        new = matrix(after, markets=markets, products=products, at=at)
+        found += [
+            (at, *to)
+            for was, to in zip(old, new, strict=True)
+            if isinstance(was[-1], Missing) != isinstance(to[-1], Missing)
+        ]
+    return tuple(found)

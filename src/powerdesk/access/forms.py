@@ -76,6 +76,13 @@ class Lines(_Asked):
     grants: Annotated[list[Line], Field(max_length=10_000)]
 
 
+class LineChanges(_Asked):
+    """Entitlements to add to a tenant's and to take from them, in one step."""
+
+    add: Annotated[list[Line], Field(max_length=100)] = []
+    remove: Annotated[list[Line], Field(max_length=100)] = []
+
+
 class User(BaseModel):
     """Who asks."""
 
@@ -169,3 +176,15 @@ class Entitlements(BaseModel):
     channels: list[Channel]
     grants: list[TenantLine]
     verdicts: list[Judged]
+
+
+class Moved(Judged):
+    """A verdict that a change would turn, and from when on."""
+
+    at: AwareDatetime
+
+
+class Preview(BaseModel):
+    """What a change would turn: now, and at each moment at which a line of it begins or ends."""
+
+    moved: list[Moved]

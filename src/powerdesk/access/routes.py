@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from powerdesk.access import audit, connections, entitlements, forms, keys, policies, queries
 from powerdesk.access.operations import auditing, entitling, limiting, minting, signing_in
-from powerdesk.access.types import Channel, Entitlement, Missing
+from powerdesk.access.types import Channel, Entitlement, Grants, Missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -319,21 +320,75 @@ def _entitlement_routes(made: APIRouter, deps: AccessRoutes) -> None:
     )
     def replace_entitlements(tenant: Id, body: forms.Lines, request: Request) -> Response:
         """Replace every entitlement of a tenant; open streams hear of it within a second."""
-        grants = tuple(
-            Entitlement(
-                market=line.market,
-                product=line.product,
-                channel=line.channel,
-                valid_from=line.valid_from,
-                valid_to=line.valid_to,
-                deny=line.deny,
-            )
-            for line in body.grants
-        )
+        grants = _lines(body.grants)
         with services.change() as unit:
             act = services.act(_asking(request).principal, request_id=_request_id(request))
             entitling.replace(unit, act, tenant=tenant, grants=grants)
         return Response(status_code=204)
+
+    @made.api_route(
+        **_guard(deps, "POST /v1/entitlements/{tenant}/changes", policies.people_with_roles("tenant-admin")),
+        status_code=204,
+    )
+    def change_entitlements(tenant: Id, body: forms.LineChanges, request: Request) -> Response:
+        """Add and remove lines of a tenant, leaving the others; open streams hear of it within a second."""
+        add, remove = _lines(body.add), _lines(body.remove)
+        with services.change() as unit:
+            act = services.act(_asking(request).principal, request_id=_request_id(request))
+            entitling.change(unit, act, tenant=tenant, add=add, remove=remove)
+        return Response(status_code=204)
+
+    @made.api_route(
+        **_guard(deps, "POST /v1/entitlements/{tenant}/preview", policies.people_with_roles("tenant-admin"))
+    )
+    def preview_entitlements(tenant: Id, body: forms.LineChanges, request: Request) -> forms.Preview:
+        """Say which verdicts a change of lines would turn, and when, without making it."""
+        return _preview(deps, _asking(request).principal, tenant, _lines(body.add), _lines(body.remove))
+
+
+def _preview(
+    deps: AccessRoutes,
+    asker: Principal,
+    tenant: str,
+    add: Sequence[Entitlement],
+    remove: Sequence[Entitlement],
+) -> forms.Preview:
+    now = deps.services.clock.now()
+    with deps.services.records.reader() as reader:
+        if tenant not in queries.tenants(reader, principal=asker):
+            raise entitling.UnknownTenantError(
+                found=f"tenant {tenant!r}", allowed="your own tenant", remedy="name that"
+            )
+        grants = queries.grants(reader, tenant=tenant)
+    after = entitling.edited(grants.entitlements, add=add, remove=remove)
+    entitling.check(after)
+    before = dataclasses.replace(asker, tenant=tenant, grants=grants)
+    markets, products = deps.catalogue()
+    edges = {edge for line in (*add, *remove) for edge in (line.valid_from, line.valid_to) if edge and edge > now}
+    turned = entitlements.moved(
+        before,
+        dataclasses.replace(before, grants=Grants(version=grants.version, entitlements=after)),
+        markets=markets,
+        products=products,
+        moments={now, *edges},
+    )
+    return forms.Preview(
+        moved=[
+            forms.Moved(
+                at=at,
+                market=market,
+                product=product,
+                channel=channel,
+                allowed=not isinstance(found, Missing),
+                why=found.why,
+            )
+            for at, market, product, channel, found in turned
+        ]
+    )
+
+
+def _lines(asked: Sequence[forms.Line]) -> tuple[Entitlement, ...]:
+    return tuple(Entitlement(**line.model_dump()) for line in asked)
 
 
 def _line(line: Entitlement) -> forms.Line:

@@ -1,4 +1,4 @@
-"""Replace what a tenant is entitled to."""
+"""Replace or edit what a tenant is entitled to."""
 
 from __future__ import annotations
 
@@ -38,17 +38,38 @@ class UnknownTenantError(Problem):
     title: ClassVar[str] = "No such tenant"
 
 
+class LineGoneError(Problem):
+    """A line to be taken away is not there: somebody changed the entitlements meanwhile."""
+
+    status: ClassVar[int] = 409
+    slug: ClassVar[str] = "entitlement-gone"
+    title: ClassVar[str] = "The entitlements changed meanwhile"
+
+
+def edited(
+    lines: Sequence[Entitlement], *, add: Sequence[Entitlement], remove: Sequence[Entitlement]
+) -> tuple[Entitlement, ...]:
+    """Return the lines without those removed and with those added, each once; LineGoneError names what is not there."""
+    gone = [line for line in remove if line not in lines]
+    if gone:
+        raise LineGoneError(
+            found=f"no line {_text(gone[0])}", allowed="lines that are there", remedy="look again and repeat the change"
+        )
+    kept = [line for line in lines if line not in remove]
+    return (*kept, *(line for line in dict.fromkeys(add) if line not in kept))
+
+
+def change(unit: Unit, act: Act, *, tenant: str, add: Sequence[Entitlement], remove: Sequence[Entitlement]) -> int:
+    """Add and remove lines of the tenant, leaving the others as they are; return the new access version."""
+    _admit(unit, act, tenant)
+    lines = queries.grants(unit, tenant=tenant).entitlements
+    return replace(unit, act, tenant=tenant, grants=edited(lines, add=add, remove=remove))
+
+
 def replace(unit: Unit, act: Act, *, tenant: str, grants: Sequence[Entitlement]) -> int:
     """Replace every line of the tenant; return the new access version. Open sockets hear of it."""
-    operator = act.by.kind in {PrincipalKind.OPERATOR, PrincipalKind.SYSTEM}
-    if not operator and "tenant-admin" not in act.by.roles:
-        raise ForbiddenError(
-            found=f"{act.by.name!r} without the role tenant-admin", allowed="a tenant-admin", remedy="ask one"
-        )
-    known = unit.connection.execute(sa.select(tables.tenants.c.id).where(tables.tenants.c.id == tenant)).first()
-    if known is None or not (operator or act.by.tenant == tenant):
-        raise UnknownTenantError(found=f"tenant {tenant!r}", allowed="your own tenant", remedy="name that")
-    _check(grants)
+    _admit(unit, act, tenant)
+    check(grants)
     before = queries.grants(unit, tenant=tenant).entitlements
     unit.connection.execute(sa.delete(tables.entitlements).where(tables.entitlements.c.tenant == tenant))
     if grants:
@@ -61,7 +82,20 @@ def replace(unit: Unit, act: Act, *, tenant: str, grants: Sequence[Entitlement])
     return auditing.changed(unit)
 
 
-def _check(grants: Sequence[Entitlement]) -> None:
+def _admit(unit: Unit, act: Act, tenant: str) -> None:
+    """Let the operator change any tenant and a tenant-admin their own; raise for everybody else."""
+    operator = act.by.kind in {PrincipalKind.OPERATOR, PrincipalKind.SYSTEM}
+    if not operator and "tenant-admin" not in act.by.roles:
+        raise ForbiddenError(
+            found=f"{act.by.name!r} without the role tenant-admin", allowed="a tenant-admin", remedy="ask one"
+        )
+    known = unit.connection.execute(sa.select(tables.tenants.c.id).where(tables.tenants.c.id == tenant)).first()
+    if known is None or not (operator or act.by.tenant == tenant):
+        raise UnknownTenantError(found=f"tenant {tenant!r}", allowed="your own tenant", remedy="name that")
+
+
+def check(grants: Sequence[Entitlement]) -> None:
+    """Raise BadEntitlementError with a finding for each fault of each line."""
     channels = {"*", *(channel.value for channel in Channel)}
     findings = []
     if len(grants) > MOST_LINES:
