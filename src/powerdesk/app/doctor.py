@@ -98,7 +98,8 @@ def feeds(listed: Iterable[dict[str, Any]]) -> tuple[Examined, ...]:
         else Examined(
             f"feed {feed['id']}",
             "look",
-            f"{feed['state']} since {feed['since']}: {feed['last_error']}",
+            f"{feed['state']} since {feed['since']}: {feed['last_error']}; "
+            f"next try {feed['next_try_at'] or 'at its next poll'}",
             f"check the network; `powerdesk feeds retry {feed['id']}` asks again",
         )
         for feed in listed

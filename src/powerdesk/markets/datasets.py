@@ -16,14 +16,15 @@ from powerdesk.store.dataset import Cadence, Column, Dataset, Freshness, Licence
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CAISO_OASIS, CAISO_OUTLOOK, NYISO_MIS, NYISO_OASIS, SIMULATED = (
+CAISO_OASIS, CAISO_OUTLOOK, MISO_REPORTS, NYISO_MIS, NYISO_OASIS, SIMULATED = (
     "caiso-oasis",
     "caiso-outlook",
+    "miso-reports",
     "nyiso-mis",
     "nyiso-oasis",
     "sim",
 )
-SOURCES = (CAISO_OASIS, NYISO_MIS, SIMULATED, CAISO_OUTLOOK, NYISO_OASIS)
+SOURCES = (CAISO_OASIS, MISO_REPORTS, NYISO_MIS, SIMULATED, CAISO_OUTLOOK, NYISO_OASIS)
 DAY_AHEAD_RUN = "DA"
 DAY_AHEAD_POSTED: Mapping[str, time] = {"CAISO": time(13), "NYISO": time(11), "SIM": time(13)}
 """Local time on the day before at which day-ahead results are public."""
@@ -84,6 +85,7 @@ def no_rule(rows: pa.Table) -> pa.Array:
 
 
 _CAISO_TERMS = "public market data of the California ISO under its site's terms; no open licence is stated"
+_MISO_TERMS = "public market reports of the Midcontinent ISO, read without a key; no open licence is known to us"
 _NYISO_TERMS = "public market information of the New York ISO; its legal notice grants no licence"
 
 
@@ -103,6 +105,7 @@ def _licence(source: str, market: str, name: str, attribution: str) -> Licence:
 LICENCES = (
     _licence(CAISO_OASIS, "CAISO", _CAISO_TERMS, "Source: California ISO OASIS; subject to change without notice"),
     _licence(CAISO_OUTLOOK, "CAISO", _CAISO_TERMS, "Source: California ISO outlook; subject to change without notice"),
+    _licence(MISO_REPORTS, "MISO", _MISO_TERMS, "Source: MISO market reports"),
     _licence(NYISO_MIS, "NYISO", _NYISO_TERMS, "Source: New York ISO, market information system"),
     _licence(NYISO_OASIS, "NYISO", _NYISO_TERMS, "Source: New York ISO OASIS"),
     Licence(
@@ -157,7 +160,8 @@ PRICES = Dataset(
         name="markets.price-publication",
         meaning=(
             "Day-ahead: 13:00 local on the day before for CAISO and SIM, 11:00 local for NYISO. CAISO five-minute: the "
-            "start of the interval; other real-time runs: its end. Advisory runs (FMM, HASP, RTC, RUC): receipt."
+            "start of the interval; other real-time runs: its end. Advisory runs (FMM, HASP, RTC, RUC) and MISO, "
+            "which has no connector yet: receipt."
         ),
         instants=price_instants,
     ),
@@ -179,6 +183,8 @@ PRICES = Dataset(
             ("CAISO", "DA"): 60,
             ("CAISO", "FMM"): 15,
             ("CAISO", "RT5"): 5,
+            ("MISO", "DA"): 60,
+            ("MISO", "RT5"): 5,
             ("NYISO", "DA"): 60,
             ("NYISO", "RT5"): 5,
             ("NYISO", "RTC"): 15,

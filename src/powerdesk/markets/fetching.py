@@ -16,12 +16,11 @@ from powerdesk.markets.types import Fetched, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     import numpy as np
 
     from powerdesk.kernel.clock import Clock
-    from powerdesk.markets.hosts import Hosts
+    from powerdesk.markets.hosts import Hosts, HostState
     from powerdesk.markets.types import Request
 
 USER_AGENT = "powerdesk/0.1 (market data desk; polls public reports at the published rate)"
@@ -102,13 +101,13 @@ class Fetcher:
         host = urlsplit(request.url).hostname or ""
         closed = self.hosts.closed_until(host)
         if closed is not None:
-            detail = f"unreachable since {closed.unreachable_since:%Y-%m-%dT%H:%M:%SZ}"
+            detail = f"{closed.cause} (unreachable since {closed.unreachable_since:%Y-%m-%dT%H:%M:%SZ})"
             return Fetched(
                 request,
                 Outcome.TRANSIENT,
                 self._clock.now(),
                 detail=detail,
-                retry_after_s=_seconds_until(closed.next_try_at, self._clock),
+                retry_after_s=self._pause_left_s(closed),
                 attempts=0,
             )
         attempt = 0
@@ -126,9 +125,15 @@ class Fetcher:
             self._clock.now(),
             payload=answer.payload,
             detail=answer.detail,
-            retry_after_s=answer.retry_after_s,
+            retry_after_s=answer.retry_after_s or self._pause_left_s(self.hosts.state(host)),
             attempts=attempt,
         )
+
+    def _pause_left_s(self, state: HostState) -> float | None:
+        """Return whole seconds until the host is tried again; None when it may be tried at any time."""
+        if state.next_try_at is None:
+            return None
+        return max(0.0, math.ceil((state.next_try_at - self._clock.now()).total_seconds()))
 
     def _pause_s(self, attempt: int, answer: _Answer) -> float:
         base = self._limits.backoff_s * 2.0 ** (attempt - 1) * float(self._jitter.uniform(0.5, 1.5))
@@ -145,7 +150,7 @@ class Fetcher:
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ValueError) as fault:
             answer = _Answer(Outcome.TRANSIENT, detail=f"{type(fault).__name__}: {str(fault)[:160]}", reached=False)
         if not answer.reached:
-            self.hosts.failed(host)
+            self.hosts.failed(host, cause=answer.detail)
         else:
             self.hosts.succeeded(host)
         if answer.outcome is Outcome.THROTTLED:
@@ -189,9 +194,3 @@ def _judge(status: int, headers: httpx.Headers, body: bytes) -> _Answer:
 def _retry_after(headers: httpx.Headers) -> float | None:
     value = headers.get("retry-after", "")
     return float(value) if _SECONDS.fullmatch(value) else None
-
-
-def _seconds_until(instant: datetime | None, clock: Clock) -> float | None:
-    if instant is None:
-        return None
-    return max(0.0, math.ceil((instant - clock.now()).total_seconds()))

@@ -21,9 +21,11 @@ LONGEST_PAUSE_S = 900.0
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """How a host stands: consecutive failures, since when it is unreachable, and when it is tried next."""
+    """How a host stands: consecutive failures, since when it is unreachable and why, and when it is tried next."""
 
     failures: int = 0
+    cause: str = ""
+    """What the last attempt met."""
     unreachable_since: datetime | None = None
     next_try_at: datetime | None = None
 
@@ -79,7 +81,7 @@ class Hosts:
             entry.first_failure_at = None
             entry.state = HostState()
 
-    def failed(self, host: str) -> HostState:
+    def failed(self, host: str, *, cause: str) -> HostState:
         """Count a failure to get any answer; open the circuit after three, for longer each time."""
         with self._lock:
             entry = self._hosts.setdefault(host, _Host())
@@ -87,10 +89,10 @@ class Hosts:
             entry.first_failure_at = entry.first_failure_at or now
             failures = entry.state.failures + 1
             if failures < FAILURES_TO_OPEN:
-                entry.state = HostState(failures=failures)
+                entry.state = HostState(failures, cause)
             else:
                 pause_s = min(FIRST_PAUSE_S * 2.0 ** (failures - FAILURES_TO_OPEN), LONGEST_PAUSE_S)
-                entry.state = HostState(failures, entry.first_failure_at, now + timedelta(seconds=pause_s))
+                entry.state = HostState(failures, cause, entry.first_failure_at, now + timedelta(seconds=pause_s))
             return entry.state
 
     def state(self, host: str) -> HostState:

@@ -360,7 +360,10 @@ def _findings_json(findings: Sequence[Finding]) -> str:
 
 
 def _note_state(unit: Unit, *, feed_id: str, fetched: Fetched) -> None:
-    """Write how the feed stands after a fetch; `since` moves only when the state does."""
+    """Write how the feed stands after a fetch; `since` moves only when the state does.
+
+    A fetch that was not tried, since the host is known to be unreachable, leaves the cause that the last try met.
+    """
     now = fetched.received_at
     current = _ensure_feed(unit, feed_id=feed_id, now=now)
     state = {Outcome.THROTTLED: _THROTTLED, Outcome.TRANSIENT: _UNREACHABLE}.get(fetched.outcome, _RUNNING)
@@ -370,7 +373,8 @@ def _note_state(unit: Unit, *, feed_id: str, fetched: Fetched) -> None:
     if fetched.outcome in (Outcome.OK, Outcome.NOT_YET, Outcome.NO_DATA_FINAL):
         changes |= {"last_ok_at": now, "next_try_at": None}
     else:
-        changes |= {"last_error": f"{fetched.outcome.value}: {fetched.detail}"[:400], "last_error_at": now}
+        if fetched.attempts:
+            changes |= {"last_error": f"{fetched.outcome.value}: {fetched.detail}"[:400], "last_error_at": now}
         changes["next_try_at"] = (
             None if fetched.retry_after_s is None else now + timedelta(seconds=fetched.retry_after_s)
         )

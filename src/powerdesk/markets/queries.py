@@ -34,7 +34,10 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class FeedStatus:
-    """How a feed stands, as the status page shows it."""
+    """How a feed stands, as the status page shows it: in `state` since `since`, what the last failed try met and when.
+
+    `next_try_at` is before when nothing is asked, None when nothing holds the next poll back.
+    """
 
     id: str
     market: str
@@ -44,6 +47,7 @@ class FeedStatus:
     since: datetime | None
     last_ok_at: datetime | None
     last_error: str | None
+    last_error_at: datetime | None
     next_try_at: datetime | None
     last_payload_sha256: str | None
     last_rows: int | None
@@ -103,6 +107,7 @@ def _status(reader: Reader, feed: FeedSpec, row: Any, as_of: datetime) -> FeedSt
         since=row.since if row is not None else None,
         last_ok_at=row.last_ok_at if row is not None else None,
         last_error=row.last_error if row is not None else None,
+        last_error_at=row.last_error_at if row is not None else None,
         next_try_at=row.next_try_at if row is not None else None,
         last_payload_sha256=row.last_payload_sha256 if row is not None else None,
         last_rows=row.last_rows if row is not None else None,

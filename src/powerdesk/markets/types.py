@@ -109,6 +109,7 @@ class Fetched:
     detail: str = ""
     retry_after_s: float | None = None
     attempts: int = 1
+    """How often the source was asked; 0 when it was left alone because its host is unreachable."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,12 @@ if TYPE_CHECKING:
 NOON = datetime(2026, 11, 3, 20, tzinfo=UTC)
 DAY = datetime(2026, 11, 3, 8, tzinfo=UTC)
 """The first interval of what `prices` makes; everything of it is published by NOON."""
-SOURCES = {"CAISO": datasets.CAISO_OASIS, "NYISO": datasets.NYISO_MIS, "SIM": datasets.SIMULATED}
+SOURCES = {
+    "CAISO": datasets.CAISO_OASIS,
+    "MISO": datasets.MISO_REPORTS,
+    "NYISO": datasets.NYISO_MIS,
+    "SIM": datasets.SIMULATED,
+}
 PATIENCE_S = 10.0
 Message = dict[str, Any]
 

@@ -6,15 +6,18 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import market_desk
 import pytest
 import simulated_payloads as payloads
 from simulated_iso import Fault, IsoServer
 
 from powerdesk.access.types import SYSTEM, Channel, Entitlement, Grants, Principal, PrincipalKind
-from powerdesk.markets import datasets, jobs, operations, planner, queries
+from powerdesk.markets import datasets, fetching, jobs, operations, planner, queries
 from powerdesk.store import operations as store_operations
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from market_desk import Desk
 
 TRADER = Principal(
@@ -73,6 +76,29 @@ def test_a_backfill_through_an_outage__leaves_gaps_that_a_refill_closes(desk: De
     assert desk.gaps() == ()
     assert told(desk)["caiso"].state == "running"
     assert desk.rows("markets.prices", "CAISO").num_rows == 7 * 144
+
+
+def test_an_unreachable_host__is_told_with_its_cause_since_when_and_its_next_try(tmp_path: Path) -> None:
+    with IsoServer() as gone:
+        address = gone.base_url
+    desk = market_desk.Desk(tmp_path, base_url=address, limits=fetching.Limits(connect_s=2, attempts=3))
+    try:
+        jobs.poll(desk.services, feed_id="nyiso", report_id="load")
+        first = told(desk)["nyiso"]
+        desk.clock.wait(10.0)
+        jobs.poll(desk.services, feed_id="nyiso", report_id="fuel-mix")  # its host is left alone
+        left_alone = told(desk)["nyiso"]
+    finally:
+        desk.close()
+    for status in (first, left_alone):
+        assert status.state == "unreachable"
+        assert (status.last_error or "").startswith("transient: ConnectError: ")
+        assert status.last_error_at == status.since == first.since
+        assert status.next_try_at is not None
+        assert status.since is not None
+        assert status.next_try_at > status.since
+    assert left_alone.next_try_at == first.next_try_at
+    assert {"transient"} == set(left_alone.outcomes)
 
 
 def test_a_cancelled_backfill__stops_between_requests(desk: Desk) -> None:

@@ -127,9 +127,11 @@ def test_a_host_that_does_not_answer__is_left_alone_then_tried_again(
     request = Request("nyiso", "da-prices", url)
     first = nyiso_fetch.fetch(fetcher, request)
     assert (first.outcome, first.attempts) == (Outcome.TRANSIENT, 3)
+    assert first.retry_after_s == 30.0
     closed = nyiso_fetch.fetch(fetcher, request)
     assert closed.attempts == 0
-    assert closed.detail.startswith("unreachable since 2026-11-03T12:00:")
+    assert closed.detail == f"{first.detail} (unreachable since 2026-11-03T12:00:00Z)"
+    assert first.detail.startswith("ConnectError: ")
     assert closed.retry_after_s is not None
     clock.wait(closed.retry_after_s)
     assert nyiso_fetch.fetch(fetcher, request).attempts > 0

@@ -69,7 +69,7 @@ export function FeedTable({ feeds }: { feeds: readonly Feed[] }) {
         {feeds.map((feed) => (
           <tr key={feed.id}>
             <td data-head="" className="feed-name"><span>{feed.title}</span> <span className="dim small">{feed.market}{feed.tier === null ? '' : `, ${feed.tier}`}</span></td>
-            <td data-head="State"><StateWords feed={feed} />{feed.last_error === null || feed.last_error.includes('unreachable since') ? null : <div className="feed-error small" title={feed.last_error}>{feed.last_error}</div>}</td>
+            <td data-head="State"><StateWords feed={feed} />{feed.last_error === null ? null : <div className="feed-error small" title={feed.last_error}>{feed.last_error}</div>}</td>
             <td data-head="Last answer" className="number"><AgeLabel instant={instant(feed.last_ok_at)} /></td>
             <td data-head={feed.state === 'unreachable' ? 'Next try' : 'Next run'} className="number"><NextTry feed={feed} /></td>
             <td data-head="Lag p50" className="number">{feed.p50_publication_lag_s === null ? '–' : <>{feed.p50_publication_lag_s.toFixed(1)} <span className="dim">s</span></>}</td>
