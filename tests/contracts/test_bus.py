@@ -110,6 +110,19 @@ def test_consume__goes_on_after_the_last_commit(opened: Callable[[], Bus]) -> No
     assert again.poll(timeout_s=0) == ()
 
 
+def test_committed__tells_how_far_a_group_has_come(opened: Callable[[], Bus]) -> None:
+    bus = opened()
+    bus.publish(TOPIC, messages("a", "b", "c"))
+    assert bus.committed(TOPIC, group="readers") == 0
+    consumer = bus.consume(TOPIC, group="readers")
+    second = consumer.poll(timeout_s=WAIT_S)[1]
+    consumer.commit(second)
+    assert bus.committed(TOPIC, group="readers") == second.position
+    consumer.close()
+    bus.close()
+    assert opened().committed(TOPIC, group="readers") == second.position
+
+
 def test_consume__groups_do_not_disturb_each_other(bus: Bus) -> None:
     bus.publish(TOPIC, messages("a", "b"))
     one, two = bus.consume(TOPIC, group="one"), bus.consume(TOPIC, group="two")

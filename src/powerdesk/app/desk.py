@@ -84,10 +84,10 @@ class Desk:
         self.clock = clock or clocks.SystemClock()
         self.ids = clocks.RandomIds()
         self.workers = workers.Workers()
-        self.epoch = ownership.desk_id(settings.data)
         self.secrets = _secrets(settings)
         self.engines = engines.open_engines(settings, clock=self.clock, ids=self.ids)
         self.store = self._store()
+        self.epochs = self._epochs()
         self._heard = store_handlers.hear(self.store)
         self._projector = self._opened_projector()
         self.access = access_services.open_services(
@@ -103,6 +103,12 @@ class Desk:
         self.sim = self._sim() if "sim" in settings.feeds and Part.SIM in does else None
         self.places = places.Places(self.store, settings)
         self._on_shutdown: list[Callable[[], None]] = []
+
+    def _epochs(self) -> ownership.Epochs:
+        """Begin an epoch of the log that this folder holds; a log that processes share has the folder's id as one."""
+        if engines.is_shared(self.settings.bus.url):
+            return ownership.Epochs(now=ownership.desk_id(self.settings.data), former={})
+        return ownership.begin_epoch(self.settings.data, position=self.engines.bus.end(events.BATCHES_TOPIC))
 
     def _opened_projector(self) -> Consumer | None:
         """Make readable what was accepted before the last stop; None where only other processes project."""
@@ -220,7 +226,7 @@ class Desk:
 
     def _record(self, stop: threading.Event) -> None:
         """Parse and record every payload received, in order; a fault of the house is tried again."""
-        consumer = self.engines.bus.consume(market_events.PAYLOAD_RECEIVED_TOPIC, group="markets.recorder")
+        consumer = self.engines.bus.consume(market_events.PAYLOAD_RECEIVED_TOPIC, group=handlers.GROUP)
         try:
             while not stop.is_set():
                 for message in consumer.poll(timeout_s=POLL_S, limit=RECORDED_AT_ONCE):
@@ -248,7 +254,14 @@ class Desk:
             queue_bytes=int(self.settings.stream.queue_mb * 2**20),
             heartbeat_s=self.settings.stream.heartbeat_s,
         )
-        return Hub(store=self.store, gate=StreamGate(self.gate), epoch=self.epoch, ids=self.ids, limits=limits)
+        return Hub(
+            store=self.store,
+            gate=StreamGate(self.gate),
+            epoch=self.epochs.now,
+            former=self.epochs.former,
+            ids=self.ids,
+            limits=limits,
+        )
 
     def gap_reason(self, dataset: str, gap: Gap) -> tuple[str, str]:
         """Return why intervals are not there (code, words), as far as the markets' records know."""

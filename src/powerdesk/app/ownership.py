@@ -13,11 +13,12 @@ from typing import IO, TYPE_CHECKING, Any
 from powerdesk.kernel import problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 LOCK_NAME, OWNER_NAME, IDENTITY_NAME = "owner.lock", "owner.json", "desk.json"
 LOCK_TRIES, LOCK_PAUSE_S = 150, 0.01
+EPOCHS_KEPT = 1000
 LOCKED_BYTE = 1 << 30
 """Windows locks are mandatory: lock a byte far past the text, so that others may read who owns the folder."""
 
@@ -127,20 +128,44 @@ def _announced(folder: Path) -> Owner | None:
         return None
 
 
-def secret(folder: Path, name: str) -> bytes:
+def secret(folder: Path, name: str, *, otherwise: bytes | None = None) -> bytes:
     """Return the secret kept under `name` in the folder, making it on first use; only its owner may read it."""
     path = folder / f"{name}.secret"
     if not path.exists():
-        write_private(path, secrets.token_bytes(32))
+        write_private(path, secrets.token_bytes(32) if otherwise is None else otherwise)
     return path.read_bytes()
 
 
 def desk_id(folder: Path) -> str:
-    """Return the id of this data folder, which streams use as their epoch."""
+    """Return the id of this data folder, made on first use."""
     path = folder / IDENTITY_NAME
     if not path.exists():
         write_private(path, json.dumps({"id": secrets.token_hex(8)}).encode())
     return str(json.loads(path.read_text())["id"])
+
+
+@dataclass(frozen=True, slots=True)
+class Epochs:
+    """The epoch of the stream's numbers in this process, and up to which number each former one meant the same."""
+
+    now: str
+    former: Mapping[str, int]
+
+
+def begin_epoch(folder: Path, *, position: int) -> Epochs:
+    """Begin an epoch at the log's end `position`, durably, and return it with the former ones.
+
+    Each time a desk opens its log it begins one. A folder put back from a copy does not know the epochs that the
+    original began later, and ends the last one it knows where it goes on itself: numbers that the original gave out
+    after the copy was taken are void here, however far this log has come meanwhile.
+    """
+    identity = desk_id(folder)
+    path = folder / IDENTITY_NAME
+    begun: list[tuple[str, int]] = json.loads(path.read_text()).get("epochs") or [(identity, 0)]
+    begun = [*begun, (secrets.token_hex(8), position)][-EPOCHS_KEPT:]
+    write_private(path, json.dumps({"id": identity, "epochs": begun}).encode())
+    ends = [first for _, first in begun[1:]]
+    return Epochs(now=begun[-1][0], former={name: end for (name, _), end in zip(begun, ends, strict=False)})
 
 
 def write_private(path: Path, data: bytes) -> None:

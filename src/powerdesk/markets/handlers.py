@@ -9,6 +9,8 @@ from powerdesk.markets import events, operations
 if TYPE_CHECKING:
     from powerdesk.markets.operations import Recorded, Services
 
+GROUP = "markets.recorder"
+
 
 def payload_received(services: Services, body: bytes) -> Recorded:
     """Record the payload of a `markets.payload-received.v1` message; safe to receive twice."""

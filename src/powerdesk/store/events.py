@@ -6,6 +6,8 @@ import msgspec
 
 BATCHES_TOPIC = "store.batches"
 COMMITTED_TOPIC = "store.committed"
+VOID_HEADER = "void"
+"""Marks a message that only keeps the position of one forgotten before a copy: it has no effect."""
 
 
 class CommittedV1(msgspec.Struct, frozen=True, tag="store.committed.v1"):

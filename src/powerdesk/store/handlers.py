@@ -13,7 +13,7 @@ from powerdesk.store.types import Outcome
 if TYPE_CHECKING:
     import threading
 
-    from powerdesk.engines.ports.bus import Consumer
+    from powerdesk.engines.ports.bus import Consumer, Message
     from powerdesk.store.queries import Store
 
 GROUP = "store.projector"
@@ -28,10 +28,15 @@ def catch_up(store: Store, consumer: Consumer) -> int:
     applied = 0
     while messages := consumer.poll(timeout_s=0.0):
         for message in messages:
-            operations.project(store, message)
-            consumer.commit(message)
+            _apply(store, consumer, message)
             applied += 1
     return applied
+
+
+def _apply(store: Store, consumer: Consumer, message: Message) -> None:
+    if events.VOID_HEADER not in message.headers:
+        operations.project(store, message)
+    consumer.commit(message)
 
 
 def run(store: Store, consumer: Consumer, stop: threading.Event) -> None:
@@ -39,8 +44,7 @@ def run(store: Store, consumer: Consumer, stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             for message in consumer.poll(timeout_s=POLL_S):
-                operations.project(store, message)
-                consumer.commit(message)
+                _apply(store, consumer, message)
         except Exception:
             log.exception("the projection stopped at a batch and will try it again")
             stop.wait(1.0)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from typing import TYPE_CHECKING
 
+from powerdesk.engines import names
 from powerdesk.engines.embedded import files
 from powerdesk.engines.embedded.bus_groups import Group, TopicConsumer
 from powerdesk.engines.embedded.bus_topic import SEGMENT_BYTES_MAX, Topic
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from powerdesk.engines.ports.bus import Consumer, Message, Outgoing
-
-NAME = re.compile(r"[a-z0-9_][a-z0-9._-]{0,199}(?<!\.)")
 
 
 class LogBus:
@@ -58,15 +56,22 @@ class LogBus:
 
     def consume(self, topic: str, *, group: str) -> Consumer:
         """Join `group`, starting after its last commit (or at the beginning)."""
-        log = self._topic(topic)
-        checked(group, what="group")
+        return TopicConsumer(self._topic(topic), self._group(topic, group))
+
+    def committed(self, topic: str, *, group: str, partition: int = 0) -> int:
+        """Return the position up to which `group` said its effects are done."""
+        self._topic(topic, partition)
+        return self._group(topic, group).done
+
+    def _group(self, topic: str, name: str) -> Group:
+        names.on_bus(name, what="group")
         with self._lock:
-            if (topic, group) not in self._groups:
+            if (topic, name) not in self._groups:
                 try:
-                    self._groups[topic, group] = Group(self._root / topic / f"{group}.group")
+                    self._groups[topic, name] = Group(self._root / topic / f"{name}.group")
                 except OSError as error:
-                    raise faults.of_os_error(error, doing=f"opening group {group} of topic {topic}") from error
-            return TopicConsumer(log, self._groups[topic, group])
+                    raise faults.of_os_error(error, doing=f"opening group {name} of topic {topic}") from error
+            return self._groups[topic, name]
 
     def close(self) -> None:
         """Wait for flushes under way and release the files; everything acknowledged is on the disk already."""
@@ -87,7 +92,7 @@ class LogBus:
         return known if known is not None else self._opened(name)
 
     def _opened(self, name: str) -> Topic:
-        checked(name, what="topic")
+        names.on_bus(name, what="topic")
         with self._lock:
             if self._closed:
                 raise faults.EngineUnavailableError(
@@ -100,14 +105,3 @@ class LogBus:
                 except OSError as error:
                     raise faults.of_os_error(error, doing=f"opening topic {name}") from error
             return self._topics[name]
-
-
-def checked(name: str, *, what: str) -> str:
-    """Return a topic's or group's name when every bus can have it; raise UnfitRequestError otherwise."""
-    if NAME.fullmatch(name):
-        return name
-    raise faults.UnfitRequestError(
-        found=f"{what} {name[:200]!r}",
-        allowed="1 to 200 of a-z 0-9 . _ -, beginning with a letter, digit or _, not ending with a dot",
-        remedy=f"choose another {what} name",
-    )

@@ -129,6 +129,9 @@ class SqliteRecords:
         settings.attributes["connection"] = connection
         command.upgrade(settings, "head")
 
+    def restart_sequences(self, unit: port.Unit) -> None:
+        """Do nothing: SQLite goes on after the greatest number that was ever inserted."""
+
     def relay_outbox(self, bus: bus_port.Bus, *, limit: int = 256) -> int:
         """Publish waiting outbox messages in order and remove them; return how many.
 

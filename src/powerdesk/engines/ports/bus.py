@@ -80,6 +80,10 @@ class Bus(Protocol):
         """Join `group`, starting after its last commit (or at the beginning)."""
         ...
 
+    def committed(self, topic: str, *, group: str, partition: int = 0) -> int:
+        """Return the position up to which `group` said its effects are done, 0 when it never did."""
+        ...
+
     def close(self) -> None:
         """Flush and release."""
         ...

@@ -73,6 +73,10 @@ class Records(Protocol):
         """Bring the schema to the newest revision, forward only."""
         ...
 
+    def restart_sequences(self, unit: Unit) -> None:
+        """Let numbers that the engine gives out go on after those present, as after rows were copied in."""
+        ...
+
     def relay_outbox(self, bus: Bus, *, limit: int = 256) -> int:
         """Publish waiting outbox messages in order and mark them sent; return how many."""
         ...

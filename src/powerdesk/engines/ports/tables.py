@@ -43,6 +43,10 @@ SYSTEM_COLUMNS: tuple[ColumnSpec, ...] = (
 )
 
 
+OBJECTS_PREFIX = "tables/"
+"""Objects under this prefix are an engine's own files: sealed months, which a copy of a desk makes anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class TableSpec:
     """Name, own columns (system columns are implied), key and the instant column that orders and partitions it.
