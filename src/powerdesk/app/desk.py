@@ -7,6 +7,7 @@ import importlib.metadata
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from powerdesk.access.routes import AccessRoutes
 from powerdesk.app import access_wiring, engines, ownership, places, registry, simfeed, workers
 from powerdesk.app import clock as clocks
 from powerdesk.app.gate import Gate, StreamGate
+from powerdesk.app.moving import copying, moves
 from powerdesk.app.roles import Part
 from powerdesk.delivery.stream.hub import Hub, HubLimits
 from powerdesk.engines.ports.jobs import JobContext, JobSpec
@@ -35,7 +37,6 @@ from powerdesk.store.queries import Store
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
     from powerdesk.access.policies import Policies
     from powerdesk.access.types import Principal
@@ -56,6 +57,7 @@ ACCESS_EVERY_S = 0.4
 SEAL_EVERY_S = 3600.0
 SEAL_AFTER = timedelta(days=45)
 LIVE_WITHIN = timedelta(minutes=2)
+BACKUP = "store.backup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class Desk:
         self.workers = workers.Workers()
         self.secrets = _secrets(settings)
         self.engines = engines.open_engines(settings, clock=self.clock, ids=self.ids)
+        copying.refuse_unfinished(self.engines)
+        self.engines.objects.delete(copying.NOTE_KEY)  # from here on the desk is no longer what was copied
         self.store = self._store()
         self.epochs = self._epochs()
         self._heard = store_handlers.hear(self.store)
@@ -220,6 +224,20 @@ class Desk:
                 self._define(f"{jobs.POLL}.{feed.id}.{report}", cron, _poll(self.markets, feed.id, report))
             self._define(f"{jobs.REFILL}.{feed.id}", jobs.REFILL_CRON, _refill(self.markets, feed.id))
         self._define(jobs.BACKFILL, None, _backfill(self.markets))
+        self._define(BACKUP, None, self._back_up)
+
+    def _back_up(self, context: JobContext) -> str:
+        """Copy the desk into the folder named; the bar shows the log, the longest part of most copies."""
+        copied = 0
+
+        def report(stage: str, done: int, total: int | None) -> None:
+            nonlocal copied
+            copied += done if stage == "log" else 0
+            context.report(min(1.0, copied / total) if total and stage == "log" else 0.0, stage)
+
+        made = moves.back_up(self, folder=Path(context.arguments["folder"]), report=report)
+        rows = sum(facts["rows"] for facts in made.datasets.values())
+        return f"{rows} rows up to commit {made.cut.readable} in {context.arguments['folder']}"
 
     def _define(self, name: str, cron: str | None, work: Callable[[JobContext], str]) -> None:
         self.engines.jobs.define(JobSpec(name=name, cron=cron, lease_s=600.0), work)

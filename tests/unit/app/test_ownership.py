@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 from typing import TYPE_CHECKING
 
@@ -96,3 +97,28 @@ def test_secrets_and_ids__stay_the_same(tmp_path: Path) -> None:
     assert len(ownership.secret(tmp_path, "pepper")) == 32
     assert ownership.secret(tmp_path, "other") != ownership.secret(tmp_path, "pepper")
     assert ownership.desk_id(tmp_path) == ownership.desk_id(tmp_path)
+
+
+def test_epochs__end_where_the_next_begins_and_are_kept(tmp_path: Path) -> None:
+    first = ownership.begin_epoch(tmp_path, position=0)
+    second = ownership.begin_epoch(tmp_path, position=7)
+    third = ownership.begin_epoch(tmp_path, position=7)
+    assert len({first.now, second.now, third.now}) == 3
+    assert third.former == {ownership.desk_id(tmp_path): 0, first.now: 7, second.now: 7}
+
+
+def test_epochs__of_a_copy_part_from_those_of_the_original(tmp_path: Path) -> None:
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    original.mkdir()
+    shared = ownership.begin_epoch(original, position=0)
+    shutil.copytree(original, copy)
+    later = ownership.begin_epoch(original, position=50)
+    restored = ownership.begin_epoch(copy, position=40)
+    assert restored.former[shared.now] == 40
+    assert later.now not in restored.former
+
+
+def test_epochs__are_bounded(tmp_path: Path) -> None:
+    for position in range(ownership.EPOCHS_KEPT + 3):
+        epochs = ownership.begin_epoch(tmp_path, position=position)
+    assert len(epochs.former) == ownership.EPOCHS_KEPT - 1

@@ -20,7 +20,7 @@ from powerdesk.store import queries, schema
 from powerdesk.store.types import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
 
     from powerdesk.delivery.stream.channel import Subscriber
@@ -90,6 +90,7 @@ class Hub:
         store: Store,
         gate: Gatekeeper,
         epoch: str,
+        former: Mapping[str, int] | None = None,
         ids: IdSource,
         limits: HubLimits | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -97,6 +98,7 @@ class Hub:
         self.store = store
         self.gate = gate
         self.epoch = epoch
+        self.former = former or {}
         self.ids = ids
         self.limits = limits or HubLimits()
         self.pause = pause

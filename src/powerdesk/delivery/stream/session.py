@@ -321,7 +321,8 @@ class Session:
         self._hello_timer.cancel()
         self._credential = replace(self._credential, bearer=None, cookie=None)
         self.asker = asker
-        self.resume = tokens.NOTHING if resume is None else tokens.read(resume)
+        token = tokens.NOTHING if resume is None else tokens.read(resume)
+        self.resume = token.within(epoch=self.hub.epoch, former=self.hub.former)
         limits = self.hub.limits
         welcome = messages.Welcome(
             session=self.hub.ids.new("stream"),

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import TYPE_CHECKING
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAX_TOKEN_BYTES = 16 * 1024
 
@@ -15,6 +19,14 @@ class Resume(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like
 
     epoch: str
     seq: dict[str, int]
+
+    def within(self, *, epoch: str, former: Mapping[str, int]) -> Resume:
+        """Return the token as one of `epoch` when its numbers mean the same there, else as it is.
+
+        `former` says up to which number those of former epochs do.
+        """
+        same_upto = former.get(self.epoch, -1)
+        return self if any(seq > same_upto for seq in self.seq.values()) else Resume(epoch=epoch, seq=self.seq)
 
 
 NOTHING = Resume(epoch="", seq={})

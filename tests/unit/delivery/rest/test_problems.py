@@ -69,7 +69,7 @@ def test_a_refusal__names_each_missing_entitlement(served: RunningDesk) -> None:
     served.tenant("little", [Entitlement("SIM", "*", "api")])
     client = served.bearer(served.key("little", Channel.API).secret)
     body = assert_problem(client.get(ROWS), 403)
-    missing = [{"market": market, "product": "prices", "channel": "api"} for market in ("CAISO", "NYISO")]
+    missing = [{"market": market, "product": "prices", "channel": "api"} for market in ("CAISO", "MISO", "NYISO")]
     assert body["entitlement"] == missing
 
 

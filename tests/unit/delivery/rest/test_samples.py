@@ -40,7 +40,7 @@ def test_a_sample__has_only_what_the_caller_may_read_or_says_why_not(desk: Runni
     desk.tenant("partly", [Entitlement("CAISO", "prices", "api")])
     sample = desk.bearer(desk.key("partly", Channel.API).secret).get(PATH).json()["sample"]
     assert sample["columns"]["location"] == ["CAISO:HUB"]
-    assert {"SIM", "NYISO"} == {line["market"] for line in sample["left_out"]}
+    assert {"MISO", "NYISO", "SIM"} == {line["market"] for line in sample["left_out"]}
     desk.tenant("nothing", [])
     body = desk.bearer(desk.key("nothing", Channel.API).secret).get(PATH).json()
     assert ("sample" in body, body["id"]) == (False, "markets.prices")

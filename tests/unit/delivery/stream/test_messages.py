@@ -84,6 +84,18 @@ def test_tokens__round_trip(epoch: str, seq: dict[str, int]) -> None:
     assert tokens.read(tokens.write(tokens.Resume(epoch=epoch, seq=seq))) == tokens.Resume(epoch=epoch, seq=seq)
 
 
+@given(st.dictionaries(st.text(max_size=12), st.integers(0, 20), max_size=5), st.integers(0, 20))
+def test_tokens__of_a_former_epoch_count_as_far_as_its_numbers_mean_the_same(
+    seq: dict[str, int], same_upto: int
+) -> None:
+    token = tokens.Resume(epoch="before", seq=seq)
+    same = all(number <= same_upto for number in seq.values())
+    found = token.within(epoch="now", former={"before": same_upto, "older": 99})
+    assert found == (tokens.Resume(epoch="now", seq=seq) if same else token)
+    unknown = tokens.Resume(epoch="elsewhere", seq={**seq, "x": 0})
+    assert unknown.within(epoch="now", former={"before": same_upto}) == unknown
+
+
 def test_tokens__longer_than_allowed_are_not_read() -> None:
     token = tokens.write(tokens.Resume(epoch="e", seq={f"s{n}": n for n in range(2000)}))
     assert tokens.read(token) == tokens.NOTHING
