@@ -33,6 +33,7 @@ BODIES: Mapping[str, Any] = {
     "POST /v1/service-accounts": account_routes.NewServiceAccount,
     "POST /v1/users": account_routes.NewUser,
     "POST /v1/sign-in-links": account_routes.LinkWanted,
+    "POST /v1/operator/backups": operator_routes.BackupWanted,
     "POST /v1/operator/keys": account_routes.KeyWanted,
     "POST /v1/backfills": operator_routes.BackfillWanted,
     "POST /v1/backfills/estimate": operator_routes.BackfillWanted,

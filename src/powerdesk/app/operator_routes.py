@@ -12,6 +12,7 @@ from starlette.responses import StreamingResponse
 
 from powerdesk.access.types import Channel
 from powerdesk.app import bodies, importing, remaking
+from powerdesk.app.desk import BACKUP
 from powerdesk.delivery.stream import sse
 from powerdesk.kernel import intervals, problem
 from powerdesk.markets import jobs as market_jobs
@@ -43,6 +44,12 @@ class BackfillWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     start: str
     end: str
     reports: str = ""
+
+
+class BackupWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where to."""
+
+    folder: str
 
 
 def router(desk: Desk) -> APIRouter:
@@ -189,6 +196,15 @@ def _run(run: JobRun) -> dict[str, Any]:
 
 
 def _add_process(routes: APIRouter, desk: Desk) -> None:
+    @routes.post("/operator/backups", status_code=202)
+    async def begin_backup(request: Request) -> Response:
+        """Queue a copy of the desk into a new folder where the jobs run; GET /v1/jobs shows how it goes."""
+        wanted = bodies.decoded(await bodies.read(request), BackupWanted)
+        caller = desk.gate.caller(request)
+        run_id = await run_in_threadpool(desk.engines.jobs.trigger, BACKUP, arguments={"folder": wanted.folder})
+        await run_in_threadpool(desk.gate.note_act, caller, action="backup", target=wanted.folder[:200])
+        return bodies.answer({"run_id": run_id}, status=202)
+
     @routes.post("/operator/shutdown", status_code=202)
     async def shut_down() -> Response:
         """Stop the desk cleanly."""

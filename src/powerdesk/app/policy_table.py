@@ -42,6 +42,7 @@ ROUTES: dict[str, Policy] = {
     "POST /v1/users/{name}/reset": OPERATOR,
     "POST /v1/users/{name}/unlock": OPERATOR,
     "POST /v1/sign-in-links": OPERATOR,
+    "POST /v1/operator/backups": OPERATOR,
     "POST /v1/operator/keys": OPERATOR,
     "GET /v1/audit/verify": AUDITOR,
     "POST /v1/operator/shutdown": OPERATOR,

@@ -36,6 +36,14 @@ class OtherSecretError(problem.Problem):
     title = "The desks have different secrets"
 
 
+class UnfinishedCopyError(problem.Problem):
+    """A copy into this place was broken off."""
+
+    status = 409
+    slug = "unfinished-copy"
+    title = "The copy is not finished"
+
+
 class Reporter(Protocol):
     """Told how a copy comes along."""
 
@@ -142,6 +150,17 @@ def note(engines: Engines) -> Note | None:
     if not engines.objects.exists(NOTE_KEY):
         return None
     return msgspec.json.decode(engines.objects.get(NOTE_KEY), type=Note)
+
+
+def refuse_unfinished(engines: Engines) -> None:
+    """Raise when a copy into these engines was broken off."""
+    said = note(engines)
+    if said is not None and not said.complete:
+        raise UnfinishedCopyError(
+            found=f"a copy of {said.source} that was broken off",
+            allowed="a whole desk",
+            remedy="repeat the same `powerdesk store copy`, which goes on where it was",
+        )
 
 
 def _write(engines: Engines, said: Note) -> None:

@@ -41,7 +41,7 @@ def records_sha256(rows: Iterable[Mapping[str, Any]]) -> tuple[int, str]:
     """Return how many rows there are and a hash of them that does not depend on their order."""
     count, total = 0, 0
     for row in rows:
-        canonical = msgspec.msgpack.encode(sorted((name, _plain(value)) for name, value in row.items()))
+        canonical = msgspec.msgpack.encode(sorted((str(name), _plain(value)) for name, value in row.items()))
         total = (total + int.from_bytes(hashlib.sha256(canonical).digest(), "big")) % BITS
         count += 1
     return count, f"{total:064x}"

@@ -1,0 +1,79 @@
+"""The moves that verbs and routes ask for: copy between two places, and back up a desk that runs."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from powerdesk.app import clock as clocks
+from powerdesk.app.moving import copying, log, sides
+from powerdesk.app.settings import PREFIX
+from powerdesk.kernel import intervals, problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from powerdesk.app.desk import Desk
+    from powerdesk.app.moving.copying import Note, Reporter
+    from powerdesk.app.moving.sides import Side
+
+
+class BackupDamagedError(problem.Problem):
+    """A backup does not hold what it held when it was made."""
+
+    status = 409
+    slug = "backup-damaged"
+    title = "The backup is damaged"
+
+
+def move(*, source: str, target: str, until: str | None, report: Reporter) -> Note:
+    """Copy the desk at one place to another; secrets of the engines come from POWERDESK_FROM__* and POWERDESK_TO__*."""
+    with (
+        sides.opened(source, environment=_environment("FROM__")) as here,
+        sides.opened(target, environment=_environment("TO__"), secret=here.secret) as there,
+    ):
+        kept = copying.note(here.engines)
+        if kept is not None:
+            copying.refuse_unfinished(here.engines)
+        now = clocks.SystemClock().now()
+        made = copying.copy(here, there, now=now, until=_commit(here, until), report=report)
+        if kept is not None and until is None:
+            _same(kept, made)
+        return made
+
+
+def back_up(desk: Desk, *, folder: Path, report: Reporter) -> Note:
+    """Copy a desk that runs into a new folder."""
+    here = sides.Side(place=str(desk.settings.data), engines=desk.engines, secret=sides.secret_of(desk.settings))
+    with sides.opened(str(folder), environment={}, secret=here.secret) as there:
+        return copying.copy(here, there, now=desk.clock.now(), until=None, report=report)
+
+
+def _environment(side: str) -> dict[str, str]:
+    """Return the environment as one side's settings see it."""
+    marked = PREFIX + side
+    return {PREFIX + name.removeprefix(marked): text for name, text in os.environ.items() if name.startswith(marked)}
+
+
+def _commit(side: Side, until: str | None) -> int | None:
+    if until is None:
+        return None
+    if until.isdecimal():
+        return int(until)
+    return log.position_at(side.engines.bus, intervals.parse_instant(until))
+
+
+def _same(kept: Note, made: Note) -> None:
+    """Raise when a backup gave other rows, records or objects than it noted when it was made."""
+    pairs = (
+        *((f"rows of {name}", facts, made.datasets.get(name)) for name, facts in kept.datasets.items()),
+        *((f"table {name}", facts, made.records.get(name)) for name, facts in kept.records.items()),
+        ("objects", kept.objects, made.objects),
+    )
+    damaged = [what for what, before, after in pairs if before != after]
+    if damaged:
+        raise BackupDamagedError(
+            found=f"other {', '.join(damaged)} than when it was made",
+            allowed="what the backup's own note says",
+            remedy="use another backup; what was restored from this one is incomplete",
+        )
