@@ -171,7 +171,7 @@ def main() -> int:
     names = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     results = None if "--no-record" in sys.argv[1:] else HERE / "results"
     folder = HERE / "subjects"
-    sys.path.insert(0, str(HERE))
+    sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]  # tools/servers starts what subjects measure against
     try:
         for name in names or subjects(folder):
             run(subject=name, folder=folder, results=results)

@@ -336,8 +336,8 @@ def damaged(path: Path, offset: int) -> faults.CorruptDataError:
     )
 
 
-def _interrupted(topic: str) -> faults.EngineUnavailableError:
-    return faults.EngineUnavailableError(
+def _interrupted(topic: str) -> faults.OutcomeUnknownError:
+    return faults.OutcomeUnknownError(
         found=f"writing to topic {topic} was interrupted",
         allowed="a flush that ends",
         remedy="publish again; the batch may or may not be there",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
 import shutil
 from typing import TYPE_CHECKING
 
 import obstore.exceptions
 import obstore.store
 
+from powerdesk.engines import names
 from powerdesk.engines.embedded import files
 from powerdesk.engines.ports import faults
 from powerdesk.engines.ports.objects import ObjectMissingError
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STAGING = ".staging"
-KEY_LENGTH_MAX = 900  # S3 allows 1 024 bytes with the bucket's own prefix
-NAME = re.compile(r"[A-Za-z0-9_=@+-]([A-Za-z0-9._=@+-]*[A-Za-z0-9_=@+-])?")
-RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names Windows cannot store
 
 
 class LocalObjects:
@@ -41,7 +38,7 @@ class LocalObjects:
 
     def put(self, key: str, data: bytes) -> None:
         """Store `data` under `key`; the bytes and the name are on the disk when this returns."""
-        target = self._root / checked(key)
+        target = self._root / names.of_object(key)
         staged = self._staging / f"{next(self._serial)}"
         try:
             files.write_whole(staged, data)
@@ -58,7 +55,7 @@ class LocalObjects:
     def get(self, key: str) -> bytes:
         """Return the blob; raise ObjectMissingError when absent."""
         try:
-            return bytes(self._store.get(checked(key)).bytes())
+            return bytes(self._store.get(names.of_object(key)).bytes())
         except FileNotFoundError as error:
             raise _missing(key) from error
         except obstore.exceptions.BaseError as error:
@@ -67,7 +64,7 @@ class LocalObjects:
     def stream(self, key: str, *, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
         """Yield the blob in chunks; the object is opened at once, so that absence is told before the first chunk."""
         try:
-            chunks = self._store.get(checked(key)).stream(min_chunk_size=chunk_bytes)
+            chunks = self._store.get(names.of_object(key)).stream(min_chunk_size=chunk_bytes)
         except FileNotFoundError as error:
             raise _missing(key) from error
         except obstore.exceptions.BaseError as error:
@@ -76,11 +73,11 @@ class LocalObjects:
 
     def exists(self, key: str) -> bool:
         """Tell whether the blob is there."""
-        return (self._root / checked(key)).is_file()
+        return (self._root / names.of_object(key)).is_file()
 
     def delete(self, key: str) -> None:
         """Remove the blob durably; no error when absent."""
-        target = self._root / checked(key)
+        target = self._root / names.of_object(key)
         try:
             target.unlink(missing_ok=True)
             if target.parent.is_dir():
@@ -99,21 +96,7 @@ class LocalObjects:
 
     def uri(self, key: str) -> str:
         """Return the blob's absolute path."""
-        return os.fspath((self._root / checked(key)).absolute())
-
-
-def checked(key: str) -> str:
-    """Return `key` when every engine can store it; raise UnfitRequestError otherwise."""
-    names = key.split("/")
-    fit = all(NAME.fullmatch(name) and not RESERVED.fullmatch(name) for name in names)
-    if fit and len(key) <= KEY_LENGTH_MAX:
-        return key
-    raise faults.UnfitRequestError(
-        found=f"object key {key[:KEY_LENGTH_MAX]!r}",
-        allowed=f"names of A-Z a-z 0-9 . _ = @ + - joined by '/', at most {KEY_LENGTH_MAX} characters, no leading or "
-        "trailing dot, no name Windows reserves",
-        remedy="build the key from safe names",
-    )
+        return os.fspath((self._root / names.of_object(key)).absolute())
 
 
 def _missing(key: str) -> ObjectMissingError:

@@ -20,7 +20,10 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as read: position is strictly increasing (from 1) within its topic and partition."""
+    """A message as read: position is strictly increasing (from 1) within its topic and partition.
+
+    `partition` follows from the key alone, so that messages of one key are in one order.
+    """
 
     topic: str
     position: int
@@ -34,11 +37,17 @@ class Consumer(Protocol):
     """One member of a consumer group."""
 
     def poll(self, *, timeout_s: float, limit: int = 256) -> tuple[Message, ...]:
-        """Return the next messages in order, waiting at most `timeout_s`; empty when none came."""
+        """Return the next messages in order, waiting at most `timeout_s` for one to be published.
+
+        Empty means that none is there that this member should read: with `timeout_s` 0 too.
+        """
         ...
 
     def commit(self, message: Message) -> None:
-        """Say durably that the effects of everything up to `message` in its partition are done."""
+        """Say durably that the effects of everything up to `message` in its partition are done.
+
+        faults.EngineUnavailableError when another member reads the partition by now: it will meet the message again.
+        """
         ...
 
     def close(self) -> None:
@@ -49,12 +58,17 @@ class Consumer(Protocol):
 class Bus(Protocol):
     """Publish durably and read again from any position. Safe to call from several threads.
 
-    Topics and groups are named by a-z 0-9 `. _ -` (faults.UnfitRequestError otherwise) and appear when first published
-    to or consumed. Members of one group in one partition stand by while another member reads.
+    Topics and groups are named by a-z 0-9 `. _ -` (faults.UnfitRequestError otherwise) and appear when first used; a
+    topic has one partition unless the adapter is told otherwise. Members of one group in one partition stand by while
+    another member reads. Every call is bounded in time; faults.EngineUnavailableError when the engine does not answer.
     """
 
     def publish(self, topic: str, messages: Sequence[Outgoing]) -> tuple[int, ...]:
-        """Append all or none; durable when this returns. Concurrent callers share one flush (group commit)."""
+        """Append in order and return the positions; durable when this returns. Concurrent callers share one flush.
+
+        faults.OutcomeUnknownError: all, the first ones or none may be there. Publish again: whoever reads must bear
+        repeats anyway. What must be whole goes into one message.
+        """
         ...
 
     def read(self, topic: str, *, after: int, limit: int, partition: int = 0) -> tuple[Message, ...]:

@@ -31,6 +31,16 @@ class EngineBusyError(EngineUnavailableError):
     title: ClassVar[str] = "Another process owns the data"
 
 
+class OutcomeUnknownError(EngineUnavailableError):
+    """The engine was asked to write and did not answer: it may be done, now or soon, in part or not at all.
+
+    Writes of the house are made to be repeated: a batch, a message or an object that comes twice has one effect.
+    """
+
+    slug: ClassVar[str] = "outcome-unknown"
+    title: ClassVar[str] = "The engine did not say whether it was done"
+
+
 class CorruptDataError(Problem):
     """Stored bytes are not what was written; the engine refuses to guess."""
 
