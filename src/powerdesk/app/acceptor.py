@@ -99,7 +99,11 @@ class Acceptor:
         self._dating = loop.create_task(self._keep_date())
         for listening in self._sockets:
             server = await loop.create_server(
-                lambda: Front(self), sock=listening, ssl=self._tls, backlog=self.limits.backlog
+                lambda: Front(self),
+                sock=listening,
+                ssl=self._tls,
+                ssl_handshake_timeout=None if self._tls is None else self.limits.first_bytes_s,
+                backlog=self.limits.backlog,
             )
             self._servers.append(server)
 

@@ -213,4 +213,4 @@ def _base(desk: Desk, request: Request) -> str:
     chosen = desk.settings
     if chosen.secure_cookies and chosen.public_hosts:
         return f"https://{chosen.public_hosts[0]}"
-    return f"http://{host}".replace("//127.0.0.1", "//localhost")
+    return f"{chosen.scheme}://{host}".replace("//127.0.0.1", "//localhost")

@@ -37,7 +37,7 @@ def create(desk: Desk, *, hub: Hub | None = None) -> ASGIApp:
         clock=desk.clock,
         ids=desk.ids,
         host_allowed=desk.gate.host_allowed,
-        secure=desk.settings.secure_cookies,
+        secure=desk.settings.secure,
     )
 
 

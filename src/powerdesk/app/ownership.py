@@ -41,11 +41,15 @@ class FolderUnusableError(problem.Problem):
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """How to reach the process that owns a folder; the token is readable by the folder's owner only."""
+    """How to reach the process that owns a folder; the token is readable by the folder's owner only.
+
+    `certificate` is the PEM file of what it shows on https.
+    """
 
     pid: int
     url: str
     token: str
+    certificate: str | None = None
 
 
 class Ownership:
@@ -56,9 +60,10 @@ class Ownership:
         self._handle = handle
         self.token = secrets.token_urlsafe(32)
 
-    def announce(self, *, url: str) -> None:
+    def announce(self, *, url: str, certificate: Path | None = None) -> None:
         """Write how commands of the same user can reach this process."""
-        owner = {"pid": os.getpid(), "url": url, "token": self.token}
+        shown = None if certificate is None else str(certificate.absolute())
+        owner = {"pid": os.getpid(), "url": url, "token": self.token, "certificate": shown}
         write_private(self._folder / OWNER_NAME, json.dumps(owner).encode())
 
     def release(self) -> None:
@@ -123,7 +128,7 @@ def find(folder: Path) -> Owner | None:
 def _announced(folder: Path) -> Owner | None:
     try:
         said: dict[str, Any] = json.loads((folder / OWNER_NAME).read_text())
-        return Owner(pid=int(said["pid"]), url=str(said["url"]), token=str(said["token"]))
+        return Owner(int(said["pid"]), str(said["url"]), str(said["token"]), said.get("certificate"))
     except (OSError, ValueError, KeyError):
         return None
 

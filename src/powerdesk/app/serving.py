@@ -8,6 +8,7 @@ import gc
 import logging
 import signal
 import socket
+import ssl
 import sys
 import threading
 import webbrowser
@@ -18,6 +19,7 @@ from rich.console import Console
 
 from powerdesk.access.operations.signing_in import LINK_VALID
 from powerdesk.app import acceptor, desk, gateway, logs, ownership, showing
+from powerdesk.app.settings import SettingsError
 from powerdesk.delivery.stream import server
 from powerdesk.kernel import problem
 
@@ -47,6 +49,7 @@ class PortInUseError(problem.Problem):
 def up(settings: Settings, *, open_browser: bool) -> None:
     """Serve until told to stop."""
     ownership.refuse_owned(settings.data)
+    tls_context(settings)
     listening = _listen(settings)
     try:
         with desk.opened(settings, owning=lambda: _log_to(settings)) as opened:
@@ -88,11 +91,31 @@ def _listen(settings: Settings) -> socket.socket:
     return listening
 
 
+def tls_context(settings: Settings) -> ssl.SSLContext | None:
+    """Return what encrypts the port, None when it speaks http; raise SettingsError when its files cannot be used."""
+    given = settings.tls
+    if given.certificate is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(given.certificate, given.key, password=b"")
+    except OSError as error:  # ssl.SSLError is one
+        raise SettingsError(
+            found=f"tls.certificate {given.certificate}, tls.key {given.key or 'in the same file'}: {error}",
+            allowed="PEM files of a certificate and its key, readable and not encrypted",
+            remedy="correct the paths, or remove the certificate to speak http",
+        ) from error
+    return context
+
+
 async def _serve(opened: Desk, listening: socket.socket, *, open_browser: bool) -> None:
     host, port = listening.getsockname()[:2]
     shown = "localhost" if host in ("127.0.0.1", "::1", "0.0.0.0", "::") else host  # noqa: S104 - only shown
-    url = f"http://{shown}:{port}"
-    loopback = f"http://127.0.0.1:{port}" if host != "::1" else f"http://[::1]:{port}"
+    scheme = opened.settings.scheme
+    url = f"{scheme}://{shown}:{port}"
+    loopback = f"{scheme}://127.0.0.1:{port}" if host != "::1" else f"{scheme}://[::1]:{port}"
     stop = asyncio.Event()
     _stop_on_signals(stop)
     opened.on_shutdown(_from_any_thread(stop))
@@ -101,13 +124,14 @@ async def _serve(opened: Desk, listening: socket.socket, *, open_browser: bool) 
     port_server = acceptor.Acceptor(
         sockets=[listening],
         asgi_app=gateway.create(opened, hub=hub),
-        stream_factory=server.protocol_factory(hub, secure=opened.settings.secure_cookies),
+        stream_factory=server.protocol_factory(hub, secure=opened.settings.secure),
         stop_stream=hub.stop,
         trusted_proxies=opened.settings.trusted_proxies,
+        tls=tls_context(opened.settings),
     )
     serving = asyncio.create_task(acceptor.serve(port_server, stop=stop))
     opened.start()
-    opened.ownership.announce(url=loopback)
+    opened.ownership.announce(url=loopback, certificate=opened.settings.tls.certificate)
     _tune()
     link = await asyncio.to_thread(opened.sign_in_link, url)
     _say(opened, url, link)

@@ -71,6 +71,17 @@ class StreamSettings(_Part):
     queue_mb: float = Field(default=8.0, gt=0, description="Most megabytes waiting for one slow subscriber.")
 
 
+class TlsSettings(_Part):
+    """Encryption on the one port, where no proxy in front does it."""
+
+    certificate: Path | None = Field(
+        default=None, description="PEM file with the certificate and its chain; the port speaks https when it is set."
+    )
+    key: Path | None = Field(
+        default=None, description="PEM file with the private key; absent where the certificate's file holds it."
+    )
+
+
 class Settings(_Part):
     """All settings of a desk."""
 
@@ -99,6 +110,17 @@ class Settings(_Part):
     fetch: FetchSettings = Field(default=FetchSettings(), description="Real feeds.")
     access: AccessSettings = Field(default=AccessSettings(), description="Accounts and keys.")
     stream: StreamSettings = Field(default=StreamSettings(), description="The live stream.")
+    tls: TlsSettings = Field(default=TlsSettings(), description="Encryption on the one port.")
+
+    @property
+    def scheme(self) -> str:
+        """What the port speaks: http or https."""
+        return "http" if self.tls.certificate is None else "https"
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers speak https, to this desk or to a proxy before it."""
+        return self.secure_cookies or self.scheme == "https"
 
     @field_validator("feeds", "public_hosts", "trusted_proxies", mode="before")
     @classmethod

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx  # noqa: TID251 - the tests speak HTTP to the process
 
 from powerdesk.app import ownership
+from powerdesk.app.cli.connection import trusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +93,7 @@ def up(folder: Path, *, feeds: str = "", **settings: str) -> Iterator[Up]:
     try:
         owner = _answering(process, folder)
         headers = {"Authorization": f"Bearer {owner.token}"}
-        with httpx.Client(base_url=owner.url, headers=headers, timeout=START_S) as client:
+        with httpx.Client(base_url=owner.url, headers=headers, timeout=START_S, verify=trusted(owner)) as client:
             yield Up(process, folder, owner, client)
     finally:
         if process.poll() is None:
@@ -107,7 +108,7 @@ def _answering(process: subprocess.Popen[bytes], folder: Path) -> ownership.Owne
         owner = ownership.find(folder)
         if owner is not None:
             with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{owner.url}/health").status_code == httpx.codes.OK:
+                if httpx.get(f"{owner.url}/health", verify=trusted(owner)).status_code == httpx.codes.OK:
                     return owner
         _pause.wait(LOOK_S)
     raise AssertionError(f"no answer in {START_S:g} s: {(folder.parent / 'err.txt').read_text()[-2000:]}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import httpx  # noqa: TID251 - the tests speak HTTP to the process
 import processes
 import pytest
+import trustme
 from processes import powerdesk
 
 if TYPE_CHECKING:
@@ -114,3 +116,34 @@ def test_the_simulated_market__is_on_the_screen_soon(tmp_path: Path) -> None:
         assert ready["ready"] is True
         assert desk.stop(signal.SIGINT) == 0
         assert "Traceback" not in desk.written()
+
+
+def test_tls__is_spoken_by_the_port_the_links_and_the_command_line(tmp_path: Path, recorded: Path) -> None:
+    folder, authority = tmp_path / "desk" / "data", trustme.CA()
+    issued = authority.issue_cert("desk.example")
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    issued.cert_chain_pems[0].write_to_path(str(certificate))
+    issued.private_key_pem.write_to_path(str(key))
+    given = {"POWERDESK_TLS__CERTIFICATE": str(certificate), "POWERDESK_TLS__KEY": str(key)}
+    with processes.up(folder, **given) as desk:
+        assert desk.owner.url.startswith("https://127.0.0.1:")
+        with pytest.raises(httpx.TransportError):
+            httpx.get(desk.owner.url.replace("https:", "http:") + "/health")
+        imported = powerdesk("import", "nyiso", recorded, "--data", folder, "-o", "json")
+        assert (imported.returncode, imported.stderr) == (0, "")
+        link = json.loads(powerdesk("sign-in-link", "--data", folder, "-o", "json").stdout)["link"]
+        assert link.startswith("https://localhost:")
+        signed_in = desk.client.post(httpx.URL(link).path)
+        assert signed_in.status_code == httpx.codes.SEE_OTHER
+        assert "Secure" in signed_in.headers["set-cookie"]
+        assert powerdesk("down", "--data", folder).returncode == 0
+
+
+def test_tls__with_files_that_do_not_fit_is_refused_by_name(tmp_path: Path) -> None:
+    certificate = tmp_path / "certificate.pem"
+    trustme.CA().issue_cert("desk.example").cert_chain_pems[0].write_to_path(str(certificate))
+    given = {"POWERDESK_TLS__CERTIFICATE": str(certificate)}  # and no key anywhere
+    refused = powerdesk("up", "--data", tmp_path / "data", "--port", "0", "--no-browser", **given)
+    assert (refused.returncode, "Traceback" in refused.stderr) == (2, False)
+    assert "tls.certificate" in refused.stderr
+    assert not (tmp_path / "data" / "hot.duckdb").exists()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime as dt
 import ssl
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from stream_cases import connect, desk, dial, listening, run, tiny_app
+import trustme
+from stream_cases import connect, desk, dial, run
 
-from powerdesk.app.acceptor import Acceptor, AcceptorLimits, serve
+from powerdesk.app.acceptor import AcceptorLimits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -184,54 +184,45 @@ def test_stop__cuts_what_does_not_end(tmp_path: Path) -> None:
     at_desk(tmp_path, body, port_limits=AcceptorLimits(stop_s=0.2))
 
 
-def test_tls__is_served_on_the_same_port(tmp_path: Path) -> None:
-    async def body() -> None:
-        server, client = _tls(tmp_path)
-        bound = listening()
-        stop = asyncio.Event()
+@pytest.mark.parametrize("fast", [True, False])
+def test_tls__carries_http_and_the_stream_on_the_same_port(tmp_path: Path, *, fast: bool) -> None:
+    served_by, client = _tls()
 
-        async def nothing() -> None:
-            return
-
-        def no_stream(on_lost: Callable[[], None]) -> asyncio.BufferedProtocol:
-            raise AssertionError(on_lost)
-
-        acceptor = Acceptor(
-            sockets=[bound], asgi_app=tiny_app, stream_factory=no_stream, stop_stream=nothing, tls=server
-        )
-        serving = asyncio.create_task(serve(acceptor, stop=stop))
-        await asyncio.sleep(0)
-        reader, writer = await asyncio.open_connection("127.0.0.1", bound.getsockname()[1], ssl=client)
-        writer.write(b"GET /safe HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert (await answer(reader))[2] == b"GET /safe 0"
+    async def body(served: Desk) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port, ssl=client)
+        for _ in range(2):  # the connection is kept
+            writer.write(b"POST /v1/x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc")
+            assert (await answer(reader))[2] == b"POST /v1/x 3"
         writer.close()
-        stop.set()
-        await serving
+        heard = await dial(served.url.replace("ws:", "wss:"), tls=client)
+        heard.send({"t": "hello", "proto": 1, "token": "all"})
+        assert (await heard.hear())["t"] == "welcome"
+        heard.send({"t": "ping"})
+        assert (await heard.hear())["t"] == "pong"
+        await heard.close()
 
-    run(body())
+    at_desk(tmp_path, body, fast=fast, tls=served_by)
 
 
-def _tls(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+def test_tls__drops_those_who_do_not_shake_hands(tmp_path: Path) -> None:
+    served_by, _ = _tls()
+
+    async def body(served: Desk) -> None:
+        for data in (b"", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"):
+            async with raw(served.port) as (reader, writer):
+                writer.write(data)
+                with contextlib.suppress(ConnectionResetError):
+                    assert b"HTTP" not in await asyncio.wait_for(reader.read(), PATIENCE_S)
+        assert served.acceptor.open_connections == 0
+
+    at_desk(tmp_path, body, tls=served_by, port_limits=AcceptorLimits(first_bytes_s=0.2))
+
+
+def _tls() -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """Return contexts of a server and of a client that trusts it."""
-    x509 = pytest.importorskip("cryptography.x509", reason="makes the certificate of this test")
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 - only when it is installed
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - only when it is installed
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    begin = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
-    certificate = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(1).not_valid_before(begin).not_valid_after(begin.replace(year=2100))
-        .sign(key, hashes.SHA256())
-    )  # fmt: skip
-    pem = folder / "server.pem"
-    plain = serialization.NoEncryption()
-    text = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    pem.write_bytes(text + certificate.public_bytes(serialization.Encoding.PEM))
+    authority = trustme.CA()
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(pem)
+    authority.issue_cert("localhost", "127.0.0.1").configure_cert(server)
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    client.check_hostname = False
-    client.load_verify_locations(pem)
+    authority.configure_trust(client)
     return server, client

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -173,7 +174,7 @@ def reach(
     chosen = settings.load({} if data is None else {"data": str(data)})
     owner = ownership.find(chosen.data)
     if owner is not None:
-        with httpx.Client(timeout=TIMEOUT) as client:
+        with httpx.Client(timeout=TIMEOUT, verify=trusted(owner)) as client:
             yield Reached(owner.url, {"Authorization": f"Bearer {owner.token}"}, _Network(client, owner.url))
         return
     if need_running:
@@ -185,6 +186,17 @@ def reach(
     with desks.opened(chosen) as desk:
         headers = {"Authorization": f"Bearer {desk.ownership.token}"}
         yield Reached(f"http://localhost:{chosen.port}", headers, _InProcess(desk), running=False)
+
+
+def trusted(owner: ownership.Owner) -> ssl.SSLContext | bool:
+    """Trust exactly the certificate that the owner announced: on loopback it need not carry that name."""
+    if owner.certificate is None:
+        return True
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.load_verify_locations(owner.certificate)
+    return context
 
 
 def stopped(*, data: Path | None, within_s: float) -> bool:

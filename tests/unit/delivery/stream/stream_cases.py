@@ -29,6 +29,7 @@ from powerdesk.store.queries import Asker
 from powerdesk.store.types import Request
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
     from pathlib import Path
 
@@ -227,6 +228,7 @@ async def serving(
     port_limits: AcceptorLimits | None = None,
     pause: Any = asyncio.sleep,
     send_bytes: int | None = 16 * 1024,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Desk]:
     """Serve a store on a loopback port."""
     keeper = gate or Doorkeeper()
@@ -238,6 +240,7 @@ async def serving(
         asgi_app=tiny_app,
         stream_factory=server.protocol_factory(hub),
         stop_stream=hub.stop,
+        tls=tls,
         limits=port_limits,
     )
     await acceptor.start()
@@ -344,10 +347,12 @@ class Client:
         await self.transport.wait_disconnected()
 
 
-async def dial(url: str, *, headers: Mapping[str, str] | None = None) -> Client:
+async def dial(url: str, *, headers: Mapping[str, str] | None = None, tls: ssl.SSLContext | None = None) -> Client:
     """Connect without saying hello."""
     queue: asyncio.Queue[Message] = asyncio.Queue()
-    transport, ear = await picows.ws_connect(lambda: _Ear(queue), url, extra_headers=headers, socket_factory=_narrow)
+    transport, ear = await picows.ws_connect(
+        lambda: _Ear(queue), url, extra_headers=headers, socket_factory=_narrow, ssl_context=tls
+    )
     return Client(transport, ear)
 
 
