@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
+from powerdesk.delivery import columns, instants
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from zoneinfo import ZoneInfo
-
-MICROSECONDS = 1_000_000
-NO_FRACTION = ".000000"
 
 
 class Format(StrEnum):
@@ -49,19 +47,6 @@ JSON_FORMATS = frozenset({Format.JSON, Format.ROWS, Format.RECORDS})
 _encoder = msgspec.json.Encoder()
 
 
-def instants_text(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
-    """Return RFC 3339 text with Z; a fraction only where it is not zero."""
-    whole = pc.strftime(pc.cast(column, pa.timestamp("s", tz="UTC"), safe=False), format="%Y-%m-%dT%H:%M:%SZ")
-    micros = column.cast(pa.int64())
-    fraction = pc.subtract(
-        micros, pc.multiply(pc.floor(pc.divide(micros.cast(pa.float64()), MICROSECONDS)).cast(pa.int64()), MICROSECONDS)
-    )
-    if pc.any(pc.not_equal(fraction, 0)).as_py():
-        full = pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ")
-        return pc.if_else(pc.equal(fraction, 0), whole, full)
-    return whole
-
-
 def with_local_times(table: pa.Table, *, names: Sequence[str], zone: ZoneInfo) -> pa.Table:
     """Return the table with `<name>_local` for each instant column named: RFC 3339 text with the zone's offset."""
     for name in names:
@@ -73,57 +58,24 @@ def with_local_times(table: pa.Table, *, names: Sequence[str], zone: ZoneInfo) -
     return table
 
 
-def plain(table: pa.Table) -> dict[str, list[Any]]:
-    """Return columns as Python lists, instants as text."""
-    return {name: _values(table.column(name)) for name in table.column_names}
-
-
-def _values(column: pa.ChunkedArray) -> list[Any]:
-    """Return Python values; whole columns through numpy, which is several times faster than value by value."""
-    if column.null_count == len(column):
-        return [None] * len(column)
-    if pa.types.is_timestamp(column.type):
-        return _instants(column)
-    if column.null_count == 0:
-        return list(column.to_numpy(zero_copy_only=False).tolist())
-    return list(column.to_pylist())
-
-
-def _instants(column: pa.ChunkedArray) -> list[str | None]:
-    """Return RFC 3339 text of each instant, with a fraction only where it is not zero."""
-    known = column.drop_null().cast(pa.int64()).to_numpy()
-    unit: Literal["us", "s"] = "us" if (known % MICROSECONDS).any() else "s"
-    texts = np.datetime_as_string(known.astype("M8[us]"), unit=unit).tolist()
-    written = iter([f"{text.removesuffix(NO_FRACTION)}Z" for text in texts])
-    if column.null_count == 0:
-        return list(written)
-    return [next(written) if valid else None for valid in column.is_valid().to_pylist()]
-
-
 def json_bytes(table: pa.Table, *, shape: Format, envelope: dict[str, Any]) -> bytes:
     """Return the envelope with the rows as columns (default), as rows with names, or as records."""
-    columns = plain(table)
     if shape is Format.ROWS:
-        body = {**envelope, "names": table.column_names, "rows": list(zip(*columns.values(), strict=True))}
-    elif shape is Format.RECORDS:
-        names = table.column_names
-        body = {
-            **envelope,
-            "records": [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)],
-        }
-    else:
-        body = {**envelope, "columns": columns}
-    return _encoder.encode(body)
+        rows = list(zip(*columns.values(table).values(), strict=True))
+        return _encoder.encode({**envelope, "names": table.column_names, "rows": rows})
+    if shape is Format.RECORDS:
+        return _encoder.encode({**envelope, "records": columns.records(table)})
+    return _encoder.encode({**envelope, "columns": msgspec.Raw(columns.json(table))})
 
 
 def csv_bytes(table: pa.Table) -> bytes:
     """Return CSV with a header; instants as RFC 3339, null as an empty field."""
-    columns = [
-        instants_text(column) if pa.types.is_timestamp(column.type) else column for column in table.itercolumns()
+    written = [
+        instants.strings(column) if pa.types.is_timestamp(column.type) else column for column in table.itercolumns()
     ]
     sink = pa.BufferOutputStream()
     options = pcsv.WriteOptions(quoting_style="needed")
-    pcsv.write_csv(pa.table(columns, names=table.column_names), sink, options)
+    pcsv.write_csv(pa.table(written, names=table.column_names), sink, options)
     return bytes(sink.getvalue())
 
 

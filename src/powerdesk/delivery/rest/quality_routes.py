@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from fastapi import APIRouter, Request, Response
 
+from powerdesk.delivery import columns
 from powerdesk.delivery.rest import encoding, parameters
 from powerdesk.kernel import intervals
 from powerdesk.store import queries
 from powerdesk.store.types import Request as RowsRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from datetime import datetime
 
     from powerdesk.delivery.rest.routes import Rest
@@ -65,6 +66,7 @@ def router(rest: Rest, *, reason: Reason) -> APIRouter:
 def _body(found: Quality, start: datetime, end: datetime, as_of: datetime, reason: Reason) -> dict[str, Any]:
     expected = sum(group.expected for group in found.groups)
     present = sum(group.present for group in found.groups)
+    restated = {"in_span": found.restated, "last_24h": found.restated_24h, "last": columns.records(found.restatements)}
     gaps = [_gap(found.dataset, gap, reason) for group in found.groups for gap in group.gaps]
     return {
         "dataset": found.dataset,
@@ -83,7 +85,7 @@ def _body(found: Quality, start: datetime, end: datetime, as_of: datetime, reaso
         },
         "gaps": gaps[:GAPS_SHOWN],
         "gap_count": len(gaps),
-        "restatements": {"in_span": found.restated, "last_24h": found.restated_24h, "last": _records(found)},
+        "restatements": restated,
     }
 
 
@@ -111,11 +113,6 @@ def _gap(dataset: str, gap: Gap, reason: Reason) -> dict[str, Any]:
         "reason": code,
         "detail": detail,
     }
-
-
-def _records(found: Quality) -> Sequence[dict[str, Any]]:
-    columns = encoding.plain(found.restatements)
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def _instant(value: datetime | None) -> str | None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
-import pyarrow as pa
-import pyarrow.compute as pc
 
+from powerdesk.delivery import columns
 from powerdesk.delivery.stream import messages
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    import pyarrow as pa
 
 TEXT = 0x81
 """First byte of a WebSocket frame that holds a whole text message."""
@@ -21,7 +22,6 @@ SHORT, MEDIUM = 125, 0xFFFF
 PART_BYTES = 256 * 1024
 SAMPLE_ROWS = 64
 HEADROOM_BYTES = 512
-MICROSECONDS = 1_000_000
 _encoder = msgspec.json.Encoder()
 
 
@@ -80,47 +80,20 @@ def parts(rows: pa.Table, *, limit_bytes: int = PART_BYTES) -> tuple[bytes, ...]
         return ()
     sample = rows.slice(0, SAMPLE_ROWS)
     room = limit_bytes - HEADROOM_BYTES
-    per_row = max(1, len(_columns(sample)) // sample.num_rows)
+    per_row = max(1, len(columns.json(sample)) // sample.num_rows)
     count = max(1, room // per_row)
     found: list[bytes] = []
     waiting = [rows.slice(start, count) for start in range(0, rows.num_rows, count)]
     waiting.reverse()
     while waiting:
         piece = waiting.pop()
-        encoded = _columns(piece)
+        encoded = columns.json(piece)
         if len(encoded) > room and piece.num_rows > 1:
             half = piece.num_rows // 2
             waiting += [piece.slice(half), piece.slice(0, half)]
         else:
             found.append(encoded)
     return tuple(found)
-
-
-def _columns(rows: pa.Table) -> bytes:
-    return _encoder.encode({name: _values(rows.column(name)) for name in rows.column_names})
-
-
-def _values(column: pa.ChunkedArray) -> list[Any]:
-    """Return Python values; instants as text, NaN and infinities as null."""
-    if pa.types.is_timestamp(column.type):
-        column = _instants(column)
-    if pa.types.is_floating(column.type) or pa.types.is_string(column.type):
-        values: list[Any] = column.to_numpy().tolist()  # a missing float becomes NaN, which the encoder writes as null
-        return values
-    listed: list[Any] = column.to_pylist()
-    return listed
-
-
-def _instants(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return RFC 3339 with Z, a fraction only where it is not zero; each distinct instant is written once."""
-    keyed = column.combine_chunks().dictionary_encode()
-    distinct = keyed.dictionary
-    micros = distinct.cast(pa.int64())
-    seconds = pc.strftime(distinct.cast(pa.timestamp("s", tz="UTC"), safe=False), format="%Y-%m-%dT%H:%M:%SZ")
-    # strftime's %S carries the fraction of the unit, so whole instants go through seconds
-    whole = pc.equal(pc.multiply(pc.divide(micros, MICROSECONDS), MICROSECONDS), micros)
-    text = pc.if_else(whole, seconds, pc.strftime(distinct, format="%Y-%m-%dT%H:%M:%SZ"))
-    return pa.chunked_array([pc.take(text, keyed.indices)])
 
 
 def instant_text(instant: datetime) -> str:

@@ -1,9 +1,8 @@
-"""Tables to bytes: instants as RFC 3339 in every text format, tags compared as RFC 9110 asks."""
+"""Tables to bytes: what each format quotes and shapes, tags compared as RFC 9110 asks."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.csv as pcsv
@@ -12,25 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from powerdesk.delivery.rest import encoding
-from powerdesk.kernel import intervals
-
-INSTANTS = st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - bounds are naive here
-WHOLE = INSTANTS.map(lambda instant: instant.replace(microsecond=0))
-
-
-@given(st.lists(st.one_of(st.none(), INSTANTS, WHOLE), max_size=6))
-@settings(max_examples=150)
-def test_instants__read_as_the_kernel_writes_them(instants: list[datetime | None]) -> None:
-    column = pa.chunked_array([pa.array(instants, pa.timestamp("us", tz="UTC"))])
-    found = encoding.instants_text(column).to_pylist()
-    assert [None if text is None else intervals.parse_instant(text) for text in found] == instants
-    for text, instant in zip(found, instants, strict=True):
-        assert text is None or text.endswith("Z")
-        assert text is None or instant is None or ("." in text) == (instant.microsecond != 0)
 
 
 @given(st.lists(st.tuples(st.text(st.characters(exclude_categories=["Cs", "Cc"])), st.none() | st.floats(allow_nan=False, allow_infinity=False)), min_size=1, max_size=5))  # fmt: skip  # noqa: E501 - one strategy
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_csv__quotes_what_needs_it(rows: list[tuple[str, float | None]]) -> None:
     names, values = zip(*rows, strict=True)
     table = pa.table({"name": pa.array(names, pa.string()), "value": pa.array(values, pa.float64())})
