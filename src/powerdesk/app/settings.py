@@ -38,6 +38,10 @@ class EngineSettings(_Part):
     """Where one engine is; the scheme chooses the adapter."""
 
     url: str = Field(description="Scheme and place of the engine; the embedded default needs no set-up.")
+    user: str | None = Field(default=None, description="Who signs in to it, where the address does not say.")
+    password: SecretStr | None = Field(
+        default=None, description="What they sign in with; kept out of addresses, so that those can be shown."
+    )
 
 
 class SimSettings(_Part):
