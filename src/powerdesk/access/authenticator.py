@@ -175,8 +175,13 @@ class Authenticator:
             self._polling.release()
 
     def refresh(self) -> None:
-        """Look for changes now; called after every committed change of access in this process."""
+        """Look for changes now; called after every committed change of access in this process, and by a worker.
+
+        While the worker does so more often than every POLL_S, no request has to.
+        """
+        now_s = self._clock.monotonic_s()
         self._observe(self._lookup.version())
+        self._polled_s = now_s
 
     def _observe(self, version: int) -> None:
         with self._lock:

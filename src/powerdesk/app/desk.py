@@ -52,8 +52,8 @@ RELAY_EVERY_S = 0.02
 POLL_S = 0.25
 RECORDED_AT_ONCE = 8
 USAGE_EVERY_S = 30.0
-ACCESS_EVERY_S = 0.4
-"""How late at most an idle socket hears that another process changed its rights."""
+ACCESS_EVERY_S = 0.2
+"""How late at most a socket or a request hears that another process changed its rights."""
 SEAL_EVERY_S = 3600.0
 SEAL_AFTER = timedelta(days=45)
 LIVE_WITHIN = timedelta(minutes=2)
@@ -198,7 +198,7 @@ class Desk:
         """Run the workers of this process's roles, and what every process needs."""
         bus, projector = self.engines.bus, self._projector
         self.workers.every("usage", USAGE_EVERY_S, lambda: _drain(lambda: access_services.flush_usage(self.access)))
-        self.workers.every("access", ACCESS_EVERY_S, self.access.authenticator.poll)
+        self.workers.every("access", ACCESS_EVERY_S, self.access.authenticator.refresh)
         if engines.is_shared(self.settings.bus.url):
             self.workers.start("follower", lambda stop: store_handlers.follow(self.store, self._heard, stop))
         if projector is not None:

@@ -13,13 +13,15 @@ from powerdesk.access import policies
 from powerdesk.access import routes as access_routes
 from powerdesk.app import account_routes, operator_routes, policy_table, registry
 from powerdesk.app.doctor import STATIC
-from powerdesk.delivery import downloads, perimeter
+from powerdesk.delivery import direct, downloads, perimeter
 from powerdesk.delivery.hub import routes as hub_routes
 from powerdesk.delivery.rest import problems, quality_routes
 from powerdesk.delivery.rest import routes as rest_routes
 from powerdesk.delivery.stream import asyncapi as stream_document
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.types import ASGIApp
 
     from powerdesk.app.desk import Desk
@@ -33,7 +35,7 @@ def create(desk: Desk, *, hub: Hub | None = None) -> ASGIApp:
     """Return the application of a desk behind its perimeter; without a stream hub the SSE route answers 503."""
     app = application(desk, hub=hub)
     return perimeter.Perimeter(
-        app,
+        direct.Direct(app, ways=direct.ways(routing.iter_route_contexts(app.routes)), enforce=app.state.enforce),
         clock=desk.clock,
         ids=desk.ids,
         host_allowed=desk.gate.host_allowed,
@@ -42,16 +44,20 @@ def create(desk: Desk, *, hub: Hub | None = None) -> ASGIApp:
 
 
 def application(desk: Desk, *, hub: Hub | None = None) -> FastAPI:
-    """Return the routes of a desk with their policies; `app.state.policies` is the table that guards them."""
+    """Return the routes of a desk with their policies.
+
+    `app.state.policies` is the table that guards them, `app.state.enforce` lets a request pass by it or raises.
+    """
     table = policies.Policies()
     policy_table.add_all(table)
+    enforce = _enforcing(desk, table)
     app = FastAPI(
         title=TITLE,
         version=VERSION,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        dependencies=[Depends(_enforcing(desk, table))],
+        dependencies=[Depends(enforce)],
     )
     built = hub_routes.Built.load(STATIC)
     problems.install(app, unknown_address=built.unknown_address)
@@ -74,13 +80,13 @@ def application(desk: Desk, *, hub: Hub | None = None) -> FastAPI:
     for route in pages.routes:
         table.declare(kind=policies.Kind.ROUTE, name=f"GET {getattr(route, 'path', '')}", policy=policies.PUBLIC)
     app.include_router(pages)
-    app.state.policies = table
+    app.state.policies, app.state.enforce = table, enforce
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's own way to replace the document
     return app
 
 
-def _enforcing(desk: Desk, table: policies.Policies) -> Any:
-    """Return a dependency that lets a request pass only by the policy declared for its route."""
+def _enforcing(desk: Desk, table: policies.Policies) -> Callable[[Request], Awaitable[None]]:
+    """Return what lets a request pass only by the policy declared for its route."""
 
     async def enforce(request: Request) -> None:
         name = f"{request.method} {request.scope['route'].path}"

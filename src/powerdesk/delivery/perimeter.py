@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from prometheus_client import Counter, Histogram
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 
 from powerdesk.delivery.rest import problems
 from powerdesk.kernel import problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,6 +32,7 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+_SECURITY = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())
 REQUESTS = Counter("powerdesk_requests_total", "Requests by route template, method and status class.",
                    ["route", "method", "status"])  # fmt: skip
 SECONDS = Histogram(
@@ -82,10 +83,7 @@ class Perimeter:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
+                message["headers"] = _with_ours(message["headers"], request_id)
             await send(message)
 
         host = Headers(scope=scope).get("host", "")
@@ -98,6 +96,13 @@ class Perimeter:
             route = getattr(scope.get("route"), "path", "unmatched")
             REQUESTS.labels(route, scope["method"], f"{status // 100}xx").inc()
             SECONDS.labels(route).observe(self._clock.monotonic_s() - started)
+
+
+def _with_ours(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+    """Return an answer's headers with its id, and with those security headers that it does not set itself."""
+    own = list(headers)
+    names = {name.lower() for name, _ in own}
+    return [*own, (b"x-request-id", request_id.encode()), *(each for each in _SECURITY if each[0] not in names)]
 
 
 async def _refuse_host(scope: Scope, host: str, request_id: str, send: Send) -> None:

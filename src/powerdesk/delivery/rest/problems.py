@@ -59,7 +59,7 @@ def problem_body(error: Problem, *, instance: str, request_id: str) -> dict[str,
 
 def response(error: Problem, request: Request) -> Response:
     """Return the problem as an answer."""
-    headers = dict(error.headers) if isinstance(error, limits.RateLimitedError) else {}
+    headers: dict[str, str] = {}
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
     if isinstance(error, limits.RateLimitedError):
@@ -68,6 +68,14 @@ def response(error: Problem, request: Request) -> Response:
         headers["WWW-Authenticate"] = 'Bearer realm="powerdesk"'
     body = problem_body(error, instance=request.url.path, request_id=request_id_of(request))
     return Response(msgspec.json.encode(body), status_code=error.status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def answer(error: Exception, request: Request) -> Response:
+    """Return a failure as an answer: a problem as it says, anything else as a fault of ours, which is logged."""
+    if isinstance(error, Problem):
+        return response(error, request)
+    log.error("request %s failed", request_id_of(request), exc_info=error)
+    return _plain(request, 500, "an error of ours; it is logged under the request id", {})
 
 
 def request_id_of(request: Request) -> str:
@@ -79,8 +87,9 @@ def install(app: FastAPI, *, unknown_address: Callable[[Request], Response | Non
     """Answer every failure as problem+json; a browser at an unknown address gets what `unknown_address` returns."""
 
     @app.exception_handler(Problem)
-    async def on_problem(request: Request, error: Problem) -> Response:
-        return response(error, request)
+    @app.exception_handler(Exception)
+    async def on_failure(request: Request, error: Exception) -> Response:
+        return answer(error, request)
 
     @app.exception_handler(RequestValidationError)
     async def on_malformed(request: Request, error: RequestValidationError) -> Response:
@@ -92,11 +101,6 @@ def install(app: FastAPI, *, unknown_address: Callable[[Request], Response | Non
         if page is not None:
             return page
         return _plain(request, error.status_code, str(error.detail), dict(error.headers or {}))
-
-    @app.exception_handler(Exception)
-    async def on_bug(request: Request, error: Exception) -> Response:
-        log.error("request %s failed", request_id_of(request), exc_info=error)
-        return _plain(request, 500, "an error of ours; it is logged under the request id", {})
 
 
 def _malformed(error: RequestValidationError) -> MalformedRequestError:
