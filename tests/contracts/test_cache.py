@@ -1,8 +1,9 @@
-"""The contract of Cache. Another engine joins by one line in OPENERS (with a clock it lets us move)."""
+"""The contract of Cache. Another engine joins in `opened`, with a clock it lets us move."""
 
 # ruff: noqa: D102 - the methods of a test clock are described by the port
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -10,18 +11,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from powerdesk.engines import windows
 from powerdesk.engines.embedded import cache as embedded
 from powerdesk.engines.ports.cache import Rate
+from servers import needed
+from servers.redis import Redis
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from powerdesk.engines.ports.cache import Cache
+
+ENGINES = ("memory", "redis")
 
 
 class HandClock:
-    """Moves when told."""
+    """Moves when told, and tells those who keep time elsewhere by how much."""
 
     def __init__(self) -> None:
         self.seconds = 1_000_000.0
+        self.followers: list[Callable[[float], None]] = []
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.seconds, tz=UTC)
@@ -29,12 +38,42 @@ class HandClock:
     def monotonic_s(self) -> float:
         return self.seconds
 
+    def move(self, seconds: float) -> None:
+        self.seconds += seconds
+        for follow in self.followers:
+            follow(seconds)
 
-def open_memory(clock: HandClock) -> Cache:
-    return embedded.MemoryCache(clock)
 
+@contextlib.contextmanager
+def opened(engine: str, clock: HandClock) -> Iterator[Cache]:
+    """Open an empty cache that keeps the given time."""
+    if engine == "memory":
+        yield embedded.MemoryCache(clock)
+        return
+    server = needed.needed(Redis)
+    import redis  # noqa: PLC0415 - an extra that a laptop may lack
 
-OPENERS = {"memory": open_memory}
+    from powerdesk.engines.scaled import cache as scaled  # noqa: PLC0415 - as above
+
+    prefix = needed.namespace() + "/"
+    cache = scaled.RedisCache(
+        server.url,
+        clock=clock,
+        alone=embedded.MemoryCache(clock),
+        prefix=prefix,
+        now_ms=lambda: windows.milliseconds(clock.seconds),
+    )
+    with redis.Redis.from_url(server.url) as client:
+
+        def age_values(seconds: float) -> None:
+            for key in client.scan_iter(f"{prefix}v/*"):
+                left_ms = client.pttl(key) - round(seconds * 1000)
+                client.pexpire(key, left_ms) if left_ms > 0 else client.delete(key)
+
+        clock.followers.append(age_values)
+        yield cache
+        assert cache.degraded() is None
+        cache.close()
 
 
 @pytest.fixture
@@ -42,24 +81,29 @@ def clock() -> HandClock:
     return HandClock()
 
 
-@pytest.fixture(params=sorted(OPENERS))
-def cache(request: pytest.FixtureRequest, clock: HandClock) -> Cache:
-    return OPENERS[request.param](clock)
+@pytest.fixture(params=ENGINES)
+def cache(request: pytest.FixtureRequest, clock: HandClock) -> Iterator[Cache]:
+    with opened(request.param, clock) as lent:
+        yield lent
+
+
+def test_version__names_the_engine(cache: Cache) -> None:
+    assert cache.version().startswith("Redis 7" if cache.shared else "memory")
 
 
 def test_value__is_there_until_its_time_is_over(cache: Cache, clock: HandClock) -> None:
     cache.set("k", b"v", ttl_s=10)
-    clock.seconds += 9.9
+    clock.move(9.9)
     assert cache.get("k") == b"v"
-    clock.seconds += 0.2
+    clock.move(0.2)
     assert cache.get("k") is None
 
 
 def test_value__set_again_counts_anew(cache: Cache, clock: HandClock) -> None:
     cache.set("k", b"v", ttl_s=10)
-    clock.seconds += 9
+    clock.move(9)
     cache.set("k", b"w", ttl_s=10)
-    clock.seconds += 9
+    clock.move(9)
     assert cache.get("k") == b"w"
 
 
@@ -77,7 +121,7 @@ def test_hit__grants_the_amount_then_refuses_without_counting(cache: Cache, cloc
     assert not refused.granted
     assert refused.remaining == 0
     assert 0 < refused.reset_after_s <= 61
-    clock.seconds += refused.reset_after_s
+    clock.move(refused.reset_after_s)
     assert cache.hit("k", rate).granted
 
 
@@ -107,27 +151,43 @@ def test_hit__keys_and_rates_do_not_mix(cache: Cache) -> None:
     assert cache.hit("a", Rate(amount=1, window_s=3600)).granted
 
 
-@pytest.mark.parametrize("engine", sorted(OPENERS))
+STEPS = st.lists(st.tuples(st.floats(0, 40), st.integers(0, 6)), max_size=40)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 @settings(max_examples=60, deadline=None)
-@given(
-    steps=st.lists(st.tuples(st.floats(0, 40), st.integers(1, 6)), max_size=60),
-    amount=st.integers(1, 12),
-    window_s=st.sampled_from([1, 7, 60]),
-)
+@given(steps=STEPS, amount=st.integers(1, 12), window_s=st.sampled_from([1, 7, 60]))
 def test_hit__no_window_ever_exceeds_the_rate(
     engine: str, steps: list[tuple[float, int]], amount: int, window_s: int
 ) -> None:
     clock = HandClock()
-    cache = OPENERS[engine](clock)
     rate = Rate(amount=amount, window_s=window_s)
     granted: list[tuple[float, int]] = []
-    for wait_s, cost in steps:
-        clock.seconds += wait_s
-        at = clock.seconds
-        counted = sum(c for t, c in granted if t > at - window_s * (1 + 2 / 60))
-        allowance = cache.hit("k", rate, cost=cost)
-        if allowance.granted:
-            granted.append((at, cost))
-            assert sum(c for t, c in granted if t > at - window_s) <= amount
-        else:
-            assert counted + cost > amount
+    with opened(engine, clock) as cache:
+        for wait_s, cost in steps:
+            clock.seconds += wait_s
+            at = clock.seconds
+            counted = sum(c for t, c in granted if t > at - window_s * (1 + 2 / 60))
+            allowance = cache.hit("k", rate, cost=cost)
+            if allowance.granted:
+                granted.append((at, cost))
+                assert sum(c for t, c in granted if t > at - window_s) <= amount
+            else:
+                assert counted + cost > amount
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    steps=st.lists(st.tuples(st.floats(0, 40), st.integers(0, 6), st.sampled_from("ab")), max_size=40),
+    amount=st.integers(1, 12),
+    window_s=st.sampled_from([1, 7, 60, 86_400]),
+)
+def test_hit__gets_the_same_verdict_from_every_engine(
+    steps: list[tuple[float, int, str]], amount: int, window_s: int
+) -> None:
+    clock = HandClock()
+    rate = Rate(amount=amount, window_s=window_s)
+    with opened("memory", clock) as memory, opened("redis", clock) as redis:
+        for wait_s, cost, key in steps:
+            clock.seconds += wait_s * window_s / 60
+            assert memory.hit(key, rate, cost=cost) == redis.hit(key, rate, cost=cost)

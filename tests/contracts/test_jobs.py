@@ -1,4 +1,4 @@
-"""The contract of Jobs. Another engine joins by one line in OPENERS; every opener of one place sees the same table."""
+"""The contract of Jobs, on every engine of Records; every opening of one place sees the same table."""
 
 # ruff: noqa: D102 - the methods of a test clock are described by the port
 from __future__ import annotations
@@ -6,22 +6,21 @@ from __future__ import annotations
 import itertools
 import threading
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import record_engines
 
-from powerdesk.engines.embedded import jobs as embedded
-from powerdesk.engines.embedded import records as embedded_records
+from powerdesk.engines import leased_jobs
 from powerdesk.engines.ports import jobs as port
 from powerdesk.engines.ports.jobs import JobSpec, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from powerdesk.engines.ports.jobs import JobContext, Jobs
 
-MIGRATIONS = Path(__file__).parents[2] / "src/powerdesk/app/migrations"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -51,33 +50,22 @@ class CountingIds:
         return f"{prefix}_{next(self.counter):06d}"
 
 
-def open_on_sqlite(place: Path, clock: HandClock, ids: CountingIds) -> tuple[Jobs, Callable[[], None]]:
-    records = embedded_records.SqliteRecords(place / "records.sqlite", clock=clock, migrations=MIGRATIONS)
-    records.migrate()
-    return embedded.RecordsJobs(records, clock=clock, ids=ids), records.close
-
-
-OPENERS = {"records-on-sqlite": open_on_sqlite}
-
-
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
 
 
-@pytest.fixture(params=sorted(OPENERS))
+@pytest.fixture(params=record_engines.ENGINES)
 def opener(request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock) -> Iterator[Callable[[], Jobs]]:
-    closers: list[Callable[[], None]] = []
     ids = CountingIds()
+    with record_engines.opener(request.param, tmp_path) as new_records:
 
-    def new() -> Jobs:
-        jobs, close = OPENERS[request.param](tmp_path, clock, ids)
-        closers.append(close)
-        return jobs
+        def new() -> Jobs:
+            records = new_records(clock)
+            records.migrate()
+            return leased_jobs.RecordsJobs(records, clock=clock, ids=ids)
 
-    yield new
-    for close in closers:
-        close()
+        yield new
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The contract of Records. Another engine joins by one line in OPENERS.
+"""The contract of Records. Another engine joins in record_engines.
 
 Run as a program (`python test_records.py ENGINE PLACE MODE`) it is the victim of the kill test.
 """
@@ -6,28 +6,28 @@ Run as a program (`python test_records.py ENGINE PLACE MODE`) it is the victim o
 # ruff: noqa: D102, PT012 - test clock and bus are described by their ports; a unit that raises is one statement here
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import threading
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import record_engines
 import sqlalchemy as sa
 
 from powerdesk.engines import bookkeeping, columns
-from powerdesk.engines.embedded import records as embedded
 from powerdesk.engines.ports import bus as bus_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from powerdesk.engines.ports.records import Records
 
-MIGRATIONS = Path(__file__).parents[2] / "src/powerdesk/app/migrations"
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOON = record_engines.NOON
 SCHEDULES = bookkeeping.job_schedules
 
 samples = sa.Table(
@@ -41,23 +41,6 @@ samples = sa.Table(
     sa.Column("body", sa.LargeBinary),
     sa.Column("words", columns.Text),
 )
-
-
-class StillClock:
-    """Stands at noon."""
-
-    def now(self) -> datetime:
-        return NOON
-
-    def monotonic_s(self) -> float:
-        return 0.0
-
-
-def open_sqlite(place: Path) -> Records:
-    return embedded.SqliteRecords(place / "records.sqlite", clock=StillClock(), migrations=MIGRATIONS)
-
-
-OPENERS = {"sqlite": open_sqlite}
 
 
 class ListBus:
@@ -74,17 +57,34 @@ class ListBus:
         return tuple(range(len(messages)))
 
 
-@pytest.fixture(params=sorted(OPENERS))
+@pytest.fixture(params=record_engines.ENGINES)
 def engine(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
-def records(engine: str, tmp_path: Path) -> Iterator[Records]:
-    opened = OPENERS[engine](tmp_path)
+def place(engine: str, tmp_path: Path) -> Iterator[str]:
+    with record_engines.place(engine, tmp_path) as lent:
+        yield lent
+
+
+@pytest.fixture
+def reopen(engine: str, place: str) -> Iterator[Callable[[], Records]]:
+    with contextlib.ExitStack() as opened:
+
+        def new() -> Records:
+            records = record_engines.at(engine, place, clock=record_engines.StillClock())
+            opened.callback(records.close)
+            return records
+
+        yield new
+
+
+@pytest.fixture
+def records(reopen: Callable[[], Records]) -> Records:
+    opened = reopen()
     opened.migrate()
-    yield opened
-    opened.close()
+    return opened
 
 
 def add(records: Records, name: str) -> None:
@@ -162,8 +162,8 @@ def test_units__of_many_threads_lose_no_increment(records: Records) -> None:
     assert names(records) == ["60"]
 
 
-def test_units__of_two_openings_lose_no_increment(engine: str, records: Records, tmp_path: Path) -> None:
-    other = OPENERS[engine](tmp_path)
+def test_units__of_two_openings_lose_no_increment(records: Records, reopen: Callable[[], Records]) -> None:
+    other = reopen()
     add(records, "0")
 
     def increment(opened: Records) -> None:
@@ -177,7 +177,6 @@ def test_units__of_two_openings_lose_no_increment(engine: str, records: Records,
         thread.start()
     for thread in threads:
         thread.join()
-    other.close()
     assert names(records) == ["30"]
 
 
@@ -254,20 +253,16 @@ def test_migrate__twice_changes_nothing(records: Records) -> None:
     assert "audit_log" in before
 
 
-def test_commits__are_there_after_reopening(engine: str, records: Records, tmp_path: Path) -> None:
+def test_commits__are_there_after_reopening(records: Records, reopen: Callable[[], Records]) -> None:
     add(records, "a")
     records.close()
-    again = OPENERS[engine](tmp_path)
-    assert names(again) == ["a"]
-    again.close()
+    assert names(reopen()) == ["a"]
 
 
 @pytest.mark.parametrize("finish", [False, True])
-def test_kill__leaves_all_of_a_unit_or_nothing(engine: str, tmp_path: Path, finish: bool) -> None:  # noqa: FBT001 - a case
-    opened = OPENERS[engine](tmp_path)
-    opened.migrate()
+def test_kill__leaves_all_of_a_unit_or_nothing(engine: str, place: str, records: Records, finish: bool) -> None:  # noqa: FBT001 - a case
     victim = subprocess.Popen(  # noqa: S603 - this very file
-        [sys.executable, __file__, engine, str(tmp_path), "finish" if finish else "hang"],
+        [sys.executable, __file__, engine, place, "finish" if finish else "hang"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -276,12 +271,11 @@ def test_kill__leaves_all_of_a_unit_or_nothing(engine: str, tmp_path: Path, fini
         assert victim.stdout is not None
         assert victim.stdout.readline() == ("committed\n" if finish else "written\n")
         victim.kill()
-    assert names(opened) == ([f"n{n:04d}" for n in range(500)] if finish else [])
+    assert names(records) == ([f"n{n:04d}" for n in range(500)] if finish else [])
     bus = ListBus()
-    assert opened.relay_outbox(bus) == (1 if finish else 0)  # type: ignore[arg-type]  # relaying only publishes
-    add(opened, "after")
-    assert "after" in names(opened)
-    opened.close()
+    assert records.relay_outbox(bus) == (1 if finish else 0)  # type: ignore[arg-type]  # relaying only publishes
+    add(records, "after")
+    assert "after" in names(records)
 
 
 def test_clock__of_the_outbox_is_the_given_one(records: Records) -> None:
@@ -293,7 +287,7 @@ def test_clock__of_the_outbox_is_the_given_one(records: Records) -> None:
 
 def victim_main(engine: str, place: str, mode: str) -> None:
     """Write 500 rows and a message in one unit; say so; wait to be killed."""
-    opened = OPENERS[engine](Path(place))
+    opened = record_engines.at(engine, place, clock=record_engines.StillClock())
     with opened.unit() as unit:
         unit.connection.execute(sa.insert(SCHEDULES), [{"name": f"n{n:04d}"} for n in range(500)])
         unit.send("topic", bus_port.Outgoing(key="k", value=b"v"))

@@ -1,4 +1,4 @@
-"""Alembic environment: runs inside the unit that SqliteRecords.migrate opened, so a migration is all or nothing."""
+"""Alembic environment: runs inside the unit that Records.migrate opened, so a migration is all or nothing."""
 
 from __future__ import annotations
 

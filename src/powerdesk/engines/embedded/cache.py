@@ -7,13 +7,11 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from powerdesk.engines.ports import cache as port
+from powerdesk.engines import windows
 
 if TYPE_CHECKING:
+    from powerdesk.engines.ports import cache as port
     from powerdesk.kernel.clock import Clock
-
-SLOTS = 60
-"""A window is counted in this many slots: a hit is forgotten at most window/60 later than it could be."""
 
 
 @dataclass(slots=True)
@@ -32,12 +30,22 @@ class MemoryCache:
     lets 1.5 times the rate through after a late burst. Here no window of `window_s` ever exceeds the rate.
     """
 
+    shared = False
+
     def __init__(self, clock: Clock, *, max_keys: int = 100_000) -> None:
         self._clock = clock
         self._max_keys = max_keys
         self._lock = threading.Lock()
         self._values: collections.OrderedDict[str, tuple[float, bytes]] = collections.OrderedDict()
         self._windows: collections.OrderedDict[tuple[str, port.Rate], _Window] = collections.OrderedDict()
+
+    def version(self) -> str:
+        """Return what it is; there is no server to ask."""
+        return "memory of this process"
+
+    def degraded(self) -> str | None:
+        """Return None: it cannot go away."""
+        return None
 
     def get(self, key: str) -> bytes | None:
         """Return the value, None when absent or expired."""
@@ -65,26 +73,25 @@ class MemoryCache:
         with self._lock:
             self._values.pop(key, None)
 
+    def close(self) -> None:
+        """Do nothing: there is no connection."""
+
     def hit(self, key: str, rate: port.Rate, *, cost: int = 1) -> port.Allowance:
         """Count `cost` against the rate; nothing is counted when it is not granted. Cost 0 only looks."""
-        if cost < 0:
-            raise ValueError(f"found cost {cost}; allowed: 0 or more; a hit cannot be taken back")
-        now_s = self._clock.monotonic_s()
-        slot_s = rate.window_s / SLOTS
-        slot = int(now_s // slot_s)
+        windows.check_cost(cost)
+        now_ms = windows.milliseconds(self._clock.monotonic_s())
+        slot = windows.slot(now_ms, rate)
         with self._lock:
             window = self._window((key, rate))
-            while window.slots and window.slots[0][0] < slot - SLOTS:
+            while window.slots and window.slots[0][0] < slot - windows.SLOTS:
                 window.used -= window.slots.popleft()[1]
             granted = window.used + cost <= rate.amount
             if granted and cost:
                 _count(window, slot, cost)
-            short = max(cost - (rate.amount - window.used), 1) if not granted else 1
-            return port.Allowance(
-                granted=granted,
-                remaining=rate.amount - window.used,
-                reset_after_s=_frees_after_s(window, short=short, slot_s=slot_s, now_s=now_s),
-            )
+            return windows.allowance(window.slots, rate=rate, granted=granted, cost=cost, now_ms=now_ms)
+
+    def close(self) -> None:
+        """Do nothing: there is no connection."""
 
     def _window(self, key: tuple[str, port.Rate]) -> _Window:
         window = self._windows.get(key)
@@ -103,15 +110,3 @@ def _count(window: _Window, slot: int, cost: int) -> None:
         window.slots[-1] = (slot, window.slots[-1][1] + cost)
     else:
         window.slots.append((slot, cost))
-
-
-def _frees_after_s(window: _Window, *, short: int, slot_s: float, now_s: float) -> float:
-    """Return when `short` units of those counted are forgotten; 0 when none are counted."""
-    freed = 0
-    last = None
-    for slot, cost in window.slots:
-        last = slot
-        freed += cost
-        if freed >= short:
-            break
-    return 0.0 if last is None else max((last + SLOTS + 1) * slot_s - now_s, 0.0)

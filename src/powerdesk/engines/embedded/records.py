@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import base as sqlite_base
 
-from powerdesk.engines import bookkeeping
-from powerdesk.engines.ports import bus as bus_port
+from powerdesk.engines import transactions
 from powerdesk.engines.ports import records as port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from powerdesk.kernel.clock import Clock
@@ -50,22 +48,25 @@ class _StrictTables(sqlite_base.SQLiteDDLCompiler):
         return text
 
 
-class SqliteRecords:
+class SqliteRecords(transactions.SqlRecords):
     """The Records port on one SQLite file.
 
-    `migrations` is the Alembic script folder; version files are named `<revision>_<words>.py`.
-    Units are serialised by a lock within the process and by BEGIN IMMEDIATE between processes.
+    Units are serialised by a lock within the process and by BEGIN IMMEDIATE between processes, whatever they are over.
     Readers see one snapshot, taken when they open, and cannot write.
     """
 
+    shared = False
+
     def __init__(self, path: Path, *, clock: Clock, migrations: Path) -> None:
-        self._clock = clock
-        self._migrations = migrations
-        self._writing = threading.Lock()
-        self._relaying = threading.Lock()
-        self._thread = threading.local()
+        super().__init__(clock=clock, migrations=migrations)
+        self._one_writer = threading.Lock()
         self._writer = _engine(path, begin="BEGIN IMMEDIATE", read_only=False)
         self._readers = _engine(path, begin="BEGIN", read_only=True)
+
+    def version(self) -> str:
+        """Return the name and version of the library."""
+        with self.reader() as reader:
+            return f"SQLite {reader.connection.exec_driver_sql('SELECT sqlite_version()').scalar_one()}"
 
     @contextlib.contextmanager
     def reader(self) -> Iterator[port.Reader]:
@@ -76,86 +77,9 @@ class SqliteRecords:
             yield port.Reader(connection)
 
     @contextlib.contextmanager
-    def unit(self) -> Iterator[port.Unit]:
-        """Open a write transaction; a unit inside a unit of the same thread is a programming mistake."""
-        if getattr(self._thread, "writing", False):
-            raise AssertionError("found a unit opened inside a unit; pass the open unit on instead")
-        with self._writing, _translated():
-            self._thread.writing = True
-            try:
-                with self._writer.begin() as connection:
-                    waiting: list[tuple[str, bus_port.Outgoing]] = []
-                    yield port.Unit(connection, waiting)
-                    self._queue(connection, waiting)
-            finally:
-                self._thread.writing = False
-
-    def _queue(self, connection: sa.Connection, waiting: Sequence[tuple[str, bus_port.Outgoing]]) -> None:
-        if waiting:
-            queued_at = self._clock.now()
-            rows = [
-                {
-                    "topic": topic,
-                    "key": message.key,
-                    "value": message.value,
-                    "headers": json.dumps(dict(message.headers)),
-                    "queued_at": queued_at,
-                }
-                for topic, message in waiting
-            ]
-            connection.execute(sa.insert(bookkeeping.outbox), rows)
-
-    def migrate(self) -> None:
-        """Bring the schema to the newest revision, forward only, in one transaction."""
-        known = sorted(file.name.split("_", 1)[0] for file in (self._migrations / "versions").glob("[0-9]*_*.py"))
-        with self.unit() as unit:
-            present = _revision(unit.connection)
-            if present == known[-1]:
-                return
-            if present is not None and present not in known:
-                raise port.NewerSchemaError(
-                    found=f"schema revision {present}",
-                    allowed=f"revisions up to {known[-1]}",
-                    remedy="start the version of powerdesk that wrote this data folder, or a newer one",
-                )
-            self._upgrade(unit.connection)
-
-    def _upgrade(self, connection: sa.Connection) -> None:
-        from alembic import command, config  # noqa: PLC0415 - 0.2 s that an up-to-date data folder need not pay
-
-        settings = config.Config()
-        settings.set_main_option("script_location", str(self._migrations).replace("%", "%%"))
-        settings.set_main_option("path_separator", "os")
-        settings.attributes["connection"] = connection
-        command.upgrade(settings, "head")
-
-    def restart_sequences(self, unit: port.Unit) -> None:
-        """Do nothing: SQLite goes on after the greatest number that was ever inserted."""
-
-    def relay_outbox(self, bus: bus_port.Bus, *, limit: int = 256) -> int:
-        """Publish waiting outbox messages in order and remove them; return how many.
-
-        A crash between the two publishes them again: receivers are safe to receive twice.
-        """
-        with self._relaying:
-            with self.reader() as reader:
-                rows = reader.connection.execute(
-                    sa.select(bookkeeping.outbox).order_by(bookkeeping.outbox.c.sequence).limit(limit)
-                ).all()
-            if not rows:
-                return 0
-            for topic, messages in _runs_of_topic(rows):
-                bus.publish(topic, messages)
-            with self.unit() as unit:
-                unit.connection.execute(
-                    sa.delete(bookkeeping.outbox).where(bookkeeping.outbox.c.sequence <= rows[-1].sequence)
-                )
-            return len(rows)
-
-    def tables(self) -> Sequence[str]:
-        """Return the names of the tables present."""
-        with self.reader() as reader:
-            return tuple(sorted(sa.inspect(reader.connection).get_table_names()))
+    def _writing(self, over: tuple[str, ...] | None) -> Iterator[sa.Connection]:  # noqa: ARG002 - one writer at a time
+        with self._one_writer, _translated(), self._writer.begin() as connection:
+            yield connection
 
     def close(self) -> None:
         """Release connections."""
@@ -214,20 +138,3 @@ def _translated() -> Iterator[None]:
                 retry_after_s=WAIT_FOR_LOCK_MS / 1000,
             ) from error
         raise
-
-
-def _revision(connection: sa.Connection) -> str | None:
-    if not sa.inspect(connection).has_table("alembic_version"):
-        return None
-    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-    return None if found is None else str(found)
-
-
-def _runs_of_topic(rows: Sequence[Any]) -> list[tuple[str, list[bus_port.Outgoing]]]:
-    """Group neighbours of one topic, keeping the order."""
-    runs: list[tuple[str, list[bus_port.Outgoing]]] = []
-    for row in rows:
-        if not runs or runs[-1][0] != row.topic:
-            runs.append((row.topic, []))
-        runs[-1][1].append(bus_port.Outgoing(key=row.key, value=row.value, headers=json.loads(row.headers)))
-    return runs

@@ -24,7 +24,7 @@ class RecordsFullError(Problem):
 
 
 class RecordsBusyError(Problem):
-    """Another process holds the write lock for too long."""
+    """Others hold the locks, or all connections, for too long; the unit left nothing behind."""
 
     status: ClassVar[int] = 503
     slug: ClassVar[str] = "records-busy"
@@ -49,9 +49,16 @@ class Reader:
 class Unit(Reader):
     """One write transaction; what `operations` receive. It commits when its block ends without an exception."""
 
-    def __init__(self, connection: Connection, outbox: list[tuple[str, Outgoing]]) -> None:
+    def __init__(
+        self, connection: Connection, outbox: list[tuple[str, Outgoing]], *, over: tuple[str, ...] | None = None
+    ) -> None:
         super().__init__(connection)
         self._outbox = outbox
+        self._over = over
+
+    def covers(self, name: str) -> bool:
+        """Tell whether every other unit over `name` waits for this one."""
+        return self._over is None or name in self._over
 
     def send(self, topic: str, message: Outgoing) -> None:
         """Queue a message in the outbox of this same transaction; it is published at least once after commit."""
@@ -59,14 +66,32 @@ class Unit(Reader):
 
 
 class Records(Protocol):
-    """Open readers and units; commits are durable (fsync) before `unit` returns."""
+    """Open readers and units; commits are durable (fsync) before `unit` returns.
+
+    When the engine goes away in the commit itself, `unit` raises faults.EngineUnavailableError and says that the
+    outcome is not known: all of the unit is there or nothing of it.
+    """
+
+    @property
+    def shared(self) -> bool:
+        """Whether several processes may open these records at once."""
+        ...
+
+    def version(self) -> str:
+        """Ask the engine for its name and version; raise faults.EngineUnavailableError when it does not answer."""
+        ...
 
     def reader(self) -> AbstractContextManager[Reader]:
         """Open a snapshot for reading."""
         ...
 
-    def unit(self) -> AbstractContextManager[Unit]:
-        """Open a write transaction; serialised with other units, rolled back on exception."""
+    def unit(self, *, over: Sequence[str] | None = None) -> AbstractContextManager[Unit]:
+        """Open a write transaction, rolled back on exception; serialised with every other unit.
+
+        `over` names all that the unit reads to decide what it writes ("audit", "account/7"): then it is serialised only
+        with units over one of these names and with those that name nothing, and may run beside the rest. `over=()` is
+        for a unit each of whose statements decides for itself (a conditional update, an insert that may conflict).
+        """
         ...
 
     def migrate(self) -> None:
@@ -78,7 +103,11 @@ class Records(Protocol):
         ...
 
     def relay_outbox(self, bus: Bus, *, limit: int = 256) -> int:
-        """Publish waiting outbox messages in order and mark them sent; return how many."""
+        """Publish waiting outbox messages in order and mark them sent; return how many.
+
+        0 too while another process is at it: messages go out in order, once unless a relay dies between its two steps.
+        Units that are not serialised with one another have no order.
+        """
         ...
 
     def tables(self) -> Sequence[str]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 RUNS = bookkeeping.job_runs.c
 SCHEDULES = bookkeeping.job_schedules.c
+JOBS = ("jobs",)
 LIVE = (JobState.WAITING.value, JobState.RUNNING.value)
 CRON_KEY = "cron"
 """Ticks of one job share this key: a tick that comes while the last is still at work adds no second run."""
@@ -47,7 +48,8 @@ class RecordsJobs:
     """The Jobs port on any Records.
 
     A run is executed by whoever holds its lease; `report` extends it; when it ends without a word the run is
-    leased again as the next attempt. All state changes are units, which Records serialises.
+    leased again as the next attempt. All state changes are units over the jobs, which Records serialises. Where several
+    processes schedule, `clock` must be one for all of them: see engines/scaled/jobs.py.
     """
 
     def __init__(self, records: Records, *, clock: Clock, ids: IdSource) -> None:
@@ -60,7 +62,7 @@ class RecordsJobs:
     def define(self, spec: port.JobSpec, work: Callable[[port.JobContext], str]) -> None:
         """Register the job and its work; a changed schedule counts from now, an unchanged one keeps its next tick."""
         next_due_at = None if spec.cron is None else _next_tick(spec.cron, self._clock.now())
-        with self._records.unit() as unit:
+        with self._records.unit(over=JOBS) as unit:
             known = unit.connection.execute(sa.select(SCHEDULES.cron).where(SCHEDULES.name == spec.name)).one_or_none()
             if known is None:
                 unit.connection.execute(
@@ -77,7 +79,7 @@ class RecordsJobs:
 
     def trigger(self, name: str, *, arguments: Mapping[str, str] | None = None, key: str | None = None) -> str:
         """Queue one run now, return its id; a waiting or running run with the same key is returned instead."""
-        with self._records.unit() as unit:
+        with self._records.unit(over=JOBS) as unit:
             if unit.connection.execute(sa.select(SCHEDULES.name).where(SCHEDULES.name == name)).first() is None:
                 known = unit.connection.execute(sa.select(SCHEDULES.name).order_by(SCHEDULES.name)).scalars()
                 raise port.UnknownJobError(
@@ -122,7 +124,7 @@ class RecordsJobs:
         if not defined:
             return None
         now = self._clock.now()
-        with self._records.unit() as unit:
+        with self._records.unit(over=JOBS) as unit:
             self._queue_ticks(unit, names=tuple(defined), now=now)
             for run in unit.connection.execute(_due(now).where(RUNS.name.in_(defined))).all():
                 spec = defined[run.name]
@@ -186,7 +188,7 @@ class RecordsJobs:
     def _report(self, lease: _Lease, *, progress: float, message: str, lease_s: float) -> None:
         if not 0.0 <= progress <= 1.0:
             raise ValueError(f"found progress {progress}; allowed: 0 to 1; report the part that is done")
-        with self._records.unit() as unit:
+        with self._records.unit(over=JOBS) as unit:
             updated = unit.connection.execute(
                 _held(lease).values(
                     progress=progress,
@@ -208,7 +210,7 @@ class RecordsJobs:
 
     def _done(self, lease: _Lease, message: str) -> None:
         now = self._clock.now()
-        with self._records.unit() as unit:
+        with self._records.unit(over=JOBS) as unit:
             cancelled = sa.case((RUNS.cancel_requested, JobState.CANCELLED.value), else_=JobState.DONE.value)
             unit.connection.execute(
                 _held(lease).values(
@@ -226,7 +228,7 @@ class RecordsJobs:
             changes |= {"state": JobState.WAITING.value, "due_at": now + wait}
         else:
             changes |= {"state": JobState.FAILED.value, "ended_at": now}
-        with self._records.unit() as unit:
+        with self._records.unit(over=JOBS) as unit:
             unit.connection.execute(_held(lease).values(**changes))
             _prune(unit, lease.name)
 
@@ -251,7 +253,7 @@ class RecordsJobs:
 
     def cancel(self, run_id: str) -> None:
         """Cancel a waiting run at once, ask a running one to stop; a finished one stays as it is."""
-        with self._records.unit() as unit:
+        with self._records.unit(over=JOBS) as unit:
             run = unit.connection.execute(sa.select(bookkeeping.job_runs).where(RUNS.run_id == run_id)).one_or_none()
             if run is None:
                 raise port.UnknownJobError(

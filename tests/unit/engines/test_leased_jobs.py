@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from powerdesk.engines.embedded import jobs as embedded
+from powerdesk.engines import leased_jobs
 from powerdesk.engines.embedded import records as embedded_records
 from powerdesk.engines.ports.jobs import JobSpec
 
@@ -39,10 +39,10 @@ class CountingIds:
 
 
 def test_history__keeps_the_newest_finished_runs_of_each_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "KEPT_RUNS", 3)
+    monkeypatch.setattr(leased_jobs, "KEPT_RUNS", 3)
     records = embedded_records.SqliteRecords(tmp_path / "r.sqlite", clock=StillClock(), migrations=MIGRATIONS)
     records.migrate()
-    jobs = embedded.RecordsJobs(records, clock=StillClock(), ids=CountingIds())
+    jobs = leased_jobs.RecordsJobs(records, clock=StillClock(), ids=CountingIds())
     jobs.define(JobSpec("often"), lambda _: "done")
     jobs.define(JobSpec("seldom"), lambda _: "done")
     seldom = jobs.trigger("seldom")

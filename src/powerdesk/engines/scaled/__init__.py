@@ -1,0 +1,1 @@
+"""Adapters for engines on other machines; `app` chooses them by their address."""
