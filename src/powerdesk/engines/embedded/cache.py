@@ -90,9 +90,6 @@ class MemoryCache:
                 _count(window, slot, cost)
             return windows.allowance(window.slots, rate=rate, granted=granted, cost=cost, now_ms=now_ms)
 
-    def close(self) -> None:
-        """Do nothing: there is no connection."""
-
     def _window(self, key: tuple[str, port.Rate]) -> _Window:
         window = self._windows.get(key)
         if window is None:

@@ -61,7 +61,3 @@ class Cache(Protocol):
     def close(self) -> None:
         """Release connections."""
         ...
-
-    def close(self) -> None:
-        """Release connections."""
-        ...
