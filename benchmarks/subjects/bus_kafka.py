@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, Producer
-from servers.kafka import Kafka
 
 from harness import Measurement
 from powerdesk.engines.ports.bus import Outgoing
 from powerdesk.engines.scaled import bus_address
 from powerdesk.engines.scaled.bus import KafkaBus
+from servers.kafka import Kafka
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
@@ -13,9 +13,7 @@ from powerdesk.engines.scaled import bus_client
 from powerdesk.engines.scaled.deadline import Deadline
 
 if TYPE_CHECKING:
-    from confluent_kafka import Message, TopicPartition
-
-    Headers: TypeAlias = list[tuple[str, bytes | None]]
+    from confluent_kafka import TopicPartition
 
 READ_BYTES_MAX = 64 << 20  # one read returns about this much at most
 AT_ONCE = 500
@@ -82,14 +80,14 @@ class Reader:
         )
 
 
-def of_kafka(message: Message, topic: str) -> port.Message:
+def of_kafka(message: Any, topic: str) -> port.Message:
     """Return the port's message for a message of Kafka's client."""
-    key, headers = cast("bytes | None", message.key()), cast("Headers | None", message.headers())
+    key, headers = message.key(), message.headers()
     return port.Message(
         topic=topic,
         position=(message.offset() or 0) + 1,
         key=(key or b"").decode(),
-        value=cast("bytes | None", message.value()) or b"",
+        value=message.value() or b"",
         headers={name: (value or b"").decode() for name, value in headers} if headers else {},
         partition=message.partition() or 0,
     )
