@@ -153,7 +153,7 @@ class DuckTables:
 
     def latest(self, table: str, *, selection: Selection, cut: Cut) -> pa.Table:
         """Return, per series, the row of `rows` with the greatest time, in series order."""
-        return self._answer(table, tables_answers.latest, selection=selection, cut=cut)
+        return self._answer(table, tables_answers.latest, selection=selection, cut=cut, by_series=True)
 
     def history(self, table: str, *, selection: Selection, cut: Cut) -> pa.Table:
         """Return every revision within the cut, ordered by key, source, published_at, commit."""
@@ -263,13 +263,12 @@ class DuckTables:
             held = self._table(table)
             held.view.layout.check_known([*selection.within, *(selection.columns or ())])
             for _ in range(REPLACED_TIMES_MAX):
-                view = held.view
-                ordered = replace(view, parts=tuple(part for part in view.parts if part.is_sorted))
+                view = held.readable
                 try:
-                    return ask(Scope(ordered, selection, **scope), self._fetch)
+                    return ask(Scope(view, selection, **scope), self._fetch)
                 except duckdb.CatalogException:
                     with self._swapping:  # a commit is not told from its list of parts while this is held
-                        if view.parts is held.view.parts:
+                        if view.parts is held.readable.parts:
                             raise
         raise AssertionError(f"parts of {table} were replaced {REPLACED_TIMES_MAX} times during one read")
 
@@ -339,4 +338,4 @@ class DuckTables:
 
 def _with_rest(less: Recent, now: Recent, seen: int) -> tuple[Recent, int]:
     """Return `less` with the rows that came to `now` after the first `seen`, and how many `now` has."""
-    return less.extended(now.table(np.arange(seen, now.count), list(now.layout.stored))), now.count
+    return less.extended(pa.table(now.arrays(np.arange(seen, now.count), list(now.layout.stored)))), now.count

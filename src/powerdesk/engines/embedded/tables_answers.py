@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from powerdesk.engines.embedded.tables_reading import Candidates, Fetch
+    from powerdesk.engines.embedded.tables_reading import Candidates, Columns, Fetch, InMemory
     from powerdesk.engines.embedded.tables_scope import Scope
 
 WINDOWS = (timedelta(hours=3), timedelta(days=2), timedelta(days=32))
@@ -56,7 +56,7 @@ def rows(scope: Scope, fetch: Fetch) -> pa.Table:
 
 def _table(scope: Scope, found: Candidates, chosen: npt.NDArray[Any] | None, names: Sequence[str]) -> pa.Table:
     """Return the chosen candidates with codes turned to text."""
-    return tables_reading.decoded(scope, found.table(chosen, tables_reading.answer_names(scope, names)), names)
+    return tables_reading.decoded(scope, found.columns(chosen, tables_reading.answer_names(scope, names)), names)
 
 
 def _slices(scope: Scope) -> Iterator[Scope]:
@@ -71,8 +71,7 @@ def _slices(scope: Scope) -> Iterator[Scope]:
         yield scope
         return
     ranks, ordered = scope.labels.ranks(first)
-    allowed = np.ones(len(scope.labels), np.bool_) if scope.label_mask is None else scope.label_mask
-    left = np.unique(ranks[allowed])
+    left = np.unique(ranks if scope.label_codes is None else ranks[scope.label_codes])
     left = left[::-1] if scope.selection.descending else left
     if scope.selection.after is not None:
         given = dict(zip(scope.layout.spec.key, scope.selection.after, strict=True))
@@ -103,49 +102,63 @@ def _from_key(scope: Scope, given: dict[str, object]) -> Scope:
 
 def latest(scope: Scope, fetch: Fetch) -> pa.Table:
     """Return, per series, the belief in force with the greatest time, in series order."""
-    scope = replace(scope, by_series=True)
     if scope.late_filters:
         return _latest_of(scope, rows(replace(scope, by_series=False, selection=_whole(scope)), fetch))
     names = names_of(scope)
-    stored = tables_reading.answer_names(scope, (*names, *scope.layout.label_columns))
     if set(scope.layout.plain_keys) != {scope.layout.spec.time_column}:
         found = _newest_candidates(scope, fetch, names)
-        page = found.table(tables_reading.in_force(scope, found), stored)
-        return tables_reading.decoded(scope, page, names).slice(0, scope.selection.limit)
-    found = _newest_in_memory(scope)
-    pages = [found.table(tables_reading.in_force(scope, found), stored)]
-    left = np.ones(len(scope.labels), np.bool_)
-    left[found.values(LABEL)] = False
+        return _table(scope, found, tables_reading.in_force(scope, found), names).slice(0, scope.selection.limit)
+    held = _newest_in_memory(scope)
+    left = np.zeros(len(scope.labels), np.bool_)
+    left[slice(None) if scope.label_codes is None else scope.label_codes] = True
+    left[held.values(LABEL)] = False
+    chosen = tables_reading.in_force(scope, held)
+    newest = held.rows if chosen is None else held.rows[chosen]
+    if left.any():
+        answer = _latest_beyond(scope, fetch, held, left)
+    elif len(newest) == 1:
+        answer = held.recent.answered(int(newest[0]), names, lambda: _table(scope, held, chosen, names))
+    else:
+        answer = _table(scope, held, chosen, names)
+    return answer if scope.selection.limit is None else answer.slice(0, scope.selection.limit)
+
+
+def _latest_beyond(scope: Scope, fetch: Fetch, held: InMemory, left: npt.NDArray[np.bool_]) -> pa.Table:
+    """Return the latest rows of series, where memory does not hold those of the labels `left`."""
+    names = names_of(scope)
+    stored = tables_reading.answer_names(scope, (*names, *scope.layout.label_columns))
+    pages = [held.columns(tables_reading.in_force(scope, held), stored)]
     for number, start in enumerate(_windows(scope)):
         bounded = replace(scope, labels_left=left, selection=replace(scope.selection, start=start))
-        if bounded.label_mask is not None and not bounded.label_mask.any():
-            break
         short = number == 0 and start != scope.selection.start
         found = (tables_reading.candidates if short else _newest_candidates)(bounded, fetch, names)
-        pages.append(found.table(tables_reading.in_force(bounded, found), stored))
+        pages.append(found.columns(tables_reading.in_force(bounded, found), stored))
         left = left.copy()
         left[found.values(LABEL)] = False
-    return tables_reading.decoded(scope, _in_series_order(scope, pages).slice(0, scope.selection.limit), names)
+        if not left.any():
+            break
+    return tables_reading.decoded(scope, _in_series_order(scope, pages), names)
 
 
-def _newest_in_memory(scope: Scope) -> tables_reading.InMemory:
+def _newest_in_memory(scope: Scope) -> InMemory:
     """Return candidates in memory of those series whose greatest time of all is within the scope and the cut."""
     time, selection = scope.layout.spec.time_column, scope.selection
     end_us, start_us = micros(selection.end), micros(selection.start)
-    found = scope.recent.newest_of(scope.label_mask, label_count=len(scope.labels), end_us=end_us)
+    found = scope.recent.newest_of(scope.label_codes, label_count=len(scope.labels), end_us=end_us)
     if start_us is not None:
         found = found[scope.recent.values(time, found) >= start_us]
     return tables_reading.in_memory(scope, found)
 
 
-def _in_series_order(scope: Scope, pages: Sequence[pa.Table]) -> pa.Table:
+def _in_series_order(scope: Scope, pages: Sequence[Columns]) -> Columns:
     """Return pages (stored columns) of different series as one."""
-    filled = [page for page in pages if page.num_rows]
+    filled = [page for page in pages if len(page[LABEL])]
     if len(filled) < 2:  # noqa: PLR2004 - one page lies in order
         return filled[0] if filled else pages[0]
-    found = pa.concat_tables(filled)
+    found = pa.concat_tables(pa.table(page) for page in filled)
     ranks = scope.labels.ranks(scope.layout.label_columns)[0][tables_reading.plain(found.column(LABEL))]
-    return found.take(pa.array(np.argsort(-ranks if scope.selection.descending else ranks)))
+    order = np.argsort(-ranks if scope.selection.descending else ranks)
+    return tables_reading.columns_of(found.take(pa.array(order)))
 
 
 def _windows(scope: Scope) -> Iterator[datetime | None]:

@@ -10,12 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
+    Found = npt.NDArray[np.intp]
 
 PACKED_MAX = 1 << 40
+COMPARED_SINGLY_MAX = 256
 
 
 class Codes:
@@ -29,6 +31,7 @@ class Codes:
         self._constant: dict[str, bool] = {}
         self._distinct: dict[str, tuple[str, ...]] = {}
         self._ranks: dict[tuple[str, ...], tuple[npt.NDArray[np.int32], list[tuple[str, ...]]]] = {}
+        self._places: dict[str, dict[str, Found]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -72,17 +75,43 @@ class Codes:
     def decode(self, column: str, codes: pa.Array) -> pa.Array:
         """Return the text of one column for each code."""
         texts = self.texts(column)
+        if len(codes) == 1:
+            return texts.slice(codes[0].as_py(), 1)
         if column not in self._constant:
             self._constant[column] = len(texts) > 0 and len(pc.unique(texts)) == 1
         if self._constant[column]:  # filling is several times faster than taking
             return pa.repeat(texts[0], len(codes)) if texts[0].is_valid else pa.nulls(len(codes), pa.string())
         return texts.take(codes)
 
-    def where(self, column: str, allowed: Sequence[object]) -> npt.NDArray[np.bool_]:
-        """Tell per code whether the column's text is one of `allowed`."""
-        texts = self.texts(column)
-        wanted = pa.array([value for value in allowed if isinstance(value, str)], pa.string())
-        return np.asarray(pc.is_in(texts, value_set=wanted).to_numpy(zero_copy_only=False), dtype=np.bool_)
+    def matching(self, within: Mapping[str, Sequence[object]]) -> Found | None:
+        """Return, in order, the codes whose texts are allowed in every column named; None when no column is."""
+        if not within:
+            return None
+        by_column = {column: self._codes_of(column, allowed) for column, allowed in within.items()}
+        first = min(by_column, key=lambda column: len(by_column[column]))
+        codes = by_column.pop(first)
+        for column, others in by_column.items():
+            if len(codes) <= COMPARED_SINGLY_MAX:
+                at, allowed = self.columns.index(column), within[column]
+                codes = codes[[self._entries[code][at] in allowed for code in codes.tolist()]]
+            else:
+                mask = np.zeros(len(self), np.bool_)
+                mask[others] = True
+                codes = codes[mask[codes]]
+        return np.sort(codes)
+
+    def _codes_of(self, column: str, allowed: Sequence[object]) -> Found:
+        """Return the codes with one of the texts in a column, in no order."""
+        if column not in self._places:
+            encoded = pc.dictionary_encode(self.texts(column))
+            numbers = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+            order = np.argsort(numbers, kind="stable")
+            starts = np.searchsorted(numbers[order], np.arange(len(encoded.dictionary) + 1))
+            pieces = np.split(order, starts)[1:-1]
+            self._places[column] = dict(zip(encoded.dictionary.to_pylist(), pieces, strict=True))
+        places = self._places[column]
+        found = [places[text] for text in dict.fromkeys(allowed) if isinstance(text, str) and text in places]
+        return found[0] if len(found) == 1 else np.concatenate([np.zeros(0, np.intp), *found])
 
     def ranks(self, columns: tuple[str, ...]) -> tuple[npt.NDArray[np.int32], list[tuple[str, ...]]]:
         """Return, per code, the rank of its texts in these columns, and the sorted distinct texts."""

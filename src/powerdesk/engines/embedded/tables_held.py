@@ -41,6 +41,8 @@ class Held:
 
     def __init__(self, view: View) -> None:
         self.view = view
+        self.readable = view
+        """The view without hot parts: their rows are in memory."""
         self.hot = view.parts[0]
         self.hot_rows = 0
         self._publishing = threading.Lock()
@@ -59,6 +61,10 @@ class Held:
         """Show readers a view with these changes."""
         with self._publishing:
             self.view = replace(self.view, **changes)
+            parts = self.readable.parts
+            if "parts" in changes:
+                parts = tuple(part for part in self.view.parts if part.is_sorted)
+            self.readable = replace(self.view, parts=parts)
 
     def refresh(self, cursor: duckdb.DuckDBPyConnection, objects: Objects) -> None:
         """Read the list of parts again; the newest hot part takes appends."""

@@ -44,6 +44,16 @@ def ordered(
     return order, last
 
 
+def rising(columns: Sequence[npt.NDArray[Any]]) -> bool:
+    """Tell whether each row of `columns` (n,) comes after the one before, none twice; linear, several times cheaper."""
+    after = np.zeros(max(len(columns[0]) - 1, 0), np.bool_)
+    same = ~after
+    for column in columns:
+        after |= same & (column[1:] > column[:-1])
+        same &= column[1:] == column[:-1]
+    return bool(after.all())
+
+
 def _packed(columns: Sequence[Integers]) -> list[Integers]:
     """Return fewer columns with the same order; columns of one value are left out."""
     words: list[Integers] = []

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from powerdesk.engines.embedded.tables_scope import Scope
 
     Fetch = Callable[[Scope, str], pa.Table]
+    Columns = dict[str, pa.Array | pa.ChunkedArray]
 
 
 class Candidates(Protocol):
@@ -41,7 +42,7 @@ class Candidates(Protocol):
         """Return a stored column without nulls; instants as int64 microseconds."""
         ...
 
-    def table(self, chosen: npt.NDArray[Any] | None, names: Sequence[str]) -> pa.Table:
+    def columns(self, chosen: npt.NDArray[Any] | None, names: Sequence[str]) -> Columns:
         """Return the chosen rows (all when None) of stored columns `names`."""
         ...
 
@@ -65,9 +66,9 @@ class InMemory:
             self.known[name] = self.recent.values(name, self.rows)
         return self.known[name]
 
-    def table(self, chosen: npt.NDArray[Any] | None, names: Sequence[str]) -> pa.Table:
+    def columns(self, chosen: npt.NDArray[Any] | None, names: Sequence[str]) -> Columns:
         """Return the chosen rows (all when None) of stored columns `names`."""
-        return self.recent.table(self.rows if chosen is None else self.rows[chosen], names)
+        return self.recent.arrays(self.rows if chosen is None else self.rows[chosen], names)
 
     def kept(self, mask: npt.NDArray[np.bool_]) -> InMemory:
         """Return the rows that `mask` allows."""
@@ -89,10 +90,10 @@ class Fetched:
         """Return a stored column without nulls; instants as int64 microseconds."""
         return plain(self.found.column(name))
 
-    def table(self, chosen: npt.NDArray[Any] | None, names: Sequence[str]) -> pa.Table:
+    def columns(self, chosen: npt.NDArray[Any] | None, names: Sequence[str]) -> Columns:
         """Return the chosen rows (all when None) of stored columns `names`."""
         found = self.found.select(names)
-        return found if chosen is None else found.take(pa.array(chosen))
+        return columns_of(found if chosen is None else found.combine_chunks().take(pa.array(chosen)))
 
 
 def candidates(scope: Scope, fetch: Fetch, names: Sequence[str], *, sql: str | None = None) -> Candidates:
@@ -103,7 +104,7 @@ def candidates(scope: Scope, fetch: Fetch, names: Sequence[str], *, sql: str | N
     found = fetch(scope, scope.sql(stored) if sql is None else sql)
     late = unsettled(scope)
     if late.count:
-        table = late.table(None, stored)
+        table = pa.table(late.columns(None, stored))
         found = pa.concat_tables([found.cast(table.schema), table]) if found.num_rows else table
     return Fetched(found)
 
@@ -125,12 +126,12 @@ def in_memory(scope: Scope, rows: npt.NDArray[Any]) -> InMemory:
         found = found.kept(found.values("commit") <= scope.cut.commit)
     if scope.commits is not None:
         found = found.kept((found.values("commit") > scope.commits[0]) & (found.values("commit") <= scope.commits[1]))
-    if scope.tag_mask is not None:
-        found = found.kept(scope.tag_mask[found.values(TAG)])
+    if scope.tag_codes is not None:
+        found = found.kept(np.isin(found.values(TAG), scope.tag_codes))
     for name, allowed in scope.row_filters.items():
-        values = found.table(None, [name]).column(name)
+        values = found.columns(None, [name])[name]
         allowed_values = pa.array(list(allowed), values.type)
-        found = found.kept(pc.is_in(values, value_set=allowed_values).to_numpy())
+        found = found.kept(pc.is_in(values, value_set=allowed_values).to_numpy(zero_copy_only=False))
     return found
 
 
@@ -154,13 +155,14 @@ def belief_columns(scope: Scope, found: Candidates) -> list[npt.NDArray[Any]]:
 def in_force(scope: Scope, found: Candidates) -> npt.NDArray[np.intp] | None:
     """Return which candidates are in force, in the order of the answer; None when it is all of them as they lie."""
     keys = key_columns(scope, found.values)
-    newest = [found.values(scope.layout.spec.time_column)] if scope.by_series else []
-    order, last = tables_order.ordered([*keys, *newest, *belief_columns(scope, found)], group=len(keys))
     chosen = None
-    if order is not None:
-        chosen = order[last]
-    elif not last.all():
-        chosen = np.flatnonzero(last)
+    if found.count > 1 and not tables_order.rising(keys):
+        newest = [found.values(scope.layout.spec.time_column)] if scope.by_series else []
+        order, last = tables_order.ordered([*keys, *newest, *belief_columns(scope, found)], group=len(keys))
+        if order is not None:
+            chosen = order[last]
+        elif not last.all():
+            chosen = np.flatnonzero(last)
     if scope.selection.after is None:
         return chosen
     kept = np.arange(found.count) if chosen is None else chosen
@@ -208,17 +210,22 @@ def stored_names(scope: Scope, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in layout.stored if name in needed)
 
 
-def decoded(scope: Scope, rows: pa.Table, names: Sequence[str]) -> pa.Table:
+def decoded(scope: Scope, rows: Columns, names: Sequence[str]) -> pa.Table:
     """Return `rows` with codes turned to text, columns in the order of `names`."""
     columns = []
     for name in names:
         if name in scope.layout.label_columns:
-            columns.append(scope.labels.decode(name, rows.column(LABEL)))
+            columns.append(scope.labels.decode(name, rows[LABEL]))
         elif name in TAG_COLUMNS:
-            columns.append(scope.tags.decode(name, rows.column(TAG)))
+            columns.append(scope.tags.decode(name, rows[TAG]))
         else:
-            columns.append(rows.column(name))
+            columns.append(rows[name])
     return pa.Table.from_arrays(columns, schema=scope.layout.arrow_schema(names))
+
+
+def columns_of(rows: pa.Table) -> Columns:
+    """Return the columns by name."""
+    return dict(zip(rows.column_names, rows.columns, strict=True))
 
 
 def matching(scope: Scope, rows: pa.Table) -> pa.Table:
@@ -234,10 +241,10 @@ def _rows_in_memory(scope: Scope) -> npt.NDArray[Any]:
     recent, selection = scope.recent, scope.selection
     start_us, end_us = micros(selection.start), micros(selection.end)
     if scope.commits is None:
-        return recent.rows_of(scope.label_mask, label_count=len(scope.labels), start_us=start_us, end_us=end_us)
+        return recent.rows_of(scope.label_codes, label_count=len(scope.labels), start_us=start_us, end_us=end_us)
     rows = recent.rows_between(*scope.commits)
-    if scope.label_mask is not None:
-        rows = rows[scope.label_mask[recent.values(LABEL, rows)]]
+    if scope.label_codes is not None:
+        rows = rows[np.isin(recent.values(LABEL, rows), scope.label_codes)]
     times = recent.values(scope.layout.spec.time_column, rows)
     allowed = np.ones(len(rows), np.bool_) if start_us is None else times >= start_us
     return rows[allowed if end_us is None else allowed & (times < end_us)]

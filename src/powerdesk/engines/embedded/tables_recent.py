@@ -7,19 +7,18 @@ for its readers: an append writes behind the rows they know of and gives a new o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from powerdesk.engines.arrow_types import ARROW
 from powerdesk.engines.embedded import tables_order
-from powerdesk.engines.embedded.tables_layout import LABEL, SQL_TYPES, Layout
+from powerdesk.engines.embedded.tables_layout import LABEL, Layout
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -31,6 +30,9 @@ TIME_MASK = (1 << TIME_BITS) - 1
 BASE_S = -(1 << 32)
 """The index counts whole seconds from 1833 and is clipped after 2105: coarse, so times are compared once more."""
 CAPACITY_MIN = 1 << 10
+FEW_LABELS = 8
+"""So few are sooner looked up one by one."""
+ANSWERS_MAX = 1 << 10
 SCANNED_PER_LABEL = 64  # so many labels cost as much to look up as one row costs to scan
 
 
@@ -83,15 +85,16 @@ class Column:
 
     def arrow(self, rows: Rows, kind: pa.DataType) -> pa.Array:
         """Return the values of the chosen rows."""
-        values = self.values[rows]
+        values = self.values.take(rows)
         if self.words is not None:
             texts = list(self.words)
             if len(texts) > len(values):
                 return pa.array([None if code < 0 else texts[code] for code in values.tolist()], pa.string())
             return pa.array(texts, pa.string()).take(pa.array(values, mask=values < 0))
-        valid = None if self.valid is None else self.valid[rows]
-        mask = None if valid is None or valid.all() else ~valid
-        array = pa.array(values, mask=mask)
+        valid = None if self.valid is None else self.valid.take(rows)
+        if values.dtype != np.bool_ and (valid is None or valid.all()):
+            return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
+        array = pa.array(values, mask=None if valid is None else ~valid)
         return array if array.type == kind else array.cast(kind)
 
 
@@ -114,17 +117,19 @@ class Recent:
     from_us: int = EVERYTHING
     after_commit: int = 0
     last_commit: int = 0
+    answers: dict[tuple[int, tuple[str, ...]], pa.Table] = field(default_factory=dict)
+    """Single rows as they were answered before, by row and columns; a row never changes."""
 
     def values(self, name: str, rows: Rows) -> npt.NDArray[Any]:
         """Return the plain values of a column that has no nulls; instants in microseconds."""
-        found: npt.NDArray[Any] = self.columns[name].values[rows]
+        found: npt.NDArray[Any] = self.columns[name].values.take(rows)
         return found
 
-    def table(self, rows: Rows, names: Sequence[str]) -> pa.Table:
+    def arrays(self, rows: Rows, names: Sequence[str]) -> dict[str, pa.Array]:
         """Return the chosen rows' stored columns `names`."""
-        kinds = stored_types(self.layout)
-        arrays = [self.columns[name].arrow(rows, kinds[name]) for name in names]
-        return pa.Table.from_arrays(arrays, names=list(names))
+        rows = rows.astype(np.intp, copy=False)
+        kinds = self.layout.stored_types
+        return {name: self.columns[name].arrow(rows, kinds[name]) for name in names}
 
     def extended(self, stored: pa.Table) -> Recent:
         """Return this and more rows (stored columns). Only one thread may write, and only to the newest."""
@@ -155,7 +160,9 @@ class Recent:
             from_us = int(np.partition(times, self.count - count - 1)[self.count - count - 1]) + 1
         stays = (times >= from_us) | (commits > settled)
         gone = int(commits[~stays].max(initial=0))
-        rows = np.flatnonzero(stays)
+        rows = self.segment(np.flatnonzero(stays)).rows.astype(
+            np.intp
+        )  # in their order, so that those of a series lie together
         less = replace(
             self,
             columns={name: column.kept(rows) for name, column in self.columns.items()},
@@ -163,20 +170,29 @@ class Recent:
             segments=(),
             from_us=max(from_us, self.from_us),
             after_commit=max(gone, self.after_commit),
+            answers={},
         )
         return replace(less, segments=(less.segment(np.arange(less.count)),))
 
-    def rows_of(
-        self, labels: npt.NDArray[np.bool_] | None, *, label_count: int, start_us: int | None, end_us: int | None
-    ) -> Rows:
-        """Return the rows of the allowed labels (all when None) with start <= time < end."""
+    def answered(self, row: int, names: tuple[str, ...], make: Callable[[], pa.Table]) -> pa.Table:
+        """Return what `make` returns for this row and these columns, made once."""
+        known = self.answers.get((row, names))
+        if known is None:
+            if len(self.answers) >= ANSWERS_MAX:
+                self.answers.clear()
+            known = self.answers[row, names] = make()
+        return known
+
+    def rows_of(self, labels: Rows | None, *, label_count: int, start_us: int | None, end_us: int | None) -> Rows:
+        """Return the rows of the labels (all when None) with start <= time < end."""
         times = self.columns[self.layout.spec.time_column].values
         if labels is None and start_us is None and end_us is None:
             return np.concatenate([np.zeros(0, np.int32), *(segment.rows for segment in self.segments)])
-        codes = np.arange(label_count) if labels is None else np.flatnonzero(labels)
+        codes = np.arange(label_count) if labels is None else labels
         if len(codes) * SCANNED_PER_LABEL > self.count:
-            known = self.columns[LABEL].values[: self.count]
-            rows = np.arange(self.count) if labels is None else np.flatnonzero(labels[known])
+            allowed = np.zeros(label_count, np.bool_)
+            allowed[codes] = True
+            rows = np.flatnonzero(allowed[self.columns[LABEL].values[: self.count]])
         else:
             low = (codes << TIME_BITS) | _second(start_us, 0)
             high = (codes << TIME_BITS) | _second(None if end_us is None else end_us - 1, TIME_MASK)
@@ -191,24 +207,41 @@ class Recent:
             rows = rows[times[rows] >= start_us]
         return rows if end_us is None else rows[times[rows] < end_us]
 
-    def newest_of(self, labels: npt.NDArray[np.bool_] | None, *, label_count: int, end_us: int | None) -> Rows:
-        """Return, of each allowed label, the rows in its last second before `end`, if that is not before `from_us`."""
-        codes = np.arange(label_count) if labels is None else np.flatnonzero(labels)
+    def newest_of(self, labels: Rows | None, *, label_count: int, end_us: int | None) -> Rows:
+        """Return, of each of the labels, the rows in its last second before `end`, if that is not before `from_us`."""
+        codes = np.arange(label_count) if labels is None else labels
         high = (codes << TIME_BITS) | _second(None if end_us is None else end_us - 1, TIME_MASK)
+        find = self._newest_of_each if len(codes) <= FEW_LABELS else self._newest_of_all
+        rows = np.concatenate([np.zeros(0, np.int32), *find(codes, high)])
+        times = self.columns[self.layout.spec.time_column].values[rows]
+        reached: Rows = rows[times >= self.from_us]
+        return reached if end_us is None else reached[times[times >= self.from_us] < end_us]
+
+    def _newest_of_each(self, codes: Rows, high: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int32]]:
+        """Yield the rows of each label with its greatest key up to `high`."""
+        for code, highest in zip(codes.tolist(), high.tolist(), strict=True):
+            newest = code << TIME_BITS
+            ends: list[tuple[Segment, Any]] = []
+            for segment in self.segments:
+                end = segment.keys.searchsorted(highest, "right")
+                key = int(segment.keys[end - 1]) if end else -1
+                if key >= newest:
+                    ends = [*ends, (segment, end)] if key == newest else [(segment, end)]
+                    newest = key
+            for segment, end in ends:
+                yield segment.rows[segment.keys.searchsorted(newest) : end]
+
+    def _newest_of_all(self, codes: Rows, high: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int32]]:
+        """Yield the same rows, looking all labels up at once."""
         newest = np.full(len(codes), -1, np.int64)
         for segment in self.segments:
             at = segment.keys.searchsorted(high, "right") - 1
             key = segment.keys[np.maximum(at, 0)]
             newest = np.maximum(newest, np.where((at >= 0) & (key >> TIME_BITS == codes), key, -1))
         newest = newest[newest >= 0]
-        found = [
-            s.rows[tables_order.spans(s.keys.searchsorted(newest), s.keys.searchsorted(newest, "right"))]
-            for s in self.segments
-        ]
-        rows = np.concatenate([np.zeros(0, np.int32), *found])
-        times = self.columns[self.layout.spec.time_column].values[rows]
-        reached: Rows = rows[times >= self.from_us]
-        return reached if end_us is None else reached[times[times >= self.from_us] < end_us]
+        for segment in self.segments:
+            first, end = segment.keys.searchsorted(newest), segment.keys.searchsorted(newest, "right")
+            yield segment.rows[tables_order.spans(first, end)]
 
     def rows_between(self, after: int, upto: int) -> Rows:
         """Return the rows with after < commit <= upto."""
@@ -225,19 +258,13 @@ def least(column: pa.ChunkedArray) -> int:
 def empty(layout: Layout) -> Recent:
     """Return what is held of a table without rows."""
     columns = {}
-    kinds = stored_types(layout)
+    kinds = layout.stored_types
     for number, (name, kind) in enumerate(kinds.items()):
         text = pa.types.is_string(kind)
         of = np.int32 if text else np.int64 if pa.types.is_timestamp(kind) else kind.to_pandas_dtype()
         room = 1.5 + number / len(kinds)
         columns[name] = Column(np.empty(0, of), None, {} if text else None, room)
     return Recent(layout, columns)
-
-
-def stored_types(layout: Layout) -> dict[str, pa.DataType]:
-    """Return the Arrow types of stored columns."""
-    kinds = {SQL_TYPES[dtype]: kind for dtype, kind in ARROW.items()} | {"INTEGER": pa.int32()}
-    return {name: kinds[sql] for name, sql in layout.stored.items()}
 
 
 def _zero(kind: pa.DataType) -> pa.Scalar:

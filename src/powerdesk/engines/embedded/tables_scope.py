@@ -103,22 +103,19 @@ class Scope:
         return reaches or (self.commits is not None and self.commits[0] >= self.recent.after_commit)
 
     @cached_property
-    def label_mask(self) -> npt.NDArray[np.bool_] | None:
-        """Per label, whether `within` allows it; None when all are allowed."""
-        masks = [
-            self.labels.where(name, allowed)
-            for name, allowed in self.selection.within.items()
-            if name in self.layout.label_columns
-        ]
-        masks += [] if self.labels_left is None else [self.labels_left]
-        return np.logical_and.reduce(masks) if masks else None
+    def label_codes(self) -> npt.NDArray[np.intp] | None:
+        """The labels allowed, in order; None when all are."""
+        within = {n: allowed for n, allowed in self.selection.within.items() if n in self.layout.label_columns}
+        codes = self.labels.matching(within)
+        if self.labels_left is None:
+            return codes
+        return np.flatnonzero(self.labels_left) if codes is None else codes[self.labels_left[codes]]
 
     @cached_property
-    def tag_mask(self) -> npt.NDArray[np.bool_] | None:
-        """Per tag, whether it is allowed; None when all are."""
+    def tag_codes(self) -> npt.NDArray[np.intp] | None:
+        """The tags allowed, in order; None when all are."""
         names = TAG_COLUMNS if self.every_revision else ("source",)
-        masks = [self.tags.where(name, allowed) for name, allowed in self.selection.within.items() if name in names]
-        return np.logical_and.reduce(masks) if masks else None
+        return self.tags.matching({n: allowed for n, allowed in self.selection.within.items() if n in names})
 
     @cached_property
     def source_ranks(self) -> npt.NDArray[Any]:
@@ -134,7 +131,7 @@ class Scope:
     @property
     def needs_tags(self) -> bool:
         """Whether sources matter: tags are filtered, or there are several sources to rank."""
-        return self.tag_mask is not None or len(self.tags.distinct("source")) > 1
+        return self.tag_codes is not None or len(self.tags.distinct("source")) > 1
 
     @property
     def key_runs(self) -> list[tuple[str, ...]]:
@@ -161,20 +158,20 @@ class Scope:
             terms.append(f"{time} < {instant(self.selection.end)}")
         for name, allowed in self.row_filters.items():
             terms.append(f"{quoted(name)} in ({', '.join(map(self._literal(name), allowed)) or 'null'})")
-        for column, table, mask in ((LABEL, LABELS, self.label_mask), (TAG, TAGS, self.tag_mask)):
-            if mask is not None and mask.sum() > LISTED_CODES_MAX:
+        for column, table, codes in ((LABEL, LABELS, self.label_codes), (TAG, TAGS, self.tag_codes)):
+            if codes is not None and len(codes) > LISTED_CODES_MAX:
                 terms.append(f"{column} in (select id from {table})")  # noqa: S608 - names of this module
-            elif mask is not None:  # literal codes let DuckDB skip row groups
-                terms.append(f"{column} in ({', '.join(map(str, np.flatnonzero(mask))) or 'null'})")
+            elif codes is not None:  # literal codes let DuckDB skip row groups
+                terms.append(f"{column} in ({', '.join(map(str, codes)) or 'null'})")
         return " and ".join(terms) or "true"
 
     def registered(self) -> dict[str, pa.Table]:
         """Return the tables that `row_filter` refers to, by name."""
-        masks = {LABELS: self.label_mask, TAGS: self.tag_mask}
+        allowed = {LABELS: self.label_codes, TAGS: self.tag_codes}
         return {
-            name: pa.table({"id": np.flatnonzero(mask).astype(np.int32)})
-            for name, mask in masks.items()
-            if mask is not None and mask.sum() > LISTED_CODES_MAX
+            name: pa.table({"id": codes.astype(np.int32)})
+            for name, codes in allowed.items()
+            if codes is not None and len(codes) > LISTED_CODES_MAX
         }
 
     def sql(self, names: Sequence[str]) -> str:

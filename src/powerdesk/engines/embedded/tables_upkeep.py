@@ -30,7 +30,9 @@ FETCH_ROWS = 1 << 17
 
 
 def sorted_rows(scope: Scope, *, where: str = "true") -> str:
-    """Return SQL for every row of the scope's parts in key order, with its successor in the cell.
+    """Return SQL for every row of the scope's parts with its successor in the cell: rows without one first.
+
+    Both halves are in key order, so that a read at the present looks at the first half only.
 
     A successor is noted only when it comes later by publication, by receipt and by commit alike: then a cut of either
     knowledge that sees the successor cannot choose the row. Other rows are left to the choice at reading.
@@ -49,7 +51,7 @@ def sorted_rows(scope: Scope, *, where: str = "true") -> str:
     return f"""
         select {answer} from ({scope.sql(stored)}) r join {LABELS} l on r.{LABEL} = l.id join {TAGS} t on r.{TAG} = t.id
         where {where} window w as (partition by {", ".join(cell)}, t.rank order by {", ".join(beliefs)})
-        order by {", ".join([*key, "t.rank", *beliefs])}
+        order by _next_commit is not null, {", ".join([*key, "t.rank", *beliefs])}
     """  # noqa: S608 - quoted names
 
 
