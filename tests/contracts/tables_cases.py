@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import click_databases
 import pyarrow as pa
 
 from powerdesk.engines.arrow_types import ARROW
@@ -57,9 +58,19 @@ def duck_tables_with_little_memory(folder: Path) -> Tables:
     return DuckTables(folder / "hot.duckdb", LocalObjects(folder / "objects"), hot_rows_max=2, recent_rows_max=0)
 
 
+def click_tables(folder: Path) -> Tables:
+    return click_databases.opened(folder)
+
+
+def click_tables_on_a_real_server(folder: Path) -> Tables:
+    return click_databases.opened_on_a_real_server(folder)
+
+
 ADAPTERS: dict[str, Callable[[Path], Tables]] = {
     "duckdb": duck_tables,
     "duckdb, little memory": duck_tables_with_little_memory,
+    "clickhouse, by chDB": click_tables,
+    "clickhouse, a real server": click_tables_on_a_real_server,
 }
 """Add an engine here and the whole suite runs against it. Opening the same folder again must find the same data."""
 

@@ -1,0 +1,127 @@
+"""Which rows count: the ledger of batches that are complete, and of epochs of writing.
+
+An insert whose answer is lost may have been carried out, wholly or in part, and may even be carried out later. So rows
+carry the epoch they were written in, a batch counts once its line in `_batches` is there, written after its rows, and
+an epoch ends with the first failure. The line of the next epoch in `_epochs` holds as `floor` the last commit that
+counted until then: whatever the older epochs still bring past it never counts. Inside an epoch commits rise and every
+batch is sent once, so a row counts exactly when its commit is not past the bound of its epoch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from powerdesk.engines import declared
+
+if TYPE_CHECKING:
+    from powerdesk.engines.ports.tables import TableSpec
+    from powerdesk.engines.scaled.tables_client import ClickHouseClient
+
+DURABLE = "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1"
+DEFINITIONS = (
+    f"""CREATE TABLE IF NOT EXISTS _tables (name String, version UInt32, spec String)
+    ENGINE = MergeTree ORDER BY (name, version) {DURABLE}""",
+    f"""CREATE TABLE IF NOT EXISTS _epochs (name String, epoch UInt32, floor Int64)
+    ENGINE = MergeTree ORDER BY (name, epoch) {DURABLE}""",
+    f"""CREATE TABLE IF NOT EXISTS _batches (
+        name String, epoch UInt32, last_commit Int64, batch_id String, row_count UInt64,
+        INDEX by_batch batch_id TYPE bloom_filter(0.001) GRANULARITY 1
+    ) ENGINE = MergeTree ORDER BY (name, epoch, last_commit) {DURABLE}""",
+    f"""CREATE TABLE IF NOT EXISTS _sealed (name String, month UInt32, upto Int64)
+    ENGINE = MergeTree ORDER BY (name, month) {DURABLE}""",
+)
+STATE = """
+SELECT epoch, min(floor) AS floor, (
+    SELECT max(last_commit) FROM _batches
+    WHERE name = {name:String} AND epoch = (SELECT max(epoch) FROM _epochs WHERE name = {name:String})
+) AS newest
+FROM _epochs WHERE name = {name:String} GROUP BY epoch ORDER BY epoch
+"""
+BATCH = "SELECT epoch, last_commit FROM _batches WHERE name = {name:String} AND batch_id = {batch:String}"
+EPOCHS_SCHEMA = pa.schema([("name", pa.string()), ("epoch", pa.uint32()), ("floor", pa.int64())])
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What counts of a table: per epoch, oldest first, the last commit that does."""
+
+    epochs: tuple[int, ...] = ()
+    bounds: tuple[int, ...] = field(default=())
+
+    @property
+    def position(self) -> int:
+        """The highest commit that counts, 0 when none."""
+        return self.bounds[-1] if self.bounds else 0
+
+    @property
+    def epoch(self) -> int:
+        """The newest epoch, 0 when none."""
+        return self.epochs[-1] if self.epochs else 0
+
+    def holds(self, epoch: int, commit: int) -> bool:
+        """Tell whether a row or a line of that epoch with that commit counts."""
+        return any(epoch == each and commit <= bound for each, bound in zip(self.epochs, self.bounds, strict=True))
+
+
+def make(client: ClickHouseClient) -> None:
+    """Create the ledger's tables where they are absent."""
+    for definition in DEFINITIONS:
+        client.tell(definition, doing="making the ledger of Tables")
+
+
+def read(client: ClickHouseClient, name: str, *, doing: str) -> Counted:
+    """Return what counts now."""
+    found = client.ask(STATE, {"name": name}, doing=doing).to_pylist()
+    floors = [row["floor"] for row in found]
+    newest = [max(found[-1]["newest"] or 0, floors[-1])] if found else []
+    return Counted(epochs=tuple(row["epoch"] for row in found), bounds=(*floors[1:], *newest))
+
+
+def has_batch(client: ClickHouseClient, name: str, batch_id: str, counted: Counted, *, doing: str) -> bool:
+    """Tell whether the batch is there and counts."""
+    found = client.ask(BATCH, {"name": name, "batch": batch_id}, doing=doing).to_pylist()
+    return any(counted.holds(row["epoch"], row["last_commit"]) for row in found)
+
+
+def begin_epoch(client: ClickHouseClient, name: str, counted: Counted, *, doing: str) -> int:
+    """End the epochs so far, at the commit that counts now, and return the next one's number."""
+    epoch = counted.epoch + 1
+    row = pa.table({"name": [name], "epoch": [epoch], "floor": [counted.position]}, schema=EPOCHS_SCHEMA)
+    client.insert("_epochs (name, epoch, floor)", row, token=f"{name}:{epoch}:{counted.position}", doing=doing)
+    return epoch
+
+
+def note_batch(
+    client: ClickHouseClient, name: str, *, epoch: int, commit: int, batch: tuple[str, int], doing: str
+) -> None:
+    """Let a batch, its id and its number of rows, count; its rows were acknowledged before."""
+    line = {"name": [name], "epoch": [epoch], "last_commit": [commit], "batch_id": [batch[0]], "row_count": [batch[1]]}
+    client.insert(f"_batches ({', '.join(line)})", pa.table(line), token=f"{name}:{epoch}:{batch[0]}", doing=doing)
+
+
+def specs(client: ClickHouseClient, *, doing: str) -> dict[str, tuple[int, TableSpec]]:
+    """Return the newest declaration of each table with its version."""
+    sql = "SELECT name, max(version) AS newest, argMax(spec, version) AS spec FROM _tables GROUP BY name"
+    found = client.ask(sql, {}, doing=doing).to_pylist()
+    return {row["name"]: (row["newest"], declared.spec_of(row["spec"])) for row in found}
+
+
+def note_spec(client: ClickHouseClient, spec: TableSpec, *, version: int, doing: str) -> None:
+    """Keep a declaration."""
+    line = pa.table({"name": [spec.name], "version": [version], "spec": [declared.spec_text(spec)]})
+    client.insert("_tables (name, version, spec)", line, token=f"{spec.name}:{version}", doing=doing)
+
+
+def sealed(client: ClickHouseClient, name: str, *, doing: str) -> dict[int, int]:
+    """Return, per month (yyyymm), the last commit up to which its rows were put in order."""
+    sql = "SELECT month, max(upto) AS upto FROM _sealed WHERE name = {name:String} GROUP BY month"
+    return {row["month"]: row["upto"] for row in client.ask(sql, {"name": name}, doing=doing).to_pylist()}
+
+
+def note_sealed(client: ClickHouseClient, name: str, *, month: int, upto: int, doing: str) -> None:
+    """Note that a month was put in order up to a commit."""
+    line = pa.table({"name": [name], "month": [month], "upto": [upto]})
+    client.insert("_sealed (name, month, upto)", line, token=f"{name}:{month}:{upto}", doing=doing)
