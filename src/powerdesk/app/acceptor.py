@@ -50,8 +50,8 @@ class Acceptor:
         *,
         sockets: Sequence[socket.socket],
         asgi_app: Any,
-        stream_factory: Callable[[Callable[[], None]], asyncio.BufferedProtocol],
-        stop_stream: Callable[[], Awaitable[None]],
+        stream_factory: Callable[[Callable[[], None]], asyncio.BufferedProtocol] | None = None,
+        stop_stream: Callable[[], Awaitable[None]] | None = None,
         trusted_proxies: Sequence[str] = (),
         tls: ssl.SSLContext | None = None,
         limits: AcceptorLimits | None = None,
@@ -117,7 +117,8 @@ class Acceptor:
             connection.shutdown()
         try:
             async with asyncio.timeout_at(deadline):
-                await self._stop_stream()
+                if self._stop_stream is not None:
+                    await self._stop_stream()
                 while self._state.tasks:
                     await asyncio.wait(self._state.tasks)
                 await self._idle.wait()
@@ -149,8 +150,15 @@ class Acceptor:
         """Return a protocol that serves the application."""
         return GuardedHttp(self._config, self._state, limits=self.limits, on_lost=lambda: self.leave(transport))
 
+    @property
+    def streams(self) -> bool:
+        """Whether this port serves the stream; where not, the application answers its path like any other."""
+        return self._stream_factory is not None
+
     def stream(self, transport: asyncio.Transport) -> asyncio.BufferedProtocol:
         """Return a protocol that serves the stream."""
+        if self._stream_factory is None:
+            raise AssertionError("found a stream on a port that serves none; ask `streams` first")
         return self._stream_factory(lambda: self.leave(transport))
 
     async def _keep_date(self) -> None:
@@ -201,7 +209,7 @@ class Front(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Read on until the request can be told apart."""
         self._seen += data
-        if not _may_be_stream(self._seen):
+        if not (self._acceptor.streams and _may_be_stream(self._seen)):
             self._hand_over_to_http()
         elif _END in self._seen:
             if _is_upgrade(self._seen):

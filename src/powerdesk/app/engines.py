@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from powerdesk.kernel import problem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from powerdesk.app.clock import RandomIds
-    from powerdesk.app.settings import Settings
+    from powerdesk.app.settings import EngineSettings, Settings
     from powerdesk.engines.ports.bus import Bus
     from powerdesk.engines.ports.cache import Cache
     from powerdesk.engines.ports.compute import Compute
@@ -49,9 +54,17 @@ class UnknownEngineError(problem.Problem):
     title = "No such engine"
 
 
+class EngineNotInstalledError(problem.Problem):
+    """The library behind an adapter is not installed."""
+
+    status = 400
+    slug = "engine-not-installed"
+    title = "The engine's library is missing"
+
+
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """The engines of one desk."""
+    """The engines of one desk, and how to release them."""
 
     tables: Tables
     records: Records
@@ -61,13 +74,11 @@ class Engines:
     identity: Identity
     jobs: Jobs
     compute: Compute
+    release: Callable[[], None]
 
     def close(self) -> None:
-        """Release all, in the order that loses nothing."""
-        self.compute.shutdown()
-        self.bus.close()
-        self.tables.close()
-        self.records.close()
+        """Release all, the last opened first."""
+        self.release()
 
 
 def is_shared(url: str) -> bool:
@@ -76,33 +87,139 @@ def is_shared(url: str) -> bool:
 
 
 def open_engines(settings: Settings, *, clock: Clock, ids: RandomIds) -> Engines:
-    """Open the engine that each address names; raise UnknownEngineError for one that names none."""
-    from powerdesk.engines.embedded import (  # noqa: PLC0415 - heavy libraries load when a desk opens, not on --help
-        bus,
-        cache,
-        compute,
-        identity,
-        jobs,
-        objects,
-        records,
-        tables,
-    )
+    """Open the engine that each address names; raise UnknownEngineError for one that names none, opening nothing."""
+    for port in EMBEDDED:
+        _check(port, getattr(settings, port).url)
+    with contextlib.ExitStack() as opened:
+        objects = _objects(settings)
+        records, jobs = _records(settings, clock, ids)
+        opened.callback(records.close)
+        records.migrate()
+        tables = _tables(settings, objects)
+        opened.callback(tables.close)
+        bus = _bus(settings)
+        opened.callback(bus.close)
+        cache = _cache(settings, clock)
+        opened.callback(cache.close)
+        compute = _compute(settings)
+        opened.callback(compute.shutdown)
+        return Engines(
+            tables=tables,
+            records=records,
+            objects=objects,
+            bus=bus,
+            cache=cache,
+            identity=_adapter("embedded.identity").LocalIdentity(),
+            jobs=jobs,
+            compute=compute,
+            release=opened.pop_all().close,
+        )
 
-    for name, address in EMBEDDED.items():
-        given = getattr(settings, name).url
-        if given != address:
-            raise UnknownEngineError(found=f"{name}.url = {given!r}", allowed=address, remedy="use the embedded engine")
-    folder = settings.data
-    blobs = objects.LocalObjects(folder / "objects")
-    transactions = records.SqliteRecords(folder / "records.sqlite", clock=clock, migrations=MIGRATIONS)
-    transactions.migrate()
-    return Engines(
-        tables=tables.DuckTables(folder / "hot.duckdb", blobs),
-        records=transactions,
-        objects=blobs,
-        bus=bus.LogBus(folder / "bus"),
-        cache=cache.MemoryCache(clock),
-        identity=identity.LocalIdentity(),
-        jobs=jobs.RecordsJobs(transactions, clock=clock, ids=ids),
-        compute=compute.ProcessCompute(workers=1),
-    )
+
+def _check(port: str, url: str) -> None:
+    schemes = SCALED[port]
+    if url != EMBEDDED[port] and not url.startswith(tuple(f"{scheme}:" for scheme in schemes)):
+        raise UnknownEngineError(
+            found=f"{port}.url = {shown(url)!r}",
+            allowed=", ".join((EMBEDDED[port], *(f"{scheme}://..." for scheme in schemes))),
+            remedy="choose one of these; docs/how-to/laptop-to-cluster.md shows whole addresses",
+        )
+
+
+def _adapter(name: str) -> Any:
+    """Return an adapter's module; its libraries load now, when a desk opens, and not on --help."""
+    try:
+        return importlib.import_module(f"powerdesk.engines.{name}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("powerdesk"):
+            raise
+        raise EngineNotInstalledError(
+            found=f"no module {error.name}, which engines.{name} needs",
+            allowed="an installation with the extra `scaled`",
+            remedy="pip install 'powerdesk[scaled]'",
+        ) from error
+
+
+def _objects(settings: Settings) -> Objects:
+    given = settings.objects
+    found: Objects
+    if is_shared(given.url):
+        adapter, address = _adapter("scaled.objects"), _adapter("scaled.objects_address")
+        found = adapter.S3Objects(address.parse(given.url), user=given.user, password=_secret(given))
+    else:
+        found = _adapter("embedded.objects").LocalObjects(settings.data / "objects")
+    return found
+
+
+def _records(settings: Settings, clock: Clock, ids: RandomIds) -> tuple[Records, Jobs]:
+    given = settings.records
+    if is_shared(given.url):
+        shared = _adapter("scaled.records").PostgresRecords(_with_secret(given), clock=clock, migrations=MIGRATIONS)
+        return shared, _adapter("scaled.jobs").jobs_on(shared, clock=clock, ids=ids)
+    path = settings.data / "records.sqlite"
+    own = _adapter("embedded.records").SqliteRecords(path, clock=clock, migrations=MIGRATIONS)
+    return own, _adapter("leased_jobs").RecordsJobs(own, clock=clock, ids=ids)
+
+
+def _tables(settings: Settings, objects: Objects) -> Tables:
+    given = settings.tables
+    found: Tables
+    if is_shared(given.url):
+        adapter, address = _adapter("scaled.tables"), _adapter("scaled.tables_address")
+        found = adapter.ClickTables(address.parsed(given.url), password=_secret(given))
+    else:
+        if is_shared(settings.objects.url):  # sealed months must lie where DuckDB reads them
+            objects = _adapter("embedded.objects").LocalObjects(settings.data / "objects")
+        found = _adapter("embedded.tables").DuckTables(settings.data / "hot.duckdb", objects)
+    return found
+
+
+def _bus(settings: Settings) -> Bus:
+    given = settings.bus
+    found: Bus
+    if is_shared(given.url):
+        adapter, address = _adapter("scaled.bus"), _adapter("scaled.bus_address")
+        user = None if given.user is None else address.KafkaUser(given.user, _secret(given) or "")
+        found = adapter.KafkaBus(address.parse(given.url), user=user)
+    else:
+        found = _adapter("embedded.bus").LogBus(settings.data / "bus")
+    return found
+
+
+def _cache(settings: Settings, clock: Clock) -> Cache:
+    alone: Cache = _adapter("embedded.cache").MemoryCache(clock)
+    if not is_shared(settings.cache.url):
+        return alone
+    shared: Cache = _adapter("scaled.cache").RedisCache(_with_secret(settings.cache), clock=clock, alone=alone)
+    return shared
+
+
+def _compute(settings: Settings) -> Compute:
+    found: Compute
+    if is_shared(settings.compute.url):
+        found = _adapter("scaled.compute").DaskCompute(settings.compute.url)
+    else:
+        found = _adapter("embedded.compute").ProcessCompute(workers=1)
+    return found
+
+
+def _secret(given: EngineSettings) -> str | None:
+    return None if given.password is None else given.password.get_secret_value()
+
+
+def _with_secret(given: EngineSettings) -> str:
+    """Return the address with user and password put in, for libraries that take them there."""
+    parts = urlsplit(given.url)
+    user, password = given.user or parts.username or "", _secret(given)
+    if password is None:
+        return given.url
+    place = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{place}"))
+
+
+def shown(url: str) -> str:
+    """Return an address as it may be shown: without the password somebody put into it."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{parts.netloc.rpartition('@')[2]}"))

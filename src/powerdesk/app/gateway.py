@@ -13,6 +13,7 @@ from powerdesk.access import policies
 from powerdesk.access import routes as access_routes
 from powerdesk.app import account_routes, operator_routes, policy_table, registry
 from powerdesk.app.doctor import STATIC
+from powerdesk.app.roles import Part
 from powerdesk.delivery import direct, downloads, perimeter
 from powerdesk.delivery.hub import routes as hub_routes
 from powerdesk.delivery.rest import problems, quality_routes
@@ -61,6 +62,20 @@ def application(desk: Desk, *, hub: Hub | None = None) -> FastAPI:
     )
     built = hub_routes.Built.load(STATIC)
     problems.install(app, unknown_address=built.unknown_address)
+    if Part.HTTP in desk.does:
+        _add_rooms(app, desk, table)
+    if Part.HTTP in desk.does or hub is not None:
+        app.include_router(operator_routes.stream_router(desk, hub))
+    _add_plain_routes(app, desk)
+    if Part.HTTP in desk.does:
+        _add_pages(app, built, table)
+    app.state.policies, app.state.enforce = table, enforce
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's own way to replace the document
+    return app
+
+
+def _add_rooms(app: FastAPI, desk: Desk, table: policies.Policies) -> None:
+    """Add what a gateway serves: datasets, downloads, accounts, the operator's routes."""
     rest = rest_routes.Rest(store=desk.store, gate=desk.gate, secret=desk.secrets.cursors)
     app.include_router(rest_routes.router(rest))
     app.include_router(quality_routes.router(rest, reason=desk.gap_reason))
@@ -74,15 +89,14 @@ def application(desk: Desk, *, hub: Hub | None = None) -> FastAPI:
     app.include_router(access_routes.router(desk.access_routes(table)))
     app.include_router(account_routes.router(desk))
     app.include_router(operator_routes.router(desk))
-    app.include_router(operator_routes.stream_router(desk, hub))
-    _add_plain_routes(app, desk)
+
+
+def _add_pages(app: FastAPI, built: hub_routes.Built, table: policies.Policies) -> None:
+    """Add the hub last: its addresses are those that nothing else has."""
     pages = hub_routes.router(built)
     for route in pages.routes:
         table.declare(kind=policies.Kind.ROUTE, name=f"GET {getattr(route, 'path', '')}", policy=policies.PUBLIC)
     app.include_router(pages)
-    app.state.policies, app.state.enforce = table, enforce
-    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's own way to replace the document
-    return app
 
 
 def _enforcing(desk: Desk, table: policies.Policies) -> Callable[[Request], Awaitable[None]]:

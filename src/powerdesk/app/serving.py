@@ -18,7 +18,8 @@ from anyio import to_thread
 from rich.console import Console
 
 from powerdesk.access.operations.signing_in import LINK_VALID
-from powerdesk.app import acceptor, desk, gateway, logs, ownership, showing
+from powerdesk.app import acceptor, desk, gateway, logs, ownership, roles, showing
+from powerdesk.app.roles import Part
 from powerdesk.app.settings import SettingsError
 from powerdesk.delivery.stream import server
 from powerdesk.kernel import problem
@@ -46,13 +47,14 @@ class PortInUseError(problem.Problem):
     title = "The port cannot be used"
 
 
-def up(settings: Settings, *, open_browser: bool) -> None:
-    """Serve until told to stop."""
+def up(settings: Settings, *, open_browser: bool, names: frozenset[str] = roles.EVERY) -> None:
+    """Serve the roles named until told to stop."""
     ownership.refuse_owned(settings.data)
     tls_context(settings)
     listening = _listen(settings)
+    does = roles.parts(names)
     try:
-        with desk.opened(settings, owning=lambda: _log_to(settings)) as opened:
+        with desk.opened(settings, owning=lambda: _log_to(settings), does=does) as opened:
             _runner(opened, listening, open_browser=open_browser)
     finally:
         listening.close()
@@ -119,20 +121,15 @@ async def _serve(opened: Desk, listening: socket.socket, *, open_browser: bool) 
     stop = asyncio.Event()
     _stop_on_signals(stop)
     opened.on_shutdown(_from_any_thread(stop))
-    hub = opened.stream_hub()
-    await hub.start()
-    port_server = acceptor.Acceptor(
-        sockets=[listening],
-        asgi_app=gateway.create(opened, hub=hub),
-        stream_factory=server.protocol_factory(hub, secure=opened.settings.secure),
-        stop_stream=hub.stop,
-        trusted_proxies=opened.settings.trusted_proxies,
-        tls=tls_context(opened.settings),
-    )
+    port_server = await _port_server(opened, listening)
     serving = asyncio.create_task(acceptor.serve(port_server, stop=stop))
     opened.start()
     opened.ownership.announce(url=loopback, certificate=opened.settings.tls.certificate)
     _tune()
+    if opened.does != frozenset(Part):
+        log.info("serving %s at %s", ", ".join(sorted(opened.does)), url)
+        await serving
+        return
     link = await asyncio.to_thread(opened.sign_in_link, url)
     _say(opened, url, link)
     if open_browser and sys.stdout.isatty():
@@ -142,6 +139,22 @@ async def _serve(opened: Desk, listening: socket.socket, *, open_browser: bool) 
         threading.Thread(target=showing.backfill, args=shown, daemon=True).start()
     await serving
     log.info("stopped")
+
+
+async def _port_server(opened: Desk, listening: socket.socket) -> acceptor.Acceptor:
+    """Return what serves the port: the application, and the stream where this process has that part."""
+    hub = None
+    if Part.STREAM in opened.does:
+        hub = opened.stream_hub()
+        await hub.start()
+    return acceptor.Acceptor(
+        sockets=[listening],
+        asgi_app=gateway.create(opened, hub=hub),
+        stream_factory=None if hub is None else server.protocol_factory(hub, secure=opened.settings.secure),
+        stop_stream=None if hub is None else hub.stop,
+        trusted_proxies=opened.settings.trusted_proxies,
+        tls=tls_context(opened.settings),
+    )
 
 
 def _tune() -> None:

@@ -52,8 +52,7 @@ def serve(
     from powerdesk.app import roles, serving, settings  # noqa: PLC0415 - engines load only when a desk opens
 
     chosen = settings.load(overrides(data, port, host, None))
-    roles.check(role.split(","), chosen)
-    serving.up(chosen, open_browser=False)
+    serving.up(chosen, open_browser=False, names=roles.check(role.split(","), chosen))
 
 
 @app.command()
