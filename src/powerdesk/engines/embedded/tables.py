@@ -47,7 +47,8 @@ log = logging.getLogger(__name__)
 
 HOT_ROWS_MAX = 1 << 16
 RECENT_ROWS_MAX = 200_000
-UNSETTLED_ROWS_MAX = 800_000  # held in memory whatever `recent_rows_max` says; beyond, appends wait for the sorting
+UNSETTLED_ROWS_MAX = 800_000  # in memory whatever `recent_rows_max` says; beyond, appends slow down, at twice they wait
+UNSETTLED_WAIT_S = 0.1
 BLOCK_ROWS_MAX = 1 << 22
 REPLACED_TIMES_MAX = 20  # a read begins again when upkeep replaced a part under it
 
@@ -214,8 +215,10 @@ class DuckTables:
         if not busy and (self._held[table].hot_rows >= self._hot_rows_max or self._rows_too_many > 0):
             with contextlib.suppress(RuntimeError):  # closing: the next opening will do it
                 self._settling = self._worker.submit(self._settle_quietly, table)
-        if self._held[table].unsettled_rows > UNSETTLED_ROWS_MAX and self._settling is not None:
-            self._settling.result()
+        unsettled = self._held[table].unsettled_rows
+        if unsettled > UNSETTLED_ROWS_MAX and self._settling is not None:
+            with contextlib.suppress(TimeoutError):
+                self._settling.result(None if unsettled > 2 * UNSETTLED_ROWS_MAX else UNSETTLED_WAIT_S)
 
     @property
     def _rows_too_many(self) -> int:

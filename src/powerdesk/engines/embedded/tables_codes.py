@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import bisect
-from typing import TYPE_CHECKING, Any
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +20,46 @@ if TYPE_CHECKING:
 
 PACKED_MAX = 1 << 40
 COMPARED_SINGLY_MAX = 256
+LOOKED_UP_SINGLY_MAX = 512
+PACKED_AT_ONCE_MAX = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """Tuples of text as single numbers, sorted, so that many are looked up at once."""
+
+    words: dict[str, pa.Array]
+    packed: npt.NDArray[np.int64]
+    order: Found
+
+    @classmethod
+    def of(cls, texts: Mapping[str, pa.Array]) -> Self:
+        """Return the packing of equally long columns of text."""
+        words = {column: pc.unique(array) for column, array in texts.items()}
+        packed = _packed(words, texts)
+        order = np.argsort(packed, kind="stable")
+        return cls(words, packed[order], order)
+
+    def places(self, texts: Mapping[str, pa.ChunkedArray]) -> Found | None:
+        """Return where each tuple stands among those packed; None when one is not there."""
+        wanted = _packed(self.words, texts)
+        if not len(self.packed) or (wanted < 0).any():
+            return None
+        at = np.minimum(self.packed.searchsorted(wanted), len(self.packed) - 1)
+        return self.order[at] if np.array_equal(self.packed[at], wanted) else None
+
+
+def _packed(words: Mapping[str, pa.Array], texts: Mapping[str, pa.Array | pa.ChunkedArray]) -> npt.NDArray[np.int64]:
+    """Return one number for each tuple; -1 where a text is none of `words`, or they are too many for one number."""
+    if math.prod(len(known) for known in words.values()) > PACKED_AT_ONCE_MAX:
+        return np.full(len(next(iter(texts.values()))), -1, np.int64)
+    packed: Any = 0
+    unknown: Any = False
+    for column, known in words.items():
+        found = pc.index_in(texts[column], value_set=known).fill_null(-1).to_numpy().astype(np.int64)
+        unknown |= found < 0
+        packed = packed * len(known) + found
+    return np.where(unknown, -1, packed)
 
 
 class Codes:
@@ -32,6 +74,7 @@ class Codes:
         self._distinct: dict[str, tuple[str, ...]] = {}
         self._ranks: dict[tuple[str, ...], tuple[npt.NDArray[np.int32], list[tuple[str, ...]]]] = {}
         self._places: dict[str, dict[str, Found]] = {}
+        self._packing: Packing | None = None
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -51,11 +94,21 @@ class Codes:
         if not self.columns:
             nothing: list[tuple[str | None, ...]] = [] if self._entries else [()]
             return np.zeros(rows.num_rows, np.int32), nothing
+        known = self._known(rows) if rows.num_rows > LOOKED_UP_SINGLY_MAX else None
+        if known is not None:
+            return known, []
         distinct, inverse = _distinct(rows, self.columns)
         new = sorted((e for e in distinct if e not in self._code), key=_nulls_first)
         fresh = {entry: code for code, entry in enumerate(new, start=len(self._entries))}
         codes = np.fromiter((self._code.get(e, fresh.get(e, -1)) for e in distinct), np.int32, len(distinct))
         return codes[inverse], new
+
+    def _known(self, rows: pa.Table) -> npt.NDArray[np.int32] | None:
+        """Return a code per row if every row's texts are known; None when not."""
+        if self._packing is None:
+            self._packing = Packing.of({column: self.texts(column) for column in self.columns})
+        at = self._packing.places({column: rows.column(column) for column in self.columns})
+        return None if at is None else at.astype(np.int32)
 
     def texts(self, column: str) -> pa.Array:
         """Return the texts of one column by code."""
