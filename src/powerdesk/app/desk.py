@@ -18,7 +18,17 @@ from powerdesk.access import keys
 from powerdesk.access.operations import accounts
 from powerdesk.access.operations import services as access_services
 from powerdesk.access.routes import AccessRoutes
-from powerdesk.app import access_wiring, engines, ownership, places, registry, simfeed, workers
+from powerdesk.app import (
+    access_wiring,
+    dependencies,
+    engines,
+    housekeeping,
+    ownership,
+    places,
+    registry,
+    simfeed,
+    workers,
+)
 from powerdesk.app import clock as clocks
 from powerdesk.app.gate import Gate, StreamGate
 from powerdesk.app.moving import copying, moves
@@ -31,6 +41,7 @@ from powerdesk.markets import feeds, fetching, handlers, hosts, jobs, operations
 from powerdesk.markets.types import Fetched, Outcome, Request
 from powerdesk.store import events, progress
 from powerdesk.store import handlers as store_handlers
+from powerdesk.store import jobs as store_jobs
 from powerdesk.store import operations as store_operations
 from powerdesk.store.queries import Store
 
@@ -142,6 +153,7 @@ class Desk:
             authenticator=self.access.authenticator,
             reads=self.access.reads,
             cache=self.engines.cache,
+            dependencies=dependencies.fingerprint,
             clock=self.clock,
             pepper=self.secrets.pepper,
             operator_token=self.ownership.token,
@@ -219,6 +231,8 @@ class Desk:
         """Register polls, refills and back-fills of the feeds that run; others have no schedule."""
         for feed in self.markets.feeds.values():
             if feed.id not in self.settings.feeds or feed.fetch is None:
+            asking = store_jobs.Asking(self.store, self.engines.jobs)
+            self.workers.every("calculations", housekeeping.LOOK_EVERY_S, asking.look)
                 continue
             for report, cron in jobs.poll_jobs(feed).items():
                 self._define(f"{jobs.POLL}.{feed.id}.{report}", cron, _poll(self.markets, feed.id, report))
@@ -234,6 +248,7 @@ class Desk:
             nonlocal copied
             copied += done if stage == "log" else 0
             context.report(min(1.0, copied / total) if total and stage == "log" else 0.0, stage)
+        housekeeping.define(self.store, self.engines.jobs)
 
         made = moves.back_up(self, folder=Path(context.arguments["folder"]), report=report)
         rows = sum(facts["rows"] for facts in made.datasets.values())

@@ -61,7 +61,12 @@ COMMANDS: dict[str, Policy] = dict.fromkeys(
     OPERATOR,
 )
 """A verb run beside the desk acts as the owner of the data folder; with --url and --key it acts as the key."""
-JOBS: dict[str, Policy] = {"markets.poll": OPERATOR, "markets.refill": OPERATOR, "markets.backfill": OPERATOR}
+JOBS: dict[str, Policy] = {
+    "markets.poll": OPERATOR,
+    "markets.refill": OPERATOR,
+    "markets.backfill": OPERATOR,
+    "store.calculate": OPERATOR,
+}
 
 
 def add_all(table: Policies) -> None:

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 from powerdesk.access import events as access_events
 from powerdesk.markets import datasets as market_datasets
 from powerdesk.markets import events as market_events
+from powerdesk.markets import spreads
 from powerdesk.store import events as store_events
 
 if TYPE_CHECKING:
     from powerdesk.store.dataset import Dataset
     from powerdesk.store.lineage import Calculation
 
-DATASETS: tuple[Dataset, ...] = (*market_datasets.DATASETS,)
+DATASETS: tuple[Dataset, ...] = (*market_datasets.DATASETS, spreads.DART_SPREADS)
 EVENTS: tuple[type, ...] = (store_events.CommittedV1, market_events.PayloadReceivedV1, access_events.ChangedV1)
-CALCULATIONS: tuple[Calculation, ...] = ()
+CALCULATIONS: tuple[Calculation, ...] = (spreads.CALCULATION,)
 PRODUCTS: tuple[str, ...] = tuple(sorted({dataset.product for dataset in DATASETS}))
 MARKETS: tuple[str, ...] = tuple(sorted({licence.market for dataset in DATASETS for licence in dataset.licences}))

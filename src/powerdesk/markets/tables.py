@@ -37,6 +37,7 @@ payloads = sa.Table(
     sa.Column("rejected", sa.BigInteger),
     sa.Column("duplicates", sa.BigInteger),
     sa.Column("findings", columns.Text),  # JSON list of {pointer, found, allowed, remedy}
+    sa.Column("forgotten_at", columns.Instant),  # when retention deleted the bytes
     sa.Index("markets_payloads_by_time", "feed", "received_at"),
 )
 

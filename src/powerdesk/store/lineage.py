@@ -14,7 +14,7 @@ from powerdesk.store.types import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     import pyarrow as pa
 
@@ -68,11 +68,24 @@ class Lineage(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a calculation runs by itself, and what it reads then.
+
+    Each commit of an input makes the windows due that its rows touch: of length `window`, counted from midnight UTC.
+    `reads(market, start, end)` names the requests for one or more whole windows. `cron` (UTC) adds looks.
+    """
+
+    window: timedelta
+    reads: Callable[[str, datetime, datetime], Mapping[str, Request]] = field(repr=False)
+    cron: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Calculation:
     """A named, versioned pure function from input tables to rows of one dataset.
 
     `compute(inputs, parameters, seed)` must depend on nothing else. Two runs on one platform give the same bytes;
-    elsewhere values agree within `tolerance`.
+    elsewhere values agree within `tolerance`. Without a schedule it runs when somebody derives by it.
     """
 
     name: str
@@ -80,6 +93,7 @@ class Calculation:
     dataset: str
     compute: Callable[[Mapping[str, pa.Table], Mapping[str, str], int | None], pa.Table] = field(repr=False)
     tolerance: float = 0.0
+    schedule: Schedule | None = None
 
 
 def selection_text(request: Request) -> str:

@@ -203,10 +203,12 @@ def derive(
     requests: Mapping[str, Request],
     cut: Snapshot,
     parameters: Mapping[str, str],
-    seed: int | None,
-    dependencies: str,
+    seed: int | None = None,
 ) -> tuple[str, Accepted]:
-    """Run a calculation on inputs read at a cut and accept its rows under the lineage id of all that made them."""
+    """Run a calculation on inputs read at a cut and accept its rows under the lineage id of all that made them.
+
+    Where it gives no rows nothing is written, the lineage neither.
+    """
     view = queries.view(store, HOUSE, cut=cut)
     found = {name: view.rows(request) for name, request in requests.items()}
     made = lineages.Lineage(
@@ -217,22 +219,34 @@ def derive(
         inputs=tuple(lineages.input_of(request, cut, found[name], name) for name, request in requests.items()),
         parameters=dict(parameters),
         seed=seed,
-        dependencies=dependencies,
+        dependencies=store.dependencies(),
     )
     rows = calculation.compute(found, parameters, seed)
     now = store.clock.now()
-    with store.records.unit() as unit:
-        lineage_id = note_lineage(unit, lineage=made, now=now)
+    if rows.num_rows:
+        with store.records.unit() as unit:
+            note_lineage(unit, lineage=made, now=now)
     accepted = accept(
         store,
         dataset=queries.dataset(store, calculation.dataset),
         rows=rows,
         source=calculation.name,
         received_at=now,
-        batch_id=lineage_id,
-        lineage=lineage_id,
+        batch_id=made.id,
+        lineage=made.id,
     )
-    return lineage_id, accepted
+    return made.id, accepted
+
+
+def note_calculated(store: Store, calculation: lineages.Calculation, *, commit: int) -> None:
+    """Remember that every commit of the inputs up to this one has been calculated with."""
+    table = tables.calculations
+    this = sa.and_(table.c.name == calculation.name, table.c.version == calculation.version)
+    values = {"commit": commit, "at": store.clock.now()}
+    with store.records.unit() as unit:
+        if not unit.connection.execute(sa.update(table).where(this).values(**values)).rowcount:
+            keys = {"name": calculation.name, "version": calculation.version}
+            unit.connection.execute(sa.insert(table).values(**keys, **values))
 
 
 def remake(store: Store, *, made: lineages.Lineage) -> pa.Table:

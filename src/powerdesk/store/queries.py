@@ -19,7 +19,7 @@ from powerdesk.store import quality as qualities
 from powerdesk.store.types import Answer, LookAheadError, Request, Snapshot, UnknownColumnError, UnknownDatasetError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from powerdesk.access.types import Channel, Missing, Principal
@@ -50,6 +50,8 @@ class Store:
     progress: Progress
     datasets: Mapping[str, Dataset]
     calculations: Mapping[str, lineage.Calculation]
+    dependencies: Callable[[], str]
+    """Tells the hash of the locked dependencies as installed here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +283,14 @@ def lineage_of(reader: Reader, *, lineage_id: str) -> lineage.Lineage | None:
         sa.select(tables.lineages.c.body).where(tables.lineages.c.id == lineage_id)
     ).scalar()
     return None if body is None else msgspec.json.decode(body, type=lineage.Lineage)
+
+
+def calculated(store: Store, calculation: lineage.Calculation) -> int:
+    """Return the commit up to which inputs have been calculated with, 0 when none were."""
+    table = tables.calculations
+    this = sa.select(table.c.commit).where(table.c.name == calculation.name, table.c.version == calculation.version)
+    with store.records.reader() as reader:
+        return int(reader.connection.execute(this).scalar() or 0)
 
 
 def products(store: Store, declared: Dataset) -> tuple[tuple[str, str | None], ...]:

@@ -75,6 +75,7 @@ class Desk:
             progress=Progress(),
             datasets={each.id: each for each in datasets.DATASETS},
             calculations={},
+            dependencies=lambda: "lock",
         )
         store_operations.define(self.store)
         self.fetcher = fetching.Fetcher(

@@ -82,7 +82,6 @@ def derived(desk: RunningDesk) -> str:
         cut=queries.snapshot(store, as_of=now),
         parameters={},
         seed=None,
-        dependencies="lock",
     )
     assert operations.settled(store, accepted, timeout_s=SETTLED_S).new == 4
     return lineage_id

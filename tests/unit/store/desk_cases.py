@@ -59,6 +59,7 @@ def open_store(
         progress=Progress(),
         datasets={each.id: each for each in datasets},
         calculations=calculations or {},
+        dependencies=lambda: "lock",
     )
     operations.define(store)
     handlers.hear(store)

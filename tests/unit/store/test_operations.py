@@ -171,7 +171,6 @@ def test_derive__writes_rows_that_can_be_made_again(store: Store) -> None:
         cut=cut,
         parameters={"by": "2"},
         seed=None,
-        dependencies="lock",
     )
     catch_up(store)
     assert operations.settled(store, accepted).revised + operations.settled(store, accepted).new == 2

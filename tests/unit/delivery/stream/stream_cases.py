@@ -212,6 +212,7 @@ def open_store(folder: Path, clock: HandClock) -> Store:
         progress=Progress(),
         datasets={TICKS.id: TICKS},
         calculations={},
+        dependencies=lambda: "lock",
     )
     operations.define(store)
     catch_up(store)

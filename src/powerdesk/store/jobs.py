@@ -1,0 +1,125 @@
+"""Schedule to operation: calculate what new inputs touch."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from powerdesk.store import operations, queries
+from powerdesk.store.types import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from powerdesk.engines.ports.jobs import Jobs
+    from powerdesk.store.dataset import Dataset
+    from powerdesk.store.lineage import Calculation, Schedule
+    from powerdesk.store.queries import Store
+
+CALCULATE = "store.calculate"
+LOOKED_AT_ONCE = 200_000
+"""Rows of an input whose windows are found at once."""
+WINDOWS_AT_ONCE = 24
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def job_name(calculation: Calculation) -> str:
+    """Return the name of a calculation's job."""
+    return f"{CALCULATE}.{calculation.name}"
+
+
+def behind(store: Store) -> dict[str, int]:
+    """Return, by name, the scheduled calculations whose inputs have newer commits, and the newest of those."""
+    newest = {
+        name: max(store.progress.commit(dataset) for dataset in queries.dataset(store, calculation.dataset).inputs)
+        for name, calculation in store.calculations.items()
+        if calculation.schedule is not None
+    }
+    return {
+        name: commit for name, commit in newest.items() if commit > queries.calculated(store, store.calculations[name])
+    }
+
+
+class Asking:
+    """Asks for runs of calculations that are behind their inputs.
+
+    One run at a time for each: a commit that comes while it works is seen at the next look. A run that failed is not
+    asked for again before an input changes; Jobs has tried it often enough.
+    """
+
+    def __init__(self, store: Store, jobs: Jobs) -> None:
+        self._store = store
+        self._jobs = jobs
+        self._asked: dict[str, tuple[int, str]] = {}
+
+    def look(self) -> None:
+        """Trigger what is behind."""
+        for name, newest in behind(self._store).items():
+            commit, run_id = self._asked.get(name, (0, ""))
+            if newest > commit:
+                asked = self._jobs.trigger(job_name(self._store.calculations[name]), key=name)
+                self._asked[name] = (newest if asked != run_id else commit, asked)
+
+
+def calculate(store: Store, *, name: str, progress: Callable[[float, str], None], cancelled: Callable[[], bool]) -> str:
+    """Derive every window that inputs touched since the last time; return a closing sentence.
+
+    What was derived is remembered as it goes. A run that died is made good by the next: the same inputs give rows that
+    are known already, and those are not stored again.
+    """
+    calculation = store.calculations[name]
+    schedule = calculation.schedule
+    if schedule is None:
+        return f"{name} has no schedule"
+    begun = done = queries.calculated(store, calculation)
+    windows = rows = 0
+    while (goal := behind(store).get(name, 0)) > done and not cancelled():
+        touched, reached = _touched(store, calculation, schedule, after=done, upto=goal)
+        for market, start, end in touched:
+            cut = queries.snapshot(store, as_of=store.clock.now())
+            requests = schedule.reads(market, start, end)
+            _, accepted = operations.derive(store, calculation=calculation, requests=requests, cut=cut, parameters={})
+            windows, rows = windows + round((end - start) / schedule.window), rows + accepted.rows
+            progress((done - begun) / max(goal - begun, 1), f"{rows} rows of {windows} windows")
+        operations.note_calculated(store, calculation, commit=reached)
+        done = reached
+    return f"{name}: {rows} rows of {windows} windows, inputs up to commit {done}"
+
+
+def _touched(
+    store: Store, calculation: Calculation, schedule: Schedule, *, after: int, upto: int
+) -> tuple[tuple[tuple[str, datetime, datetime], ...], int]:
+    """Return (market, start, end) of the windows touched by commits in (after, reached], and `reached` <= upto."""
+    looked = []
+    for name in queries.dataset(store, calculation.dataset).inputs:
+        declared = queries.dataset(store, name)
+        request = Request(name, columns=("commit",), limit=LOOKED_AT_ONCE)
+        found = queries.changes(store, operations.HOUSE, request=request, after=after, upto=upto)
+        looked.append((declared, found))
+    reached = min(int(found.column("commit").to_numpy()[-1]) if found.num_rows else upto for _, found in looked)
+    windows = {window for declared, found in looked for window in _windows(declared, schedule, found, upto=reached)}
+    return tuple(_joined(sorted(windows), schedule.window)), reached
+
+
+def _windows(declared: Dataset, schedule: Schedule, rows: pa.Table, *, upto: int) -> set[tuple[str, int]]:
+    """Return (market, number of the window since 1970) of rows with a commit up to `upto`."""
+    numbers = rows.column(declared.time_column).cast(pa.int64()).to_numpy() // (schedule.window // MICROSECOND)
+    plain = pa.table({"market": rows.column(declared.market_column), "window": numbers})
+    distinct = (
+        plain.filter(pa.array(rows.column("commit").to_numpy() <= upto)).group_by(["market", "window"]).aggregate([])
+    )
+    return set(zip(distinct.column("market").to_pylist(), distinct.column("window").to_pylist(), strict=True))
+
+
+def _joined(windows: list[tuple[str, int]], length: timedelta) -> Iterator[tuple[str, datetime, datetime]]:
+    """Yield (market, start, end) of runs of neighbouring windows, of bounded length."""
+    edges = [n for n in range(1, len(windows)) if windows[n] != (windows[n - 1][0], windows[n - 1][1] + 1)]
+    for run in np.split(np.arange(len(windows)), edges):
+        for piece in np.split(run, range(WINDOWS_AT_ONCE, len(run), WINDOWS_AT_ONCE)):
+            if len(piece):
+                (market, first), (_, last) = windows[piece[0]], windows[piece[-1]]
+                yield market, EPOCH + first * length, EPOCH + (last + 1) * length
