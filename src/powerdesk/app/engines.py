@@ -95,7 +95,7 @@ def open_engines(settings: Settings, *, clock: Clock, ids: RandomIds) -> Engines
         records, jobs = _records(settings, clock, ids)
         opened.callback(records.close)
         records.migrate()
-        tables = _tables(settings, objects)
+        tables = _tables(settings, objects, clock)
         opened.callback(tables.close)
         bus = _bus(settings)
         opened.callback(bus.close)
@@ -145,7 +145,8 @@ def _objects(settings: Settings) -> Objects:
     found: Objects
     if is_shared(given.url):
         adapter, address = _adapter("scaled.objects"), _adapter("scaled.objects_address")
-        found = adapter.S3Objects(address.parse(given.url), user=given.user, password=_secret(given))
+        user = None if given.user is None else address.BucketUser(given.user, _secret(given) or "")
+        found = adapter.S3Objects(address.parse(given.url), user=user)
     else:
         found = _adapter("embedded.objects").LocalObjects(settings.data / "objects")
     return found
@@ -161,12 +162,12 @@ def _records(settings: Settings, clock: Clock, ids: RandomIds) -> tuple[Records,
     return own, _adapter("leased_jobs").RecordsJobs(own, clock=clock, ids=ids)
 
 
-def _tables(settings: Settings, objects: Objects) -> Tables:
+def _tables(settings: Settings, objects: Objects, clock: Clock) -> Tables:
     given = settings.tables
     found: Tables
     if is_shared(given.url):
         adapter, address = _adapter("scaled.tables"), _adapter("scaled.tables_address")
-        found = adapter.ClickTables(address.parsed(given.url), password=_secret(given))
+        found = adapter.ClickTables(address.parsed(given.url), password=_secret(given) or "", clock=clock)
     else:
         if is_shared(settings.objects.url):  # sealed months must lie where DuckDB reads them
             objects = _adapter("embedded.objects").LocalObjects(settings.data / "objects")
