@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 import pickle
+import select
 from typing import TYPE_CHECKING
 
 import pytest
 
 from powerdesk.engines.embedded import compute as embedded
+from powerdesk.engines.ports.compute import ComputeCrashedError
+from servers import needed
+from servers.dask import Dask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,10 +26,17 @@ def open_processes() -> Compute:
     return embedded.ProcessCompute(workers=2)
 
 
-OPENERS = {"processes": open_processes}
+def open_dask() -> Compute:
+    from powerdesk.engines.scaled import compute as scaled  # noqa: PLC0415 - an extra that a laptop may lack
+
+    return scaled.DaskCompute(needed.needed(Dask).url)
 
 
-@pytest.fixture(params=sorted(OPENERS), scope="module")
+OPENERS = {"processes": open_processes, "dask": open_dask}
+ENGINES = ("processes", pytest.param("dask", marks=pytest.mark.services))
+
+
+@pytest.fixture(params=ENGINES, scope="module")
 def compute(request: pytest.FixtureRequest) -> Iterator[Compute]:
     opened = OPENERS[request.param]()
     yield opened
@@ -46,14 +58,34 @@ def test_submit__hands_on_the_exception_of_the_call(compute: Compute) -> None:
 
 
 def test_submit__what_cannot_travel_fails_in_its_future_only(compute: Compute) -> None:
-    with pytest.raises((TypeError, AttributeError, pickle.PicklingError), match=r"(?i)pickle|lambda"):
-        compute.submit(lambda: 1).result(timeout=60)
+    with pytest.raises((TypeError, AttributeError, pickle.PicklingError), match=r"(?i)pickle|serialize"):
+        compute.submit(list, (n for n in range(3))).result(timeout=60)
     assert compute.submit(int, "1").result(timeout=60) == 1
 
 
-@pytest.mark.parametrize("engine", sorted(OPENERS))
-def test_shutdown__refuses_more(engine: str) -> None:
+def test_submit__runs_blas_on_one_thread(compute: Compute) -> None:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        assert compute.submit(os.getenv, name).result(timeout=60) == "1"  # noqa: TID251 - the worker's environment
+
+
+def test_cancel__takes_back_a_call_that_waits(compute: Compute) -> None:
+    waiting = [compute.submit(select.select, [], [], [], 1.0) for _ in range(6)]
+    assert waiting[-1].cancel()
+    assert waiting[-1].cancelled()
+    assert [future.result(timeout=60) for future in waiting[:-1]] == [([], [], [])] * 5
+
+
+def test_submit__a_worker_that_dies_fails_its_call_and_no_later_one(compute: Compute) -> None:
+    with pytest.raises(ComputeCrashedError):
+        compute.submit(os._exit, 1).result(timeout=90)
+    assert compute.submit(int, "1").result(timeout=60) == 1
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_shutdown__finishes_what_runs_and_refuses_more(engine: str) -> None:
     opened = OPENERS[engine]()
+    running = opened.submit(select.select, [], [], [], 0.2)
     opened.shutdown()
+    assert running.result(timeout=0) == ([], [], [])
     with pytest.raises(RuntimeError, match="after shutdown"):
         opened.submit(int, "1")

@@ -14,6 +14,7 @@ CLASSES = {
     "kafka": ("servers.kafka", "Kafka"),
     "minio": ("servers.minio", "Minio"),
     "clickhouse": ("servers.clickhouse", "ClickHouse"),
+    "dask": ("servers.dask", "Dask"),
     "nginx": ("servers.nginx", "Nginx"),
 }
 NEEDS_A_DESK = frozenset({"nginx"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,8 @@ PART_BYTES = 8 << 20  # larger blobs go up in parts of this size, and appear whe
 PARTS_AT_ONCE = 4
 RETRIES = 4
 CONNECT_S_MAX = 5.0
-REFUSED = (obstore.exceptions.PermissionDeniedError, obstore.exceptions.UnauthenticatedError)
+CODE = re.compile(r"<Code>(\w+)</Code>")
+REFUSED = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"})
 
 
 class S3Objects:
@@ -114,12 +116,6 @@ class S3Objects:
                     remedy="check the key; a blob may be deleted",
                 ) from error
             raise self._unavailable(doing, error, faults.EngineUnavailableError) from error
-        except REFUSED as error:
-            raise faults.EngineUnavailableError(
-                found=f"{doing}: bucket {self._address.bucket} refuses this user",
-                allowed="a user who may read, write, delete and list in the bucket",
-                remedy="check the access key, its secret and the bucket's policy",
-            ) from error
         except obstore.exceptions.BaseError as error:
             kind = faults.OutcomeUnknownError if writing else faults.EngineUnavailableError
             raise self._unavailable(doing, error, kind) from error
@@ -127,8 +123,16 @@ class S3Objects:
     def _unavailable(
         self, doing: str, error: Exception, kind: type[faults.EngineUnavailableError]
     ) -> faults.EngineUnavailableError:
+        code = CODE.search(str(error))
+        if code is not None and code[1] in REFUSED:
+            return faults.EngineUnavailableError(
+                found=f"{doing}: the server answers {code[1]}",
+                allowed=f"a user who may read, write, delete and list in bucket {self._address.bucket}",
+                remedy="check the access key, its secret and the bucket's policy",
+            )
+        words = f"the server answers {code[1]}" if code is not None else str(error).splitlines()[0]
         return kind(
-            found=f"{doing}: {str(error).splitlines()[0]}",
+            found=f"{doing}: {words}",
             allowed=f"bucket {self._address.bucket} at a server that answers within {self._address.timeout_s:g} s",
             remedy="look at the server and the way to it; repeat it once the server answers, puts and deletes too",
         )
@@ -143,7 +147,7 @@ def _config(address: BucketAddress, user: BucketUser | None) -> S3Config:
         config["access_key_id"] = user.access_key
         config["secret_access_key"] = user.secret_key
         if user.session_token:
-            config["token"] = user.session_token
+            config["session_token"] = user.session_token
     return config
 
 
