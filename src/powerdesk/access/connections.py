@@ -93,17 +93,18 @@ def channel_of(principal: Principal, *, surface: Channel) -> Channel:
 def check_origin(connection: HTTPConnection) -> None:
     """Refuse what another site caused: a foreign Origin, or none at a WebSocket handshake."""
     origin = connection.headers.get("origin")
-    if origin is None:
-        if connection.scope["type"] == "websocket":
-            raise _foreign("no Origin", connection)
-        return
-    if urlsplit(origin).netloc.lower() != connection.headers.get("host", "").lower():
-        raise _foreign(f"Origin {origin[:100]}", connection)
+    if origin is not None or connection.scope["type"] == "websocket":
+        require_own_page(origin=origin, host=connection.headers.get("host", ""))
 
 
-def _foreign(found: str, connection: HTTPConnection) -> CrossSiteError:
-    host = connection.headers.get("host", "")[:100]
-    return CrossSiteError(found=found, allowed=f"pages of {host}", remedy="open the hub itself, or use an API key")
+def require_own_page(*, origin: str | None, host: str) -> None:
+    """Raise CrossSiteError (403) unless the Origin is that of a page of this host."""
+    if origin is None or urlsplit(origin).netloc.lower() != host.lower():
+        raise CrossSiteError(
+            found="no Origin" if origin is None else f"Origin {origin[:100]}",
+            allowed=f"pages of {host[:100]}",
+            remedy="open the hub itself, or use an API key",
+        )
 
 
 def _check_csrf(connection: HTTPConnection, token: str, pepper: keys.Pepper) -> None:
@@ -118,9 +119,12 @@ def _check_csrf(connection: HTTPConnection, token: str, pepper: keys.Pepper) -> 
 
 def from_loopback(connection: HTTPConnection) -> bool:
     """Tell whether the connection comes from this very machine."""
-    if connection.client is None:
-        return False
+    return connection.client is not None and is_loopback(connection.client.host)
+
+
+def is_loopback(address: str) -> bool:
+    """Tell whether the text is an address of this very machine."""
     try:
-        return ipaddress.ip_address(connection.client.host).is_loopback
+        return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False

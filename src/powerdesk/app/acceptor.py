@@ -14,6 +14,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.config import Config
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
@@ -50,7 +51,7 @@ class Acceptor:
         *,
         sockets: Sequence[socket.socket],
         asgi_app: Any,
-        stream_factory: Callable[[Callable[[], None]], asyncio.BufferedProtocol] | None = None,
+        stream_factory: Callable[[str, Callable[[], None]], asyncio.BufferedProtocol] | None = None,
         stop_stream: Callable[[], Awaitable[None]] | None = None,
         trusted_proxies: Sequence[str] = (),
         tls: ssl.SSLContext | None = None,
@@ -59,6 +60,7 @@ class Acceptor:
         self.limits = limits or AcceptorLimits()
         self._sockets = sockets
         self._stream_factory = stream_factory
+        self._proxies = ProxyHeadersMiddleware(asgi_app, list(trusted_proxies)).trusted_hosts
         self._stop_stream = stop_stream
         self._tls = tls
         self._config = Config(
@@ -155,11 +157,21 @@ class Acceptor:
         """Whether this port serves the stream; where not, the application answers its path like any other."""
         return self._stream_factory is not None
 
-    def stream(self, transport: asyncio.Transport) -> asyncio.BufferedProtocol:
-        """Return a protocol that serves the stream."""
+    def stream(self, transport: asyncio.Transport, seen: bytes) -> asyncio.BufferedProtocol:
+        """Return a protocol that serves the stream to whoever sent these headers."""
         if self._stream_factory is None:
             raise AssertionError("found a stream on a port that serves none; ask `streams` first")
-        return self._stream_factory(lambda: self.leave(transport))
+        return self._stream_factory(self._address(transport, seen), lambda: self.leave(transport))
+
+    def _address(self, transport: asyncio.Transport, seen: bytes) -> str:
+        """Return where a client is: its socket's peer, or what a trusted proxy says, by uvicorn's rule for HTTP."""
+        peer = transport.get_extra_info("peername")
+        host = str(peer[0]) if isinstance(peer, tuple) else ""
+        if host not in self._proxies:
+            return host
+        forwarded = b", ".join(value for name, value in _headers(seen) if name == b"x-forwarded-for").decode("latin-1")
+        named = self._proxies.get_trusted_client_address(forwarded)[0] if forwarded else ""
+        return named or host
 
     async def _keep_date(self) -> None:
         while True:
@@ -228,7 +240,7 @@ class Front(asyncio.Protocol):
 
     def _hand_over_to_stream(self) -> None:
         transport = self._taken()
-        protocol = self._acceptor.stream(transport)
+        protocol = self._acceptor.stream(transport, bytes(self._seen))
         transport.pause_reading()  # uvloop chooses how to read when reading begins
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
@@ -319,11 +331,13 @@ def _may_be_stream(seen: bytes | bytearray) -> bool:
 
 def _is_upgrade(seen: bytes | bytearray) -> bool:
     """Tell whether the headers ask for a WebSocket."""
-    headers = bytes(seen).partition(_END)[0].lower().split(b"\r\n")[1:]
-    return any(
-        name.strip() == b"upgrade" and b"websocket" in value
-        for name, _, value in (line.partition(b":") for line in headers)
-    )
+    return any(name == b"upgrade" and b"websocket" in value for name, value in _headers(seen))
+
+
+def _headers(seen: bytes | bytearray) -> list[tuple[bytes, bytes]]:
+    """Return the headers of a request that was read to their end, in lower case."""
+    lines = bytes(seen).partition(_END)[0].lower().split(b"\r\n")[1:]
+    return [(name.strip(), value.strip()) for name, _, value in (line.partition(b":") for line in lines)]
 
 
 def _feed(protocol: asyncio.BufferedProtocol, data: bytes) -> None:

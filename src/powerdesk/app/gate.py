@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
@@ -138,7 +137,7 @@ class StreamGate:
     def admit(self, credential: Credential) -> Asker:
         """Return who opens a stream: a browser's session as hub (same origin only), a key as stream."""
         if credential.bearer is not None:
-            local = ipaddress.ip_address(credential.address).is_loopback if credential.address else False
+            local = connections.is_loopback(credential.address)
             principal = connections.present_bearer(
                 credential.bearer,
                 authenticator=self.gate.authenticator,
@@ -150,12 +149,7 @@ class StreamGate:
             raise NoCredentialError(
                 found="no credential", allowed="a session cookie, a key or hello.token", remedy="sign in, or send a key"
             )
-        if urlsplit(credential.origin or "").netloc.lower() != credential.host.lower():
-            raise connections.CrossSiteError(
-                found=f"Origin {str(credential.origin)[:80]!r}",
-                allowed=f"pages of {credential.host[:80]}",
-                remedy="open the hub itself, or use an API key",
-            )
+        connections.require_own_page(origin=credential.origin, host=credential.host)
         return Asker(principal=self.gate.authenticator.session(token).principal, channel=Channel.HUB)
 
     def renew(self, asker: Asker) -> Asker:

@@ -202,6 +202,7 @@ def _serving(desk: desks.Desk) -> Iterator[int]:
             asgi_app=gateway.create(desk, hub=hub),
             stream_factory=server.protocol_factory(hub),
             stop_stream=hub.stop,
+            trusted_proxies=desk.settings.trusted_proxies,
         )
         await acceptor.start()
         loops.append(asyncio.get_running_loop())

@@ -247,11 +247,8 @@ def hear(served: running_desk.RunningDesk, client: httpx.Client, over: str, mark
     return running_desk.talk(served.base, messages, headers=headers, until=("snap_end", "err", "bye"))
 
 
-@pytest.mark.parametrize(
-    ("who", "over"),
-    [(who, over) for who in WHO for over in ("events", "socket") if (who, over) != ("operator", "socket")],
-    # the operator's token counts over HTTP only, where the address of the caller is known
-)
+@pytest.mark.parametrize("over", ["events", "socket"])
+@pytest.mark.parametrize("who", WHO)
 def test_the_stream__carries_the_granted_markets_and_no_other(
     askers: dict[str, httpx.Client], served: running_desk.RunningDesk, who: str, over: str
 ) -> None:

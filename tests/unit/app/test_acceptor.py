@@ -8,6 +8,7 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import running_desk
 import trustme
 from stream_cases import connect, desk, dial, run
 
@@ -226,3 +227,28 @@ def _tls() -> tuple[ssl.SSLContext, ssl.SSLContext]:
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority.configure_trust(client)
     return server, client
+
+
+@pytest.mark.parametrize(
+    ("trusted", "forwarded", "kind"),
+    [
+        ("", {}, "welcome"),
+        ("", {"X-Forwarded-For": "203.0.113.9"}, "welcome"),
+        ("127.0.0.1", {}, "welcome"),
+        ("127.0.0.1", {"X-Forwarded-For": "::1"}, "welcome"),
+        ("127.0.0.1", {"X-Forwarded-For": "203.0.113.9"}, "err"),
+        ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1, 203.0.113.9"}, "err"),
+        ("127.0.0.1", {"X-Forwarded-For": "not an address"}, "err"),
+    ],
+    ids=str,
+)
+def test_the_operators_token__counts_on_the_stream_from_this_machine_only_as_over_http(
+    tmp_path: Path, trusted: str, forwarded: dict[str, str], kind: str
+) -> None:
+    with running_desk.running(tmp_path, trusted_proxies=trusted) as served:
+        token = served.desk.ownership.token
+        over_http = served.client(Authorization=f"Bearer {token}", **forwarded).get("/v1/tenants")
+        assert over_http.status_code == (200 if kind == "welcome" else 401)
+        hello = f'{{"t":"hello","proto":1,"token":"{token}"}}'.encode()
+        heard = running_desk.talk(served.base, [hello], headers=forwarded, until=("welcome", "err"))
+        assert heard[-1]["t"] == kind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import http.cookies
 import logging
 from typing import TYPE_CHECKING, Any, cast
@@ -55,20 +56,22 @@ class ForeignOriginError(problem.Problem):
     title = "The stream is not open to pages of other sites"
 
 
-def protocol_factory(hub: Hub, *, secure: bool = False) -> Callable[[Callable[[], None]], asyncio.BufferedProtocol]:
+def protocol_factory(
+    hub: Hub, *, secure: bool = False
+) -> Callable[[str, Callable[[], None]], asyncio.BufferedProtocol]:
     """Return what makes one protocol object per accepted connection; the acceptor hands it upgrade requests.
 
     `secure` says whether the browser speaks https to this desk (here or at a reverse proxy): its Origin then has it
-    too. The factory takes what to call when the connection is gone.
+    too. The factory takes the client's address, and what to call when the connection is gone.
     """
     quiet = logging.getLogger("powerdesk.stream.sockets")
     quiet.setLevel(logging.ERROR)  # picows logs each connection at INFO and each pause of writing at WARNING
 
     outbox = Outbox()
 
-    def upgrade(request: WSUpgradeRequest) -> WSUpgradeResponseWithListener | WSListener:
+    def upgrade(address: str, request: WSUpgradeRequest) -> WSUpgradeResponseWithListener | WSListener:
         try:
-            credential = _credential(request, secure=secure)
+            credential = _credential(request, address=address, secure=secure)
             _check_name(hub, credential)
             if len(hub.sessions) >= hub.limits.sockets:
                 raise TooManySocketsError(
@@ -78,9 +81,10 @@ def protocol_factory(hub: Hub, *, secure: bool = False) -> Callable[[Callable[[]
             return WSUpgradeResponseWithListener(_refusal(error), None)
         return StreamListener(hub, credential, outbox)
 
-    def make(on_lost: Callable[[], None]) -> asyncio.BufferedProtocol:
+    def make(address: str, on_lost: Callable[[], None]) -> asyncio.BufferedProtocol:
+        listen = functools.partial(upgrade, address)
         protocol: Any = StreamProtocol(
-            None, None, False, upgrade, quiet, True, UPGRADE_S, True, PING_IDLE_S, PING_REPLY_S,
+            None, None, False, listen, quiet, True, UPGRADE_S, True, PING_IDLE_S, PING_REPLY_S,
             WSAutoPingStrategy.PING_WHEN_IDLE, True, messages.MAX_MESSAGE_BYTES, None, 4096,
         )  # fmt: skip
         protocol.on_lost = on_lost
@@ -193,7 +197,7 @@ def _cut(transport: WSTransport) -> None:
         transport.disconnect(False)  # picows takes `graceful` by position
 
 
-def _credential(request: WSUpgradeRequest, *, secure: bool) -> Credential:
+def _credential(request: WSUpgradeRequest, *, address: str, secure: bool) -> Credential:
     headers: Any = request.headers
     host, origin = headers.get("Host", ""), headers.get("Origin")
     scheme, _, bearer = headers.get("Authorization", "").partition(" ")
@@ -202,6 +206,7 @@ def _credential(request: WSUpgradeRequest, *, secure: bool) -> Credential:
         origin=origin,
         cookie=headers.get("Cookie"),
         bearer=bearer.strip() or None if scheme.lower() == "bearer" else None,
+        address=address,
         agent=headers.get("User-Agent", "")[:200],
     )
     expected = f"{'https' if secure else 'http'}://{host}"
