@@ -1,12 +1,15 @@
-"""The DuckDB adapter: crashes during upkeep, a second process, sorting in the background."""
+"""The DuckDB adapter: crashes during upkeep, a second process, sorting in the background, a full file system."""
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import duckdb
 import pyarrow as pa
 import pytest
 
@@ -17,6 +20,7 @@ from powerdesk.engines.ports.tables import ColumnSpec, Cut, Selection, TableSpec
 from powerdesk.kernel.dtypes import Dtype
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 START = datetime(2025, 1, 30, tzinfo=UTC)
@@ -30,6 +34,7 @@ SPEC = TableSpec(
     ),
     key=("location", "interval_start"),
 )
+DISK_SIZE, DAYS_OF_MANY = "40m", 3_000
 CRASHING = """
 import os, sys
 from datetime import UTC, datetime
@@ -151,3 +156,97 @@ def test_append__sorts_in_the_background_without_changing_answers(tmp_path: Path
     found = again.rows(SPEC.name, selection=Selection(), cut=Cut(as_of=START + timedelta(hours=4), commit=2**60))
     assert set(found.column("load_mw").to_pylist()) == {4.0}
     again.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Give a file system of its own, a few megabytes large; only root on Linux can mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if sys.platform != "linux":
+        pytest.skip("needs a tmpfs")
+    mounted = subprocess.run(  # noqa: S603 - constants and our own folder
+        ["mount", "-t", "tmpfs", "-o", f"size={DISK_SIZE}", "none", folder],  # noqa: S607 - wherever mount is
+        check=False,
+        capture_output=True,
+    )
+    if mounted.returncode:
+        pytest.skip(f"needs the right to mount a tmpfs: {mounted.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)  # noqa: S603, S607 - the same
+
+
+@contextlib.contextmanager
+def filled_up(folder: Path) -> Iterator[None]:
+    """Leave no byte free inside the block."""
+    ballast = folder / "ballast"
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(1 << 16)):
+            pass
+    assert shutil.disk_usage(folder).free == 0
+    yield
+    ballast.unlink()
+
+
+def test_append__on_a_full_disk_is_refused_whole_and_goes_on_when_there_is_room(small_disk: Path) -> None:
+    tables = opened(small_disk)
+    tables.define(SPEC)
+    tables.append(SPEC.name, batch_id="1", rows=batch(1, DAYS_OF_MANY))
+    before = tables.history(SPEC.name, selection=Selection(), cut=EVER)
+
+    with filled_up(small_disk):
+        for _ in range(2):
+            with pytest.raises(faults.EngineFullError, match="free some space"):
+                tables.append(SPEC.name, batch_id="2", rows=batch(2, DAYS_OF_MANY))
+        assert tables.history(SPEC.name, selection=Selection(), cut=EVER) == before
+        assert tables.position(SPEC.name) == 1
+
+    assert tables.append(SPEC.name, batch_id="2", rows=batch(2, DAYS_OF_MANY)) is True
+    after = tables.history(SPEC.name, selection=Selection(), cut=EVER)
+    assert after.num_rows == 2 * before.num_rows
+    tables.close()
+    again = opened(small_disk)
+    assert again.history(SPEC.name, selection=Selection(), cut=EVER) == after
+    assert again.append(SPEC.name, batch_id="2", rows=batch(2, DAYS_OF_MANY)) is False
+    again.close()
+
+
+def test_upkeep__on_a_full_disk_leaves_everything_readable_and_is_done_later(small_disk: Path) -> None:
+    tables = opened(small_disk, recent_rows_max=0)
+    tables.define(SPEC)
+    for commit in (1, 2):
+        tables.append(SPEC.name, batch_id=str(commit), rows=batch(commit, DAYS_OF_MANY))
+    before = tables.history(SPEC.name, selection=Selection(), cut=EVER)
+
+    with filled_up(small_disk):
+        with pytest.raises(faults.EngineFullError):
+            tables.settle(SPEC.name)
+        assert tables.history(SPEC.name, selection=Selection(), cut=EVER) == before
+
+    tables.settle(SPEC.name)
+    assert tables.history(SPEC.name, selection=Selection(), cut=EVER) == before
+    tables.close()
+
+
+def test_tables__that_duckdb_gave_up_on_are_opened_anew(small_disk: Path) -> None:
+    tables = opened(small_disk, recent_rows_max=0)
+    tables.define(SPEC)
+    tables.append(SPEC.name, batch_id="1", rows=batch(1, DAYS_OF_MANY))
+    tables.settle(SPEC.name)
+    tables.append(SPEC.name, batch_id="2", rows=batch(2, DAYS_OF_MANY))
+    before = tables.history(SPEC.name, selection=Selection(), cut=EVER)
+
+    assert tables._settling is not None
+    tables._settling.result()
+    tables._file.cursor().execute("create table unwritten (x double)")
+    for _ in range(10):
+        tables._file.cursor().execute("insert into unwritten select random() from range(50_000)")
+    with filled_up(small_disk), pytest.raises(duckdb.FatalException):
+        tables._file.cursor().execute("checkpoint")
+    with pytest.raises(duckdb.FatalException, match="invalidated"):
+        tables._file.cursor().execute("select 1")
+
+    assert tables.history(SPEC.name, selection=Selection(), cut=EVER) == before
+    assert tables.append(SPEC.name, batch_id="3", rows=batch(3, DAYS_OF_MANY)) is True
+    assert tables.history(SPEC.name, selection=Selection(), cut=EVER).num_rows == before.num_rows // 2 * 3
+    tables.close()

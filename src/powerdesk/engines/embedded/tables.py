@@ -90,7 +90,7 @@ class DuckTables:
     def define(self, spec: TableSpec) -> None:
         """Create the table if absent; add new nullable columns; raise UnfitRequestError on any other difference."""
         layout = Layout(tables_layout.checked_spec(spec))
-        with self._upkeep, self._writing, translated(f"defining table {spec.name}"):
+        with self._working(f"defining table {spec.name}"), self._upkeep, self._writing:
             held = self._held.get(spec.name)
             if held is None:
                 with self._file.transaction() as cursor:
@@ -115,7 +115,7 @@ class DuckTables:
 
     def append(self, table: str, *, batch_id: str, rows: pa.Table) -> bool:
         """Append durably and atomically; return False when this batch id is already there."""
-        with self._writing, translated(f"appending to table {table}"):
+        with self._working(f"appending to table {table}"), self._writing:
             held = self._table(table)
             cursor = self._file.cursor()
             seen = cursor.execute("select 1 from _batches where name = ? and batch_id = ?", [table, batch_id])
@@ -181,7 +181,7 @@ class DuckTables:
         """Move whole UTC months before `before` into Objects as sorted Parquet; return rows moved."""
         utc = before.astimezone(UTC)
         floor = datetime(utc.year, utc.month, 1, tzinfo=UTC)
-        with self._upkeep, translated(f"sealing table {table}"):
+        with self._working(f"sealing table {table}"), self._upkeep:
             held = self._table(table)
             upto = self._rotate(held)
             old = tuple(p for p in held.view.parts if p.kind is not PartKind.FILE and p.number != held.hot.number)
@@ -246,7 +246,7 @@ class DuckTables:
                 held.publish(recent=less)
 
     def _settle(self, table: str, *, everything: bool) -> None:
-        with self._upkeep, translated(f"sorting table {table}"):
+        with self._working(f"sorting table {table}"), self._upkeep:
             held = self._table(table)
             upto = self._rotate(held)
             closed = tuple(part for part in held.view.parts if part.number != held.hot.number)
@@ -262,18 +262,41 @@ class DuckTables:
 
     def _answer(self, table: str, ask: Callable[[Scope, Fetch], T], *, selection: Selection, **scope: Any) -> T:
         """Ask the table through a cursor of this thread; begin again when upkeep replaced a part meanwhile."""
-        with translated(f"reading table {table}"):
-            held = self._table(table)
-            held.view.layout.check_known([*selection.within, *(selection.columns or ())])
-            for _ in range(REPLACED_TIMES_MAX):
-                view = held.readable
+        with self._working(f"reading table {table}"):
+            self._table(table).view.layout.check_known([*selection.within, *(selection.columns or ())])
+            for attempt in range(REPLACED_TIMES_MAX):
+                view = self._table(table).readable
                 try:
                     return ask(Scope(view, selection, **scope), self._fetch)
                 except duckdb.CatalogException:
                     with self._swapping:  # a commit is not told from its list of parts while this is held
-                        if view.parts is held.readable.parts:
+                        if view.parts is self._table(table).readable.parts:
                             raise
+                except duckdb.FatalException:  # upkeep met a full disk: what was committed is read from the file anew
+                    if attempt:
+                        raise
+                    self._file.broken = True
+                    self._reopen()
         raise AssertionError(f"parts of {table} were replaced {REPLACED_TIMES_MAX} times during one read")
+
+    @contextlib.contextmanager
+    def _working(self, doing: str) -> Iterator[None]:
+        """Say a failure in the words of the port; open the file anew first when DuckDB had refused to go on."""
+        with translated(doing):
+            if self._file.broken:
+                self._reopen()
+            try:
+                yield
+            except duckdb.FatalException:
+                self._file.broken = True
+                raise
+
+    def _reopen(self) -> None:
+        with self._upkeep, self._writing:
+            if self._file.broken:
+                self._file.reopen()
+                for held in tuple(self._held.values()):
+                    self._hold(held.view.layout.spec)
 
     def _fetch(self, scope: Scope, sql: str) -> pa.Table:
         cursor = self._file.cursor()
