@@ -2,7 +2,7 @@
 import { DATASETS } from './declarations.mjs'
 import { LOCATIONS } from './market.mjs'
 import { history, iso, latest, rows, shape } from './rows.mjs'
-import { entitlements, feeds, me, quality, refusal, sessions, world } from './state.mjs'
+import { changeLines, entitlements, feeds, me, previewLines, quality, refusal, sessions, world } from './state.mjs'
 
 const problem = (status, slug, title, remedy) => ({ status, body: { type: `/docs/problems/${slug}`, title, status, detail: title, remedy, request_id: 'req_0001' } })
 const ok = (body) => ({ status: 200, body })
@@ -52,7 +52,11 @@ export function answer(method, url, body) {
       return ok(me())
     case 'sessions': return method === 'GET' ? ok({ sessions: sessions() }) : none
     case 'keys': return keys(method, id, verb, body)
-    case 'entitlements': return method === 'GET' ? ok(entitlements()) : none
+    case 'entitlements':
+      if (method === 'GET') return ok(entitlements())
+      if (verb === 'preview') return ok(previewLines(body))
+      changeLines(body)
+      return none
     case 'datasets': return id ? datasetRead(id, verb, url.searchParams, now) : ok({ datasets: DATASETS })
     case 'locations': {
       const search = (url.searchParams.get('search') ?? '').toLowerCase()

@@ -1,14 +1,15 @@
-/** Feeds, keys, sessions and rights of the fixture, by mode: full, empty, dead, refused, backfill, signed-out. */
+/** Feeds, keys, sessions and rights of the fixture, by mode: full, empty, dead, refused, backfill, signed-out, viewer. */
 import { LOCATIONS } from './market.mjs'
 import { iso } from './rows.mjs'
 
-export const MODES = ['full', 'empty', 'dead', 'refused', 'backfill', 'signed-out', 'first-run']
+export const MODES = ['full', 'empty', 'dead', 'refused', 'backfill', 'signed-out', 'first-run', 'viewer']
 const CHANNELS = ['hub', 'api', 'stream', 'download', 'excel', 'graphql', 'flight', 'sdk', 'copilot']
 const MARKETS = ['CAISO', 'NYISO', 'SIM']
 const PRODUCTS = ['lmp', 'load', 'load_forecast', 'generation', 'renewables_forecast']
 
 export const world = {
   mode: 'full', started: Date.now(), paused: new Set(),
+  grants: [['SIM', '*'], ['NYISO', 'hub'], ['NYISO', 'download'], ['NYISO', 'api'], ['CAISO', 'hub'], ['CAISO', 'download']].map(([market, channel]) => ({ market, product: '*', channel, valid_from: null, valid_to: null, deny: false })),
   keys: [
     { id: 'k7f2a91c', name: 'Morning report', owner: 'ada', scopes: ['api', 'download'], created_at: '2026-09-02T08:00:00Z', expires_at: '2027-03-01T00:00:00Z', last_used_at: iso(Date.now() - 240_000), revoked_at: null, state: 'active' },
     { id: 'p01bd77e', name: 'Bid optimiser', owner: 'ada', scopes: ['api', 'stream'], created_at: '2026-05-11T08:00:00Z', expires_at: iso(Date.now() + 5 * 86_400_000), last_used_at: iso(Date.now() - 3_000), revoked_at: null, state: 'active' },
@@ -19,7 +20,7 @@ export const world = {
 export function me() {
   const refused = world.mode === 'refused'
   return {
-    user: { id: 'ada', name: 'Ada Marsh', kind: 'person', tenant: 'Northwind Power', roles: ['tenant-admin', 'operator', 'data-admin'] },
+    user: { id: 'ada', name: 'Ada Marsh', kind: 'person', tenant: 'Northwind Power', roles: world.mode === 'viewer' ? ['viewer'] : ['tenant-admin', 'operator', 'data-admin'] },
     csrf: 'fixture', channels: ['hub'],
     entitlements: refused ? [] : MARKETS.flatMap((market) => PRODUCTS.map((product) => ({ market, product, channel: 'hub', valid_from: null, valid_to: null, deny: false }))),
     server_time: iso(Date.now()), version: '0.1.0', first_run: world.mode === 'first-run', may_set_password_without_old: world.mode === 'first-run',
@@ -74,13 +75,30 @@ export function quality(dataset, market) {
   }
 }
 
+const matches = (said, asked) => said === '*' || said === asked
+const judge = (grants, market, product, channel) => {
+  const about = grants.filter((line) => matches(line.market, market) && matches(line.product, product) && (line.valid_to === null || Date.parse(line.valid_to) > Date.now()) && (line.valid_from === null || Date.parse(line.valid_from) <= Date.now()))
+  const ways = ['hub', 'download'].includes(channel) ? [channel] : [channel, 'api']
+  const speaking = about.filter((line) => ways.some((way) => matches(line.channel, way)))
+  const allowed = speaking.length > 0 && !speaking.some((line) => line.deny)
+  return { market, product, channel, allowed, why: allowed ? `granted by ${channel}` : speaking.length > 0 ? `${channel} is denied` : `${channel} is not granted` }
+}
+const verdicts = (grants) => MARKETS.flatMap((market) => PRODUCTS.flatMap((product) => CHANNELS.map((channel) => judge(grants, market, product, channel))))
+const same = (one, other) => ['market', 'product', 'channel', 'valid_from', 'valid_to', 'deny'].every((name) => (one[name] ?? null) === (other[name] ?? null))
+const after = ({ add, remove }) => [...world.grants.filter((line) => !remove.some((gone) => same(line, gone))), ...add]
+
 export function entitlements() {
-  const allowed = (market, channel) => world.mode !== 'refused' && (market === 'SIM' || ['hub', 'download'].includes(channel) || (market === 'NYISO' && ['api', 'sdk', 'stream'].includes(channel)))
-  const verdicts = MARKETS.flatMap((market) => PRODUCTS.flatMap((product) => CHANNELS.map((channel) => ({
-    market, product, channel, allowed: allowed(market, channel),
-    why: allowed(market, channel) ? `granted to tenant Northwind Power (${market} x ${product} x ${channel})` : 'no grant names it; deny by default',
-  }))))
-  return { markets: MARKETS, products: PRODUCTS, channels: CHANNELS, grants: [], verdicts }
+  const grants = world.mode === 'refused' ? [] : world.grants
+  return { markets: MARKETS, products: PRODUCTS, channels: CHANNELS, grants: grants.map((line) => ({ tenant: 'Northwind Power', ...line })), verdicts: verdicts(grants) }
+}
+
+export function previewLines(changes) {
+  const before = verdicts(world.grants)
+  return { moved: verdicts(after(changes)).filter((one, at) => one.allowed !== before[at].allowed).map((one) => ({ ...one, at: iso(Date.now()) })) }
+}
+
+export function changeLines(changes) {
+  world.grants = after(changes)
 }
 
 export function sessions() {

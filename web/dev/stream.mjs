@@ -15,7 +15,13 @@ function subscription(send, sid, filter) {
   const chosen = world.mode === 'empty' || refused ? [] : LOCATIONS.filter((one) => (!filter.market || filter.market.includes(one.market)) && !down.includes(one.market))
   let prev = seq
   send({ t: 'ack', sid, series: chosen.length, denied })
-  if (world.mode !== 'empty' && !refused) send({ t: 'snap', sid, seq, as_of: iso(Date.now()), columns: latest('markets.prices', params, Date.now(), down).columns })
+  const now = Date.now()
+  for (let page = world.mode === 'empty' || refused ? null : '0'; page !== null;) {
+    params.set('cursor', page)
+    const { columns, next } = latest('markets.prices', params, now, down)
+    send({ t: 'snap', sid, seq, as_of: iso(now), columns })
+    page = next
+  }
   send({ t: 'snap_end', sid, seq })
   const timer = setInterval(() => {
     if (chosen.length === 0) return

@@ -1,4 +1,4 @@
-import { Modal } from './Modal'
+import { Modal } from '@/components/Modal'
 
 const KEYS: readonly [keys: string[], words: string][] = [
   [['Ctrl', 'K'], 'Find a page, a location or a command'],

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { type KeyboardEvent, useMemo, useState } from 'react'
 import { locationsQuery, useSignOut } from '@/lib/api/queries'
 import type { Overlay } from './Frame'
-import { Modal } from './Modal'
+import { Modal } from '@/components/Modal'
 import { type PaletteItem, commandItems, locationItem, pageItems, recentIds, remember, score } from './palette-items'
 
 const MOST_LOCATIONS = 12

@@ -1,6 +1,5 @@
 import { useEffect } from 'react'
 import { go, place, setParams } from '@/lib/url/use-place'
-import { OPEN_AS_OF } from './AsOfControl'
 import type { Overlay } from './Frame'
 import { PAGES } from './routes'
 
@@ -16,7 +15,14 @@ function nextClock(): void {
   setParams({ tz: CLOCKS[(Math.max(0, index) + 1) % CLOCKS.length] }, 'replace')
 }
 
-/** Keys of every page: Ctrl-K, ?, g then a letter, z, a, and / for the page's own search. */
+/** Open the panel of the page in view that has this key; false when the page has none. */
+export function pressHotkey(key: string): boolean {
+  const button = [...document.querySelectorAll<HTMLElement>(`[data-hotkey="${key}"]`)].find((one) => one.offsetWidth > 0)
+  button?.click()
+  return button !== undefined
+}
+
+/** Keys of every page: Ctrl-K, ?, g then a letter, z, a, c, and / for the page's own search. */
 export function useGlobalKeys(open: (overlay: Overlay) => void): void {
   useEffect(() => {
     let goPressedAt = -Infinity
@@ -35,10 +41,11 @@ export function useGlobalKeys(open: (overlay: Overlay) => void): void {
         return
       }
       const search = document.querySelector<HTMLInputElement>('input[data-page-search]')
-      const actions: Record<string, () => void> = {
+      const actions: Record<string, () => unknown> = {
         '?': () => open('keys'),
         z: nextClock,
-        a: () => window.dispatchEvent(new Event(OPEN_AS_OF)),
+        a: () => pressHotkey('a'),
+        c: () => pressHotkey('c'),
         '/': () => search?.focus(),
       }
       const action = actions[event.key]

@@ -1,8 +1,8 @@
 import type { Location } from '@/lib/api/types'
 import { toggleTheme } from '@/lib/theme'
 import { go, setParams } from '@/lib/url/use-place'
-import { OPEN_AS_OF } from './AsOfControl'
 import type { Overlay } from './Frame'
+import { pressHotkey } from './keys'
 import { PAGES } from './routes'
 
 export interface PaletteItem {
@@ -45,9 +45,10 @@ export function commandItems(open: (overlay: Overlay) => void, signOut: () => vo
     command('utc', 'Tell time in UTC', 'z', () => setParams({ tz: 'utc' }, 'replace')),
     command('market-time', 'Tell time as the market does', 'z', () => setParams({ tz: null }, 'replace')),
     command('local', 'Tell time as this machine does', 'z', () => setParams({ tz: 'local' }, 'replace')),
-    command('as-of', 'As known at a past moment', 'a', () => window.dispatchEvent(new Event(OPEN_AS_OF))),
+    command('as-of', 'As known at a past moment', 'a', () => pressHotkey('a')),
     command('now', 'Back to now', '', () => setParams({ as_of: null })),
     command('heat', 'Prices as a heat view', '', () => go('/prices', { view: 'heat' })),
+    command('columns', 'Choose columns', 'c', () => pressHotkey('c')),
     command('keys', 'Keyboard map', '?', () => open('keys')),
     command('sign-out', 'Sign out', '', signOut),
   ]

@@ -17,6 +17,7 @@ const PATHS = {
   right: 'M9 5l7 7-7 7',
   alert: 'M12 4l9 16H3zM12 10v4M12 17h.01',
   lock: 'M6 11h12v9H6zM8 11V8a4 4 0 0 1 8 0v3',
+  columns: 'M4 5h16v14H4zM10 5v14M15 5v14',
   logout: 'M10 4H5v16h5M14 8l4 4-4 4M18 12H9',
 } as const
 

@@ -1,12 +1,16 @@
 import { useSyncExternalStore } from 'react'
 
-const QUERY = '(max-width: 720px)'
+let query: MediaQueryList | undefined
+
+function phone(): MediaQueryList {
+  query ??= window.matchMedia('(max-width: 720px)')
+  return query
+}
 
 /** True on a phone: grids become cards, the drawer a sheet. */
 export function useNarrow(): boolean {
   return useSyncExternalStore((listener) => {
-    const media = window.matchMedia(QUERY)
-    media.addEventListener('change', listener)
-    return () => media.removeEventListener('change', listener)
-  }, () => window.matchMedia(QUERY).matches)
+    phone().addEventListener('change', listener)
+    return () => phone().removeEventListener('change', listener)
+  }, () => phone().matches)
 }

@@ -1,11 +1,12 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@/components/Link'
+import { SearchBox, useSearch } from '@/components/SearchBox'
 import { KeyFigure, PageHead } from '@/components/labels'
 import { EmptyState, QueryStates } from '@/components/states'
 import { datasetsQuery } from '@/lib/api/queries'
 import type { Dataset } from '@/lib/api/types'
 import { countText, spanText } from '@/lib/units/format'
-import { setParams, useParam } from '@/lib/url/use-place'
+import { setParams } from '@/lib/url/use-place'
 import './datasets.css'
 
 function unitsOf(dataset: Dataset): string {
@@ -15,13 +16,13 @@ function unitsOf(dataset: Dataset): string {
 /** The catalogue, straight from the declarations. */
 export default function DatasetsPage() {
   const query = useQuery(datasetsQuery)
-  const search = useParam('q') ?? ''
+  const [search, type] = useSearch()
   const words = search.toLowerCase()
   const position = query.data?.reduce((newest, one) => Math.max(newest, one.position), 0)
   return (
     <>
       <PageHead title="Datasets" figures={query.data === undefined ? undefined : <><KeyFigure name="Declared">{query.data.length}</KeyFigure><KeyFigure name="Store position" note="batches accepted">{countText(position ?? 0)}</KeyFigure></>}
-        actions={<input className="input" type="search" data-page-search placeholder="Search datasets  /" aria-label="Search datasets and columns" value={search} onChange={(event) => setParams({ q: event.target.value }, 'replace')} />} />
+        actions={<SearchBox label="Search datasets" type={type} />} />
       <div className="page-scroll">
         <QueryStates query={query} lines={10}>
           {(datasets) => {

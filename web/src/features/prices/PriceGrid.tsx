@@ -1,12 +1,11 @@
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { type MouseEvent, useEffect, useRef } from 'react'
+import { type CSSProperties, type MouseEvent, type RefObject, useEffect, useMemo } from 'react'
 import { Icon } from '@/components/Icon'
 import type { FreshnessRule } from '@/components/labels'
 import type { Location } from '@/lib/api/types'
-import { chosenClock } from '@/lib/time/markets'
 import { useScope } from '@/lib/url/scope'
 import { PriceRow } from './PriceRow'
-import { columnFaces } from './columns'
+import type { ColumnFace } from './columns'
 import type { PricesModel } from './model'
 import { type ColumnId, type SortKey, figures } from './rows'
 import type { DayAhead } from './use-prices'
@@ -14,6 +13,9 @@ import type { DayAhead } from './use-prices'
 const ROW_PX = 28
 
 interface GridProps {
+  /** The columns that find room, in order. */
+  faces: readonly ColumnFace[]
+  scroller: RefObject<HTMLDivElement | null>
   model: PricesModel
   version: number
   rows: readonly number[]
@@ -32,18 +34,18 @@ interface GridProps {
   onPin: (id: string) => void
 }
 
-/** The virtualised grid: only rows in view exist; the active row is announced by aria-activedescendant. */
+/** The virtualised grid: only rows in view exist, and a row that gets another location keeps its elements; the active row is announced by aria-activedescendant. */
 export function PriceGrid(props: GridProps) {
-  const { model, rows, names, prices, active } = props
+  const { model, rows, names, prices, active, faces, scroller } = props
   const { market, tz, asOf } = useScope()
-  const scroller = useRef<HTMLDivElement>(null)
-  const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => scroller.current, estimateSize: () => ROW_PX, overscan: 12 })
+  const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => scroller.current, estimateSize: () => ROW_PX, overscan: 4 })
   const items = virtual.getVirtualItems()
-  const single = tz !== 'market' || market !== undefined
-  const zoneWords = chosenClock(tz, market).abbreviation
-  const faces = columnFaces(props.unit, single ? (tz === 'market' ? `HE, ${zoneWords}` : zoneWords) : undefined)
   const inView = items.map((item) => model.store.keys[rows[item.index] ?? -1] ?? '').filter((id) => id !== '')
   const wanted = inView.join(',')
+
+  const order = faces.map((face) => face.id).join(',')
+  const columns = useMemo(() => order.split(',') as ColumnId[], [order])
+  const template = faces.map((face) => (face.grow === 0 ? `${face.least}px` : `minmax(${face.least}px, ${face.grow}fr)`)).join(' ')
 
   useEffect(() => {
     if (wanted !== '') model.sparks.want(wanted.split(','))
@@ -54,17 +56,16 @@ export function PriceGrid(props: GridProps) {
   }, [active])
 
   return (
-    <div ref={scroller} className="price-grid" role="grid" tabIndex={0} data-price-grid aria-label="Live prices by location" aria-rowcount={rows.length + 1} aria-colcount={faces.length}
+    <div ref={scroller} className="price-grid" role="grid" tabIndex={0} data-price-grid style={{ '--columns': template } as CSSProperties} aria-label="Live prices by location" aria-rowcount={rows.length + 1} aria-colcount={faces.length}
       aria-activedescendant={items.some((item) => item.index === active) ? (props.column === undefined ? `price-row-${active}` : 'price-cell-active') : undefined}>
       <div className="price-head" role="row" aria-rowindex={1}>
         {faces.map((face) => {
           const at = props.sort.findIndex((key) => key.column === face.id)
           const key = props.sort[at]
           const order = key === undefined ? 'none' : key.descending ? 'descending' : 'ascending'
-          const hide = face.id === 'loss' ? ' wide' : face.id === 'interval' ? ' widest' : face.id === 'spark' ? ' middle' : ''
           const words = <><span className="title">{face.name}{key === undefined ? null : <><Icon name={key.descending ? 'sort_down' : 'sort_up'} size={11} />{props.sort.length > 1 ? <sub>{at + 1}</sub> : null}</>}</span><span className="note">{face.note}</span></>
           return (
-            <div key={face.id} role="columnheader" data-column={face.id} title={face.meaning} aria-sort={face.sortable ? order : undefined} className={`cell${face.isNumber ? ' number' : ''}${hide}`}>
+            <div key={face.id} role="columnheader" data-column={face.id} title={face.meaning} aria-sort={face.sortable ? order : undefined} className={`cell${face.isNumber ? ' number' : ''}`}>
               {face.sortable ? <button type="button" tabIndex={-1} title="Sort; with Shift, add to the sort" onClick={(event: MouseEvent) => props.onSort(face.id, event.shiftKey)}>{words}</button> : <span>{words}</span>}
             </div>
           )
@@ -78,9 +79,9 @@ export function PriceGrid(props: GridProps) {
           const location = names.get(id)
           const ofMarket = model.store.text('market', row)
           return (
-            <PriceRow key={id} id={id} domId={`price-row-${item.index}`} name={location?.name ?? id.slice(id.indexOf(':') + 1)} kind={location?.kind ?? ''} market={ofMarket} showMarket={market === undefined}
+            <PriceRow key={item.index} id={id} domId={`price-row-${item.index}`} name={location?.name ?? id.slice(id.indexOf(':') + 1)} kind={location?.kind ?? ''} market={ofMarket} showMarket={market === undefined}
               tz={tz} bump={model.store.bumps[row] ?? 0} found={figures(model.store, row, prices)} spark={model.sparks.line(id)} sparkRevision={model.sparks.revision.get(id) ?? 0}
-              rule={props.rule} asOf={asOf} index={item.index} top={item.start} active={item.index === active} column={item.index === active ? props.column : undefined} selected={props.selected === id} pinned={props.pins.includes(id)} onOpen={props.onOpen} onPin={props.onPin} />
+              rule={props.rule} asOf={asOf} index={item.index} top={item.start} columns={columns} active={item.index === active} column={item.index === active ? props.column : undefined} selected={props.selected === id} pinned={props.pins.includes(id)} onOpen={props.onOpen} onPin={props.onPin} />
           )
         })}
       </div>

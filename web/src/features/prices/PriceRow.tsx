@@ -1,4 +1,4 @@
-import { memo, useState } from 'react'
+import { type ReactNode, memo, useState } from 'react'
 import { Icon } from '@/components/Icon'
 import { Sparkline } from '@/components/Sparkline'
 import { AgeLabel, type FreshnessRule, ageTone } from '@/components/labels'
@@ -15,6 +15,11 @@ const ARROWS = { up: '↑', down: '↓', flat: '' } as const
 export function Difference({ value }: { value: number }) {
   const way = direction(value)
   return <span className={way === 'flat' ? undefined : way}><span className="arrow" aria-hidden="true">{ARROWS[way]}</span>{signedText(value)}</span>
+}
+
+const CLASSES: Record<ColumnId, string> = {
+  name: 'name', rt: 'number strong', change: 'number', da: 'number', dart: 'number', congestion: 'number', loss: 'number', energy: 'number',
+  spark: 'middle', interval: 'number', age: 'number age',
 }
 
 interface RowProps {
@@ -34,11 +39,48 @@ interface RowProps {
   index: number
   top: number
   active: boolean
+  columns: readonly ColumnId[]
+  /** The column of the active cell. */
   column: ColumnId | undefined
   selected: boolean
   pinned: boolean
   onOpen: (id: string) => void
   onPin: (id: string) => void
+}
+
+function Name({ row }: { row: RowProps }) {
+  return (
+    <>
+      <button type="button" tabIndex={-1} className="pin" aria-pressed={row.pinned} aria-label={`Pin ${row.name}`} onClick={(event) => {
+        event.stopPropagation()
+        row.onPin(row.id)
+      }}><Icon name="star" size={13} filled={row.pinned} /></button>
+      <span className="text" title={row.id}>{row.name}</span>
+      <span className="kind">{row.showMarket ? `${row.market} ${row.kind}` : row.kind}</span>
+    </>
+  )
+}
+
+function Interval({ row: { found, tz, market, showMarket } }: { row: RowProps }) {
+  const clock = chosenClock(tz, market)
+  return (
+    <>
+      <span className="dim">{tz === 'market' ? `${hourEndingLabel(clock.zone, found.start)}  ` : ''}</span>{intervalText(clock.zone, found.start, found.end)}
+      {showMarket && tz === 'market' ? <span className="dim"> {clock.abbreviation}</span> : null}
+    </>
+  )
+}
+
+function Content({ column, row }: { column: ColumnId; row: RowProps }): ReactNode {
+  const { found } = row
+  switch (column) {
+    case 'name': return <Name row={row} />
+    case 'change': case 'dart': return <Difference value={found[column]} />
+    case 'spark': return row.spark === undefined ? null : <Sparkline values={row.spark} />
+    case 'interval': return <Interval row={row} />
+    case 'age': return <AgeLabel instant={found.end} rule={row.rule} />
+    default: return numberText(found[column])
+  }
 }
 
 function sameRow(a: RowProps, b: RowProps): boolean {
@@ -49,39 +91,22 @@ function sameRow(a: RowProps, b: RowProps): boolean {
 }
 
 export const PriceRow = memo(function PriceRow(props: RowProps) {
-  const { id, found, bump, tz, market, rule, asOf } = props
-  // A row that scrolls into view has not just ticked: only what changes while it is mounted flashes.
-  const [firstBump] = useState(bump)
+  const { id, found, bump, rule, asOf } = props
+  // A location that comes into view has not just ticked: only what changes while it is in this row flashes.
+  const [first, setFirst] = useState({ id, bump })
+  if (first.id !== id) setFirst({ id, bump })
   const now = useNowEvery(10_000)
   const age_ms = (asOf === undefined ? now : Date.parse(asOf)) - found.end
   const stale = ageTone(age_ms, rule) === 'alarm'
-  const flash = bump === firstBump ? '' : ` flash-${bump % 2}`
-  const clock = chosenClock(tz, market)
+  const flash = first.id !== id || bump === first.bump ? '' : ` flash-${bump % 2}`
   const classes = `price-row${props.active ? ' active' : ''}${props.selected ? ' selected' : ''}${stale ? ' stale' : ''}${props.pinned ? ' pinned' : ''}`
-  const cell = (column: ColumnId, more = '') => (props.column === column
-    ? { role: 'gridcell', id: 'price-cell-active', className: `cell ${more} at` }
-    : { role: 'gridcell', className: `cell ${more}` })
   return (
     <div role="row" id={props.domId} aria-rowindex={props.index + 2} aria-selected={props.selected} className={classes} style={{ transform: `translateY(${props.top}px)` }} onClick={() => props.onOpen(id)}>
-      <div {...cell('name', 'name')}>
-        <button type="button" tabIndex={-1} className="pin" aria-pressed={props.pinned} aria-label={`Pin ${props.name}`} onClick={(event) => {
-          event.stopPropagation()
-          props.onPin(id)
-        }}><Icon name="star" size={13} filled={props.pinned} /></button>
-        <span className="text" title={id}>{props.name}</span>
-        <span className="kind">{props.showMarket ? `${market} ${props.kind}` : props.kind}</span>
-      </div>
-      <div {...cell('rt', `number strong${flash}`)}>{numberText(found.rt)}</div>
-      <div {...cell('change', 'number')}><Difference value={found.change} /></div>
-      <div {...cell('da', 'number')}>{numberText(found.da)}</div>
-      <div {...cell('dart', `number${flash}`)}><Difference value={found.dart} /></div>
-      <div {...cell('congestion', 'number')}>{numberText(found.congestion)}</div>
-      <div {...cell('loss', 'number wide')}>{numberText(found.loss)}</div>
-      <div {...cell('spark', 'middle')}>{props.spark === undefined ? null : <Sparkline values={props.spark} />}</div>
-      <div {...cell('interval', 'number widest')}>
-        <span className="dim">{tz === 'market' ? `${hourEndingLabel(clock.zone, found.start)}  ` : ''}</span>{intervalText(clock.zone, found.start, found.end)}{props.showMarket && tz === 'market' ? <span className="dim"> {clock.abbreviation}</span> : null}
-      </div>
-      <div {...cell('age', 'number')}><AgeLabel instant={found.end} rule={rule} /></div>
+      {props.columns.map((column) => (
+        <div key={column} role="gridcell" id={props.column === column ? 'price-cell-active' : undefined} className={`cell ${CLASSES[column]}${column === 'rt' || column === 'dart' ? flash : ''}${props.column === column ? ' at' : ''}`}>
+          <Content column={column} row={props} />
+        </div>
+      ))}
     </div>
   )
 }, sameRow)

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
-import { useCallback, useMemo, useState } from 'react'
-import { CopyButton } from '@/components/copy'
+import { useCallback, useMemo, useRef, useState } from 'react'
+import { useSearch } from '@/components/SearchBox'
 import { PageHead } from '@/components/labels'
 import { EmptyState, ProblemPanel, RefusedPanel, Skeleton } from '@/components/states'
 import { Link } from '@/components/Link'
@@ -17,9 +17,11 @@ import { PriceGrid } from './PriceGrid'
 import { HeatView } from './HeatView'
 import { useGridKeys } from './grid-keys'
 import { DATASET, type PricesModel } from './model'
-import { countText, unitIn } from '@/lib/units/format'
-import { type ColumnId, candidates, formatSort, nextSort, parseSort, shownRows } from './rows'
+import { unitIn } from '@/lib/units/format'
+import { type ColumnId, candidates, formatSort, nextSort, parseSort, shownRows, sorted } from './rows'
+import { PriceTools } from './PriceTools'
 import { priceTsv } from './tsv'
+import { useFaces } from './use-faces'
 import { useDayAhead, usePricesModel } from './use-prices'
 import './prices.css'
 
@@ -58,7 +60,7 @@ export default function PricesPage() {
   const [column, setColumn] = useState<ColumnId | undefined>(undefined)
 
   const names = useMemo(() => new Map(locations?.map((one) => [one.id, one])), [locations])
-  const search = params.get('q') ?? ''
+  const [search, type] = useSearch()
   const kind = params.get('kind')
   const sortText = params.get('sort')
   const pinText = params.get('pin') ?? ''
@@ -73,13 +75,17 @@ export default function PricesPage() {
     // eslint-disable-next-line react-hooks/exhaustive-deps -- the store changes in place; membership says when
     [store, membership, names],
   )
-  const rows = useMemo(
-    () => shownRows(store, all, prices, { search, kind, sort, pins }),
+  const ordered = useMemo(
+    () => sorted(store, all, prices, sort),
     // eslint-disable-next-line react-hooks/exhaustive-deps -- the store changes in place; order says when
-    [store, all, order, prices, search, kind, sort, pins],
+    [store, all, order, prices, sort],
   )
+  const rows = useMemo(() => shownRows(ordered, { search, kind, pins }), [ordered, search, kind, pins])
   const declared = dataset?.columns.find((column) => column.name === 'price_per_mwh')?.unit ?? 'currency/MWh'
-  const unit = useMemo(() => unitIn(declared, rows.map((row) => store.text('currency', row))), [declared, rows, store])
+  const unit = useMemo(() => unitIn(declared, all.map(({ row }) => store.text('currency', row))), [declared, all, store])
+  const main = useRef<HTMLDivElement>(null)
+  const scroller = useRef<HTMLDivElement>(null)
+  const faces = useFaces(main, unit)
   const kinds = useMemo(() => [...new Set(all.map(({ kind }) => kind))].filter((one) => one !== ''), [all])
   const tsv = useCallback(() => priceTsv(store, rows, prices, unit), [store, rows, prices, unit])
   const ids = useCallback((index: number) => store.keys[rows[index] ?? -1], [store, rows])
@@ -98,27 +104,8 @@ export default function PricesPage() {
       <PageHead title="Live prices" figures={<PriceFigures model={model} version={version} rows={rows} names={names} prices={prices} unit={unit} />} />
       <Notices model={model} version={version} stream={stream} market={market} />
       <div className="price-split">
-        <div className={frozen ? 'price-main frozen' : 'price-main'}>
-          <div className="price-tools">
-            <input className="input" data-page-search type="search" placeholder="Search locations  /" aria-label="Search locations" value={search} onChange={(event) => setParams({ q: event.target.value }, 'replace')}
-              onKeyDown={(event) => {
-                if (event.key === 'Enter' || event.key === 'ArrowDown') document.querySelector<HTMLElement>('[data-price-grid]')?.focus()
-                if (event.key !== 'Escape') return
-                event.preventDefault()
-                event.currentTarget.blur()
-              }} />
-            {kinds.length < 2 ? null : <div className="segmented desk-only" role="group" aria-label="Kind of location">
-              <button type="button" className="button small" aria-pressed={kind === undefined} onClick={() => setParams({ kind: null }, 'replace')}>All</button>
-              {kinds.map((one) => <button key={one} type="button" className="button small" aria-pressed={kind === one} onClick={() => setParams({ kind: one }, 'replace')}>{one}</button>)}
-            </div>}
-            <span className="dim small desk-only" role="status">{countText(rows.length)} shown</span>
-            <span className="grow" />
-            {view === 'grid' && !narrow && rows.length > 0 ? <CopyButton text={tsv} label="Copy TSV" /> : null}
-            <div className="segmented" role="group" aria-label="View">
-              <button type="button" className="button small" aria-pressed={view === 'grid'} onClick={() => setParams({ view: null }, 'replace')}>{narrow ? 'List' : 'Grid'}</button>
-              <button type="button" className="button small" aria-pressed={view === 'heat'} onClick={() => setParams({ view: 'heat' }, 'replace')}>Heat</button>
-            </div>
-          </div>
+        <div ref={main} className={frozen ? 'price-main frozen' : 'price-main'}>
+          <PriceTools type={type} kind={kind} kinds={kinds} count={rows.length} view={view} faces={faces} tsv={tsv} />
           <Backfills />
           {isEmpty ? <Absence model={model} empty={isEmpty} market={market} /> : null}
           {rows.length === 0 && filtered ? (
@@ -128,7 +115,7 @@ export default function PricesPage() {
             ? <HeatView store={store} rows={rows} names={names} unit={unit} onOpen={open} selected={selected} />
             : narrow
               ? <PriceCards model={model} rows={rows} names={names} prices={prices} unit={unit} rule={dataset?.freshness} onOpen={open} />
-              : <PriceGrid model={model} version={version} rows={rows} names={names} prices={prices} unit={unit} rule={dataset?.freshness} sort={sort} pins={pins} active={activeNow} column={column} selected={selected} onSort={sortBy} onOpen={open} onPin={pin} />}
+              : <PriceGrid faces={faces.shown} scroller={scroller} model={model} version={version} rows={rows} names={names} prices={prices} unit={unit} rule={dataset?.freshness} sort={sort} pins={pins} active={activeNow} column={column} selected={selected} onSort={sortBy} onOpen={open} onPin={pin} />}
         </div>
         {selected === undefined ? null : <PriceDrawer key={selected} id={selected} location={names.get(selected)} unit={unit} onClose={closeRow} />}
       </div>

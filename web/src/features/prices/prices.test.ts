@@ -3,7 +3,7 @@ import type { Location } from '@/lib/api/types'
 import { SeriesStore } from '@/lib/stream/series-store'
 import { HOUR_MS, dayHours } from '@/lib/time/zone'
 import { hourLines, priceDay, stacked } from './day-data'
-import { candidates, figures, formatSort, nextSort, parseSort, shownRows } from './rows'
+import { type RowQuery, type SortKey, candidates, figures, formatSort, nextSort, parseSort, shownRows, sorted } from './rows'
 import { priceTsv } from './tsv'
 import { dayAheadOf } from './use-prices'
 
@@ -22,9 +22,9 @@ function storeOf(prices: Record<string, number | null>): SeriesStore {
 
 const KINDS: Record<string, string> = { 'SIM:HUB': 'hub', 'SIM:ZONE': 'zone' }
 const names = new Map(['SIM:A', 'SIM:B', 'SIM:HUB', 'SIM:ZONE'].map((id): [string, Location] => [id, { id, market: 'SIM', name: id.slice(4), kind: KINDS[id] ?? 'node', zone: null }]))
-const none = { search: '', kind: undefined, sort: [], pins: [] }
+const none = { search: '', kind: undefined, pins: [] }
 const store = storeOf({ 'SIM:B': 5, 'SIM:A': null, 'SIM:ZONE': 40, 'SIM:HUB': 30 })
-const shown = (query: Partial<Parameters<typeof shownRows>[3]>, prices = new Map<string, number>()) => shownRows(store, candidates(store, names), prices, { ...none, ...query }).map((row) => store.keys[row])
+const shown = ({ sort = [], ...query }: Partial<RowQuery> & { sort?: SortKey[] }) => shownRows(sorted(store, candidates(store, names), new Map(), sort), { ...none, ...query }).map((row) => store.keys[row])
 
 describe('rows shown', () => {
   it('are hubs, zones, nodes, then by name', () => {
@@ -47,6 +47,7 @@ describe('rows shown', () => {
   it('answer every word of a search', () => {
     expect(shown({ search: 'sim hub' })).toEqual(['SIM:HUB'])
     expect(shown({ search: 'sim nothing' })).toEqual([])
+    expect(shown({ search: 'sim', pins: ['SIM:NOWHERE', 'SIM:B'] })[0]).toBe('SIM:B')
   })
 })
 
@@ -60,7 +61,7 @@ describe('figures', () => {
   })
 
   it('are copied with UTC instants, empty where missing, unit on every line', () => {
-    const rows = shownRows(store, candidates(store, names), new Map(), none)
+    const rows = shownRows(candidates(store, names), none)
     const lines = priceTsv(store, rows, new Map(), 'USD/MWh').split('\n').map((line) => line.split('\t'))
     expect(lines[1]).toEqual(['SIM:HUB', 'SIM', '2026-11-21T14:00:00Z', '2026-11-21T14:05:00Z', '30', '', '', '', '1', '', 'USD/MWh'])
     expect(lines.every((line) => line.length === lines[0]?.length)).toBe(true)

@@ -3,7 +3,7 @@ import { kindRank } from '@/lib/kinds'
 import type { SeriesStore } from '@/lib/stream/series-store'
 import { type DayAhead, dayAheadOf } from './use-prices'
 
-export type ColumnId = 'name' | 'rt' | 'change' | 'da' | 'dart' | 'congestion' | 'loss' | 'spark' | 'interval' | 'age'
+export type ColumnId = 'name' | 'rt' | 'change' | 'da' | 'dart' | 'congestion' | 'loss' | 'energy' | 'spark' | 'interval' | 'age'
 
 export interface SortKey {
   column: ColumnId
@@ -19,6 +19,7 @@ export interface Figures {
   dart: number
   congestion: number
   loss: number
+  energy: number
   start: number
   end: number
 }
@@ -29,7 +30,7 @@ export function figures(store: SeriesStore, row: number, prices: DayAhead): Figu
   const da = dayAheadOf(prices, store.keys[row] ?? '', start)
   return {
     rt, da, start, change: rt - store.previous('price_per_mwh', row), dart: da - rt,
-    congestion: store.value('congestion_per_mwh', row), loss: store.value('loss_per_mwh', row), end: store.end[row] ?? Number.NaN,
+    congestion: store.value('congestion_per_mwh', row), loss: store.value('loss_per_mwh', row), energy: store.value('energy_per_mwh', row), end: store.end[row] ?? Number.NaN,
   }
 }
 
@@ -57,7 +58,6 @@ export function nextSort(keys: readonly SortKey[], column: ColumnId, add: boolea
 export interface RowQuery {
   search: string
   kind: string | undefined
-  sort: readonly SortKey[]
   pins: readonly string[]
 }
 
@@ -69,6 +69,7 @@ function sortValue(column: ColumnId, found: Figures): number {
     case 'dart': return found.dart
     case 'congestion': return found.congestion
     case 'loss': return found.loss
+    case 'energy': return found.energy
     default: return found.end
   }
 }
@@ -98,23 +99,36 @@ export function candidates(store: SeriesStore, names: ReadonlyMap<string, Locati
   return found.sort((a, b) => (a.rank !== b.rank ? a.rank - b.rank : a.id < b.id ? -1 : 1))
 }
 
-/** Return the store rows to show, in order: pinned first, then by the sort, then as the candidates stand. */
-export function shownRows(store: SeriesStore, from: readonly Candidate[], prices: DayAhead, query: RowQuery): number[] {
-  const words = query.search.toLowerCase().split(/\s+/).filter((word) => word !== '')
-  const pins = new Map(query.pins.map((id, at) => [id, at]))
-  const kept = from.filter(({ id, kind, hay }) => (query.kind === undefined || kind === query.kind || pins.has(id)) && words.every((word) => hay.includes(word)))
-  if (query.sort.length === 0 && pins.size === 0) return kept.map(({ row }) => row)
-  const keyed = kept.map(({ row, id }) => {
-    const found = figures(store, row, prices)
-    return { row, id, pin: pins.get(id) ?? pins.size, values: query.sort.map(({ column }) => sortValue(column, found)) }
+/** Return the candidates in the order of the sort, as they stand where it says nothing. O(n log n); a search leaves it as it is. */
+export function sorted(store: SeriesStore, from: readonly Candidate[], prices: DayAhead, sort: readonly SortKey[]): readonly Candidate[] {
+  if (sort.length === 0) return from
+  const keyed = from.map((candidate) => {
+    const found = figures(store, candidate.row, prices)
+    return { candidate, values: sort.map(({ column }) => sortValue(column, found)) }
   })
   keyed.sort((a, b) => {
-    if (a.pin !== b.pin) return a.pin - b.pin
-    for (const [at, { column, descending }] of query.sort.entries()) {
-      const order = column === 'name' ? (a.id < b.id ? -1 : 1) * (descending ? -1 : 1) : compareNumbers(a.values[at] ?? Number.NaN, b.values[at] ?? Number.NaN, descending)
+    for (const [at, { column, descending }] of sort.entries()) {
+      const order = column === 'name' ? (a.candidate.id < b.candidate.id ? -1 : 1) * (descending ? -1 : 1) : compareNumbers(a.values[at] ?? Number.NaN, b.values[at] ?? Number.NaN, descending)
       if (order !== 0) return order
     }
     return 0
   })
-  return keyed.map(({ row }) => row)
+  return keyed.map(({ candidate }) => candidate)
+}
+
+/** Return the store rows to show, in order: pinned first, then as the candidates stand. O(n). */
+export function shownRows(from: readonly Candidate[], { search, kind, pins }: RowQuery): number[] {
+  const words = search.toLowerCase().split(/\s+/).filter((word) => word !== '')
+  const order = new Map(pins.map((id, at) => [id, at]))
+  const first: number[] = []
+  const rest: number[] = []
+  for (const one of from) {
+    const pin = order.get(one.id)
+    if (kind !== undefined && one.kind !== kind && pin === undefined) continue
+    if (!words.every((word) => one.hay.includes(word))) continue
+    if (pin === undefined) rest.push(one.row)
+    else first[pin] = one.row
+  }
+  // A pin that the search leaves out leaves a hole.
+  return [...Object.values(first), ...rest]
 }

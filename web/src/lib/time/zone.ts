@@ -73,6 +73,13 @@ export function wallTime(zone: string, instant: number): WallTime {
   }
 }
 
+/** Return the instant at which a wall clock of `zone` showed YYYY-MM-DDTHH:MM; undefined when it is no such text. */
+export function instantOfWall(zone: string, text: string): number | undefined {
+  const wall = Date.parse(`${text}Z`)
+  if (Number.isNaN(wall)) return undefined
+  return wall - offsetMs(zone, wall - offsetMs(zone, wall))
+}
+
 /** Return the first instant of the local day `YYYY-MM-DD` in `zone`. */
 export function dayStart(zone: string, day: string): number {
   const midnight = Date.parse(`${day}T00:00:00Z`)
