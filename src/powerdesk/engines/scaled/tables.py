@@ -159,6 +159,21 @@ class ClickTables:
             ledger.note_sealed(self._client, table, month=each["month"], upto=question.counted.position, doing=doing)
         return sum(each["row_count"] for each in found)
 
+    def forget(self, table: str, *, before: datetime) -> int:
+        """Drop the partitions of whole UTC months before `before`; return how many rows counted in them."""
+        utc, doing = before.astimezone(UTC), f"forgetting rows of table {table}"
+        floor = datetime(utc.year, utc.month, 1, tzinfo=UTC)
+        with self._writing:
+            question = self._question(table, Selection(end=floor), every_revision=True)
+            month = f"toYYYYMM({quoted(question.declared.spec.time_column)})"
+            sql = f"SELECT {month} AS month, count() AS n FROM {question.table} WHERE {question.scope()}"  # noqa: S608 - quoted names, bound values
+            found = self._client.ask(
+                f"{sql} GROUP BY month ORDER BY month", question.parameters, doing=doing
+            ).to_pylist()
+            for each in found:
+                self._client.tell(f"ALTER TABLE {question.table} DROP PARTITION ID '{int(each['month'])}'", doing=doing)
+        return sum(each["n"] for each in found)
+
     def close(self) -> None:
         """Let the connections go; nothing acknowledged is lost."""
         self._inserting.shutdown()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import threading
 from typing import TYPE_CHECKING
 
@@ -67,16 +66,24 @@ class ClickHouseClient:
 
         A server that knows the token drops a second arrival of the same request.
         """
-        sink = io.BytesIO()
+        sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, rows.schema) as writer:
             writer.write_table(rows)
+        data = sink.getvalue()
         settings = {
             "async_insert": 0,
             "insert_deduplication_token": token,
             "max_partitions_per_insert_block": PARTITIONS_MAX,
         }
-        with self._calling(doing) as client:  # `command` never repeats what is no read, `raw_insert` would
-            client.command(f"INSERT INTO {into} FORMAT ArrowStream", data=sink.getvalue(), settings=settings)
+        length = {"Content-Length": str(data.size)}
+        with self._calling(doing) as client:  # of bytes clickhouse-connect would send a lost request again
+            client.raw_insert(
+                into,
+                insert_block=pa.BufferReader(data),
+                settings=settings,
+                fmt="ArrowStream",
+                transport_settings=length,
+            )
 
     def close(self) -> None:
         """Let the connections go."""

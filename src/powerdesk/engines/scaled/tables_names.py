@@ -61,10 +61,10 @@ def column(declared: Declared, spec: ColumnSpec) -> str:
 
 
 def creation(declared: Declared) -> str:
-    """Return the statement that makes the table: by month, in the order of key, source, published_at and commit."""
+    """Return the statement that makes the table: by month, in the order of key, source and belief."""
     spec = declared.spec
     columns = ",\n    ".join(column(declared, each) for each in declared.columns.values())
-    order = listed((*spec.key, "source", "published_at", "commit"))
+    order = listed((*spec.key, "source", "published_at", "commit", "revision"))
     return f"""CREATE TABLE IF NOT EXISTS {quoted(spec.name)} (
     {columns},
     {quoted(EPOCH_COLUMN)} UInt32

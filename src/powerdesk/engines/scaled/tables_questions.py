@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from powerdesk.engines.declared import micros
-from powerdesk.engines.ports.tables import Cut, Knowledge, Selection
 from powerdesk.engines.scaled.tables_names import EPOCH_COLUMN, listed, quoted
+from powerdesk.kernel.belief import Knowledge
 from powerdesk.kernel.dtypes import Dtype
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from powerdesk.engines.declared import Declared
+    from powerdesk.engines.ports.tables import Cut, Selection
     from powerdesk.engines.scaled.tables_ledger import Counted
 
 FIRST, LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2299, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
@@ -81,6 +82,8 @@ class Question:
             terms.append(f"{time} >= {self.instant(self.selection.start)}")
         if self.selection.end is not None and self.selection.end <= LAST:
             terms.append(f"{time} < {self.instant(self.selection.end)}")
+        if self.every_revision and self.selection.revision_from:
+            terms.append(f"revision >= {int(self.selection.revision_from)}")
         terms += [self.allowed(name) for name in self.selection.within if name not in self.late]
         return " AND ".join(terms)
 
