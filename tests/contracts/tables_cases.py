@@ -172,7 +172,11 @@ class Oracle:
 
     def history(self, selection: Selection, cut: Cut) -> list[dict[str, Any]]:
         """Return what `history` must."""
-        found = [row for row in self._scope(selection, cut) if self._within(row, selection, selection.within)]
+        found = [
+            row
+            for row in self._scope(selection, cut)
+            if self._within(row, selection, selection.within) and row["revision"] >= selection.revision_from
+        ]
         order = ("source", "published_at", "commit", "revision")
         return sorted(found, key=lambda row: (self._key(row), *(row[name] for name in order)))
 

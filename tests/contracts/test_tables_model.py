@@ -56,6 +56,7 @@ SELECTIONS = st.builds(
     end=st.one_of(st.none(), st.sampled_from([START + hours(24), START + hours(72)])),
     limit=st.one_of(st.none(), st.integers(0, 5)),
     descending=st.booleans(),
+    revision_from=st.sampled_from([0, 0, 1, 201]),
     sources=st.permutations(["alpha", "beta", "gamma"]).flatmap(
         lambda p: st.sampled_from([tuple(p), tuple(p[:1]), ()])
     ),

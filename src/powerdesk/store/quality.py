@@ -82,47 +82,49 @@ def quality(
     cadence = dataset.cadence
     if cadence is None:
         return ()
+    places = _places(keys.select(dataset.series_key), series.select(dataset.series_key))
+    times = keys.column(dataset.time_column).cast(pa.int64()).to_numpy()
     result = []
     for group, minutes in cadence.minutes.items():
-        wanted = _in_group(series, cadence.by, group)
-        if wanted.num_rows:
-            result.append(
-                _group_quality(dataset, group, minutes, _in_group(keys, cadence.by, group), wanted, (start, end, as_of))
-            )
+        members = _members(series, cadence.by, group)
+        if len(members):
+            number = np.full(series.num_rows + 1, -1)  # the last is for keys of no series
+            number[members] = np.arange(len(members))
+            codes = number[places]
+            inside = np.flatnonzero(codes >= 0)
+            cells = (codes[inside], times[inside])
+            wanted = series.take(pa.array(members))
+            result.append(_group_quality(dataset, group, minutes, cells, wanted, (start, end, as_of)))
     return tuple(result)
 
 
-def _in_group(rows: pa.Table, by: tuple[str, ...], group: tuple[str, ...]) -> pa.Table:
+def _members(series: pa.Table, by: tuple[str, ...], group: tuple[str, ...]) -> np.ndarray:
+    """Return which series belong to a group."""
+    chosen = np.ones(series.num_rows, dtype=bool)
     for name, value in zip(by, group, strict=True):
-        rows = rows.filter(pc.equal(rows.column(name), value))
-    return rows
+        chosen &= pc.equal(series.column(name), value).to_numpy()
+    return np.flatnonzero(chosen)
 
 
 def _group_quality(
     dataset: Dataset,
     group: tuple[str, ...],
     minutes: int,
-    keys: pa.Table,
+    cells: tuple[np.ndarray, np.ndarray],
     series: pa.Table,
     span: tuple[datetime, datetime, datetime],
 ) -> GroupQuality:
+    """Judge one group by its `cells`: number of the series and start in microseconds of each row present."""
     starts = _due(dataset, series.slice(0, 1), minutes, span)
-    names = dataset.series_key
-    codes = {
-        values: code for code, values in enumerate(zip(*(series.column(n).to_pylist() for n in names), strict=True))
-    }
+    codes = tuple(zip(*(series.column(n).to_pylist() for n in dataset.series_key), strict=True))
     present = np.zeros((len(codes), len(starts)), dtype=bool)
-    row_codes = np.array(
-        [codes.get(values, -1) for values in zip(*(keys.column(n).to_pylist() for n in names), strict=True)],
-        dtype=np.int64,
-    )
-    times = keys.column(dataset.time_column).cast(pa.int64()).to_numpy()
+    row_codes, times = cells
     step = minutes * MICROSECONDS_PER_MINUTE
     slots = np.searchsorted(starts, times, side="right") - 1
-    inside = (row_codes >= 0) & (slots >= 0)
+    inside = slots >= 0
     inside[inside] &= times[inside] < starts[slots[inside]] + step  # an irregular run within the slot fills it
     present[row_codes[inside], slots[inside]] = True
-    gaps = tuple(_gaps(group, tuple(codes), present, starts, step))
+    gaps = tuple(_gaps(group, codes, present, starts, step))
     begun = times[times <= pa.scalar(span[2], type=schema.INSTANT).value]
     return GroupQuality(
         group=group,
@@ -133,6 +135,22 @@ def _group_quality(
         newest_end=_instant(int(begun.max()) + step) if len(begun) else None,
         gaps=gaps,
     )
+
+
+def _places(rows: pa.Table, among: pa.Table) -> np.ndarray:
+    """Return for each row where the same values stand in `among`, whose rows are distinct; -1 when nowhere."""
+    known, wanted = np.zeros(among.num_rows, np.int64), np.zeros(rows.num_rows, np.int64)
+    for name in among.column_names:
+        words = pc.unique(among.column(name))
+        here = pc.index_in(among.column(name), value_set=words).to_numpy().astype(np.int64)
+        there = pc.fill_null(pc.index_in(rows.column(name), value_set=words), -1).to_numpy()
+        packed, known = np.unique(known * len(words) + here, return_inverse=True)
+        wanted = np.where((wanted < 0) | (there < 0), -1, wanted * len(words) + there)
+        at = np.minimum(np.searchsorted(packed, wanted), len(packed) - 1)
+        wanted = np.where(packed[at] == wanted, at, -1)
+    place = np.empty(among.num_rows, np.int64)
+    place[known] = np.arange(among.num_rows)
+    return np.where(wanted < 0, -1, place[wanted])
 
 
 def _due(dataset: Dataset, sample: pa.Table, minutes: int, span: tuple[datetime, datetime, datetime]) -> np.ndarray:

@@ -192,15 +192,13 @@ def quality(
     """Return completeness by group, gaps, freshness and restatements of a dataset over a span, as known at the cut."""
     request = Request(dataset_id, within=within, allow_partial=True)
     declared, narrowed, missing = _prepared(store, asker, request)
-    inside = replace(narrowed, start=span.start, end=span.end, columns=(declared.end_column,))
+    inside = replace(narrowed, start=span.start, end=span.end, columns=())
     port_cut = _port_cut(cut)
     keys = store.tables.rows(declared.id, selection=_selection(declared, inside), cut=port_cut)
     everything = replace(narrowed, columns=(declared.end_column, "published_at"))
     newest = store.tables.latest(declared.id, selection=_selection(declared, everything), cut=port_cut)
-    revised = store.tables.history(
-        declared.id, selection=_selection(declared, replace(inside, columns=None)), cut=port_cut
-    )
-    revised = revised.filter(pc.greater(revised.column("revision"), 0))
+    restated = replace(_selection(declared, replace(inside, columns=None)), revision_from=1)
+    revised = store.tables.history(declared.id, selection=restated, cut=port_cut)
     series = newest.select(declared.series_key)
     groups = qualities.quality(declared, keys=keys, series=series, start=span.start, end=span.end, as_of=cut.as_of)
     ends = [group.newest_end for group in groups]

@@ -128,6 +128,8 @@ def in_memory(scope: Scope, rows: npt.NDArray[Any]) -> InMemory:
         found = found.kept((found.values("commit") > scope.commits[0]) & (found.values("commit") <= scope.commits[1]))
     if scope.tag_codes is not None:
         found = found.kept(np.isin(found.values(TAG), scope.tag_codes))
+    if scope.revision_from:
+        found = found.kept(found.values("revision") >= scope.revision_from)
     for name, allowed in scope.row_filters.items():
         values = found.columns(None, [name])[name]
         allowed_values = pa.array(list(allowed), values.type)

@@ -96,6 +96,11 @@ class Scope:
         }
 
     @property
+    def revision_from(self) -> int:
+        """The least revision wanted, where rows are wanted as they are."""
+        return self.selection.revision_from if self.every_revision else 0
+
+    @property
     def in_memory(self) -> bool:
         """Whether every row that may be a candidate is held in memory."""
         start = micros(self.selection.start)
@@ -156,6 +161,8 @@ class Scope:
             terms.append(f"{time} >= {instant(self.selection.start)}")
         if self.selection.end is not None:
             terms.append(f"{time} < {instant(self.selection.end)}")
+        if self.revision_from:
+            terms.append(f"revision >= {int(self.revision_from)}")
         for name, allowed in self.row_filters.items():
             terms.append(f"{quoted(name)} in ({', '.join(map(self._literal(name), allowed)) or 'null'})")
         for column, table, codes in ((LABEL, LABELS, self.label_codes), (TAG, TAGS, self.tag_codes)):

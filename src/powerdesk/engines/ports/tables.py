@@ -90,6 +90,8 @@ class Selection:
     limit: int | None = None
     descending: bool = False
     sources: tuple[str, ...] = ()
+    revision_from: int = 0
+    """In `history` and `changes`: only rows of this revision or later; 1 leaves out what was said first."""
 
 
 class Tables(Protocol):
