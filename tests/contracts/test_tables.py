@@ -9,6 +9,8 @@ from datetime import timedelta
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from tables_cases import (
     ADAPTERS,
@@ -29,8 +31,6 @@ from powerdesk.kernel.dtypes import Dtype
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    import pyarrow as pa
 
 
 @pytest.fixture(params=ADAPTERS)
@@ -400,6 +400,66 @@ def test_seal__a_column_added_later_reads_as_null_from_sealed_months(tables: Tab
     tables.define(more)
 
     assert tables.rows(PRICES.name, selection=Selection(), cut=EVER).column("note").to_pylist() == [None]
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_forget__deletes_whole_months_and_no_other_row(
+    tables: Tables, opened: Callable[[], Tables], *, sealed: bool
+) -> None:
+    for commit in range(1, 4):
+        fill(tables, [belief(commit, hour=h) for h in range(0, 24 * 40, 12)])  # January from the 30th, February, March
+    if sealed:
+        tables.seal(PRICES.name, before=START + timedelta(days=40))
+    whole = tables.history(PRICES.name, selection=Selection(), cut=EVER)
+    february, march = START.replace(month=2, day=1), START.replace(month=3, day=1)
+
+    assert tables.forget(PRICES.name, before=february) == 3 * 4
+    assert tables.forget(PRICES.name, before=march - timedelta(seconds=1)) == 0  # the month has not passed
+    assert tables.forget(PRICES.name, before=march + timedelta(days=3)) == 3 * 56
+    assert tables.forget(PRICES.name, before=march + timedelta(days=3)) == 0
+    left = whole.filter(pc.greater_equal(whole.column("interval_start"), pa.scalar(march, pa.timestamp("us", "UTC"))))
+    for _ in range(2):
+        assert tables.history(PRICES.name, selection=Selection(), cut=EVER) == left
+        assert tables.rows(PRICES.name, selection=Selection(end=march), cut=EVER).num_rows == 0
+        assert tables.changes(PRICES.name, after=0, upto=3, selection=Selection()).num_rows == left.num_rows
+        assert tables.count(PRICES.name, selection=Selection(end=march), cut=EVER) == 0
+        assert tables.position(PRICES.name) == 3
+        tables.close()
+        tables = opened()
+    tables.close()
+
+
+def test_forget__lets_late_rows_come_and_go(tables: Tables) -> None:
+    fill(tables, [belief(1)], [belief(2, hour=24 * 10)])
+    late = START + timedelta(days=5)
+    assert tables.forget(PRICES.name, before=late) == 1
+    assert not tables.append(PRICES.name, batch_id="batch-1", rows=batch([belief(1)]))
+    fill(tables, [belief(3)])
+    assert prices(tables.rows(PRICES.name, selection=Selection(), cut=EVER)) == [3.0, 2.0]
+    assert tables.forget(PRICES.name, before=late) == 1
+    assert prices(tables.rows(PRICES.name, selection=Selection(), cut=EVER)) == [2.0]
+
+
+def test_forget__beside_reads_is_seen_whole_or_not_at_all(tables: Tables) -> None:
+    for commit in range(1, 4):
+        fill(tables, [belief(commit, hour=h) for h in range(0, 96, 3)])
+    tables.seal(PRICES.name, before=START + timedelta(days=30))
+    counts = {tables.rows(PRICES.name, selection=Selection(), cut=EVER).num_rows}
+    stop = Event()
+
+    def read() -> set[int]:
+        seen = set()
+        while not stop.is_set():
+            seen.add(tables.rows(PRICES.name, selection=Selection(), cut=EVER).num_rows)
+        return seen
+
+    with ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(read) for _ in range(2)]
+        assert tables.forget(PRICES.name, before=START + timedelta(days=10)) == 3 * 16
+        stop.set()
+        seen = set().union(*(reader.result() for reader in readers))
+    assert seen <= counts | {16}
+    assert tables.rows(PRICES.name, selection=Selection(), cut=EVER).num_rows == 16
 
 
 # Against the oracle: random beliefs, sources, retractions, seals and questions.

@@ -1,4 +1,4 @@
-"""Tables against an oracle: random beliefs, sources, retractions, seals and reopenings, any cut."""
+"""Tables against an oracle: random beliefs, sources, retractions, seals, forgetting and reopenings, any cut."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ ROWS = st.fixed_dictionaries(
         "reason": st.sampled_from([None, None, "withdrawn"]),
     }
 )
-STEPS = st.lists(st.one_of(st.lists(ROWS, min_size=1, max_size=8), st.sampled_from(["seal", "reopen"])), max_size=6)
+STEPS = st.lists(
+    st.one_of(st.lists(ROWS, min_size=1, max_size=8), st.sampled_from(["seal", "reopen", "forget"])), max_size=6
+)
 SELECTIONS = st.builds(
     Selection,
     within=st.fixed_dictionaries(
@@ -89,6 +91,13 @@ def test_tables__agree_with_the_oracle(adapter: str, steps: list[Any], questions
             if step == "reopen":
                 tables.close()
                 tables = ADAPTERS[adapter](Path(folder))
+                continue
+            if step == "forget":
+                february = START.replace(month=2, day=1)
+                gone = [row for row in oracle.seen if row["interval_start"] < february]
+                assert tables.forget(FORECASTS.name, before=february + timedelta(days=9)) == len(gone)
+                oracle.seen = [row for row in oracle.seen if row not in gone]
+                _agree(tables, oracle, *questions[0])
                 continue
             rows = [_numbered(row, commit, revision) for revision, row in enumerate(step, start=100 * commit)]
             tables.append(FORECASTS.name, batch_id=str(commit), rows=batch(rows, FORECASTS))

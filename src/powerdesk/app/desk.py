@@ -15,9 +15,10 @@ import numpy as np
 import pyarrow as pa
 
 from powerdesk.access import keys
-from powerdesk.access.operations import accounts
+from powerdesk.access.operations import accounts, auditing
 from powerdesk.access.operations import services as access_services
 from powerdesk.access.routes import AccessRoutes
+from powerdesk.access.types import SYSTEM
 from powerdesk.app import (
     access_wiring,
     dependencies,
@@ -27,11 +28,12 @@ from powerdesk.app import (
     places,
     registry,
     simfeed,
+    standing,
     workers,
 )
 from powerdesk.app import clock as clocks
 from powerdesk.app.gate import Gate, StreamGate
-from powerdesk.app.moving import copying, moves
+from powerdesk.app.moving import blobs, copying, moves
 from powerdesk.app.roles import Part
 from powerdesk.delivery.stream.hub import Hub, HubLimits
 from powerdesk.engines.ports.jobs import JobContext, JobSpec
@@ -47,7 +49,7 @@ from powerdesk.store.queries import Store
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from powerdesk.access.policies import Policies
     from powerdesk.access.types import Principal
@@ -69,6 +71,7 @@ SEAL_EVERY_S = 3600.0
 SEAL_AFTER = timedelta(days=45)
 LIVE_WITHIN = timedelta(minutes=2)
 BACKUP = "store.backup"
+EPOCH_KEY = f"{blobs.MOVING_PREFIX}epoch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ class Desk:
         self.workers = workers.Workers()
         self.secrets = _secrets(settings)
         self.engines = engines.open_engines(settings, clock=self.clock, ids=self.ids)
+        self.standings = standing.Standings(self.engines, clock=self.clock)
         copying.refuse_unfinished(self.engines)
         self.engines.objects.delete(copying.NOTE_KEY)  # from here on the desk is no longer what was copied
         self.store = self._store()
@@ -120,10 +124,18 @@ class Desk:
         self._on_shutdown: list[Callable[[], None]] = []
 
     def _epochs(self) -> ownership.Epochs:
-        """Begin an epoch of the log that this folder holds; a log that processes share has the folder's id as one."""
+        """Begin an epoch of the log that this folder holds; a log that processes share has one for all of them."""
         if engines.is_shared(self.settings.bus.url):
-            return ownership.Epochs(now=ownership.desk_id(self.settings.data), former={})
+            return ownership.Epochs(now=self._shared_epoch(), former={})
         return ownership.begin_epoch(self.settings.data, position=self.engines.bus.end(events.BATCHES_TOPIC))
+
+    def _shared_epoch(self) -> str:
+        """Return the epoch kept beside the shared objects, which the first process makes and no copy takes along."""
+        objects = self.engines.objects
+        with self.engines.records.unit(over=(EPOCH_KEY,)):
+            if not objects.exists(EPOCH_KEY):
+                objects.put(EPOCH_KEY, self.ids.new("epoch").encode())
+        return objects.get(EPOCH_KEY).decode()
 
     def _opened_projector(self) -> Consumer | None:
         """Make readable what was accepted before the last stop; None where only other processes project."""
@@ -142,8 +154,9 @@ class Desk:
             objects=self.engines.objects,
             clock=self.clock,
             progress=progress.Progress(),
-            datasets={dataset.id: dataset for dataset in registry.DATASETS},
+            datasets=housekeeping.kept(registry.DATASETS, self.settings.retention),
             calculations={calculation.name: calculation for calculation in registry.CALCULATIONS},
+            dependencies=dependencies.fingerprint,
         )
         store_operations.define(store)
         return store
@@ -153,7 +166,6 @@ class Desk:
             authenticator=self.access.authenticator,
             reads=self.access.reads,
             cache=self.engines.cache,
-            dependencies=dependencies.fingerprint,
             clock=self.clock,
             pepper=self.secrets.pepper,
             operator_token=self.ownership.token,
@@ -222,6 +234,8 @@ class Desk:
         self._define_jobs()
         if Part.JOBS in self.does:
             self.workers.start("jobs", self._run_jobs)
+            asking = store_jobs.Asking(self.store, self.engines.jobs)
+            self.workers.every("calculations", housekeeping.LOOK_EVERY_S, asking.look)
         if Part.SEALING in self.does:
             self.workers.every("sealing", SEAL_EVERY_S, self._seal)
         if self.sim is not None:
@@ -231,14 +245,13 @@ class Desk:
         """Register polls, refills and back-fills of the feeds that run; others have no schedule."""
         for feed in self.markets.feeds.values():
             if feed.id not in self.settings.feeds or feed.fetch is None:
-            asking = store_jobs.Asking(self.store, self.engines.jobs)
-            self.workers.every("calculations", housekeeping.LOOK_EVERY_S, asking.look)
                 continue
             for report, cron in jobs.poll_jobs(feed).items():
                 self._define(f"{jobs.POLL}.{feed.id}.{report}", cron, _poll(self.markets, feed.id, report))
             self._define(f"{jobs.REFILL}.{feed.id}", jobs.REFILL_CRON, _refill(self.markets, feed.id))
         self._define(jobs.BACKFILL, None, _backfill(self.markets))
         self._define(BACKUP, None, self._back_up)
+        housekeeping.define(self.markets, self.engines.jobs, self.settings.retention, note=self._note_upkeep)
 
     def _back_up(self, context: JobContext) -> str:
         """Copy the desk into the folder named; the bar shows the log, the longest part of most copies."""
@@ -248,11 +261,16 @@ class Desk:
             nonlocal copied
             copied += done if stage == "log" else 0
             context.report(min(1.0, copied / total) if total and stage == "log" else 0.0, stage)
-        housekeeping.define(self.store, self.engines.jobs)
 
         made = moves.back_up(self, folder=Path(context.arguments["folder"]), report=report)
         rows = sum(facts["rows"] for facts in made.datasets.values())
         return f"{rows} rows up to commit {made.cut.readable} in {context.arguments['folder']}"
+
+    def _note_upkeep(self, action: str, gone: Mapping[str, str]) -> None:
+        """Write what the desk did by itself into the audit log."""
+        act = self.access.act(SYSTEM)
+        with self.engines.records.unit() as unit:
+            auditing.note(unit, act, entry=act.entry(action=action, target="desk", detail=gone))
 
     def _define(self, name: str, cron: str | None, work: Callable[[JobContext], str]) -> None:
         self.engines.jobs.define(JobSpec(name=name, cron=cron, lease_s=600.0), work)
@@ -351,6 +369,7 @@ class Desk:
             self._projector.close()
         if self.markets.fetcher is not None:
             self.markets.fetcher.close()
+        self.standings.close()
         self.engines.close()
         self.ownership.release()
 

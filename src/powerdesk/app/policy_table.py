@@ -43,6 +43,7 @@ ROUTES: dict[str, Policy] = {
     "POST /v1/users/{name}/unlock": OPERATOR,
     "POST /v1/sign-in-links": OPERATOR,
     "POST /v1/operator/backups": OPERATOR,
+    "GET /v1/operator/engines": OPERATOR,
     "POST /v1/operator/keys": OPERATOR,
     "GET /v1/audit/verify": AUDITOR,
     "POST /v1/operator/shutdown": OPERATOR,
@@ -56,7 +57,7 @@ COMMANDS: dict[str, Policy] = dict.fromkeys(
         *("locations search", "feeds list", "feeds pause", "feeds resume", "feeds retry"),
         *("tenant create", "tenant list", "entitlement list", "entitlement set", "service-account create"),
         *("user create", "user reset", "user unlock", "key create", "key list", "key rotate", "key revoke"),
-        *("sign-in-link", "audit verify"),
+        *("sign-in-link", "audit verify", "store copy", "backup", "restore"),
     ),
     OPERATOR,
 )
@@ -65,7 +66,9 @@ JOBS: dict[str, Policy] = {
     "markets.poll": OPERATOR,
     "markets.refill": OPERATOR,
     "markets.backfill": OPERATOR,
+    "store.backup": OPERATOR,
     "store.calculate": OPERATOR,
+    "store.retention": OPERATOR,
 }
 
 

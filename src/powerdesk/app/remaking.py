@@ -47,6 +47,7 @@ def remake(desk: Desk, *, lineage_id: str) -> Remade:
             found=repr(lineage_id[:60]), allowed="an id from a row's lineage column", remedy="copy the id"
         )
     declared = store_queries.dataset(desk.store, made.dataset)
+    store_operations.refuse_lost(desk.store, made)
     tolerance = 0.0
     if made.kind == lineage.Kind.CALCULATION.value:
         again = store_operations.remake(desk.store, made=made)

@@ -6,10 +6,11 @@ Order: command line, environment (`POWERDESK_*`, nested by `__`), `settings.toml
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
@@ -75,6 +76,25 @@ class StreamSettings(_Part):
     queue_mb: float = Field(default=8.0, gt=0, description="Most megabytes waiting for one slow subscriber.")
 
 
+class RetentionSettings(_Part):
+    """How long what is old is kept; what has no end here is kept for ever."""
+
+    log_days: int = Field(
+        default=30, ge=1, description="Days that messages stay in the log after every reader has done them."
+    )
+    payload_days: int | None = Field(
+        default=None, ge=1, description="Days that raw payloads are kept to be parsed again; absent keeps them all."
+    )
+    rows_days: dict[str, Annotated[int, Field(ge=31)]] = Field(
+        default={}, description="Days that rows are kept, by dataset id, in place of what the dataset declares."
+    )
+
+    @field_validator("rows_days", mode="before")
+    @classmethod
+    def _read(cls, value: Any) -> Any:
+        return json.loads(value) if isinstance(value, str) else value
+
+
 class TlsSettings(_Part):
     """Encryption on the one port, where no proxy in front does it."""
 
@@ -114,6 +134,7 @@ class Settings(_Part):
     fetch: FetchSettings = Field(default=FetchSettings(), description="Real feeds.")
     access: AccessSettings = Field(default=AccessSettings(), description="Accounts and keys.")
     stream: StreamSettings = Field(default=StreamSettings(), description="The live stream.")
+    retention: RetentionSettings = Field(default=RetentionSettings(), description="How long what is old is kept.")
     tls: TlsSettings = Field(default=TlsSettings(), description="Encryption on the one port.")
 
     @property

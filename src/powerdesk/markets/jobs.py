@@ -10,6 +10,7 @@ from powerdesk.markets.types import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import timedelta
 
     from powerdesk.markets.feeds import FeedSpec
     from powerdesk.markets.operations import Services
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 POLL, BACKFILL, REFILL = "markets.poll", "markets.backfill", "markets.refill"
 REFILL_CRON = "17 * * * *"
 MAX_REFILL_REQUESTS = 60
+FORGOTTEN_AT_ONCE = 200
 _HOUR_MINUTES = 60
 
 
@@ -68,6 +70,14 @@ def refill(
         known = queries.open_gaps(reader, market=feed.market)
     requests = planner.refill(feed, open_gaps=[(one.gap, one.since) for one in known], now=services.clock.now())
     return _run(services, feed, requests[:MAX_REFILL_REQUESTS], progress=progress, cancelled=cancelled)
+
+
+def forget_payloads(services: Services, *, keep: timedelta, cancelled: Callable[[], bool]) -> int:
+    """Delete raw payloads that were received longer ago than `keep`; return how many."""
+    before, gone = services.clock.now() - keep, 0
+    while not cancelled() and (count := operations.forget_payloads(services, before=before, limit=FORGOTTEN_AT_ONCE)):
+        gone += count
+    return gone
 
 
 def _run(

@@ -107,7 +107,9 @@ def keep(
         objects.put(object_key(sha256), payload)
     table = tables.payloads
     same = sa.and_(table.c.sha256 == sha256, table.c.feed == feed.id)
-    known = unit.connection.execute(sa.select(table.c.outcome, table.c.parser_version).where(same)).one_or_none()
+    known = unit.connection.execute(sa.select(table).where(same)).one_or_none()
+    if known is not None and known.forgotten_at is not None:
+        unit.connection.execute(sa.update(table).where(same).values(forgotten_at=None))
     if known is None:
         unit.connection.execute(
             sa.insert(table).values(
@@ -153,6 +155,29 @@ def _event(feed: FeedSpec, request: Request, sha256: str, received_at: datetime)
         report=request.report,
         coverage=events.to_wire(request.coverage),
     )
+
+
+def forget_payloads(services: Services, *, before: datetime, limit: int) -> int:
+    """Delete the bytes of at most `limit` recorded payloads received before an instant; return how many.
+
+    Their lineages are marked first as no longer reproducible, and what is known of each payload stays.
+    """
+    table, now = tables.payloads, services.clock.now()
+    last = sa.func.max(table.c.received_at)
+    kept = sa.func.max(sa.case((table.c.forgotten_at.is_(None), 1), else_=0)) == 1
+    recorded = sa.func.max(sa.case((table.c.outcome == RECEIVED, 1), else_=0)) == 0
+    chosen = sa.select(table.c.sha256).group_by(table.c.sha256).having(last < before, kept, recorded).limit(limit)
+    with services.records.reader() as reader:
+        found = tuple(reader.connection.execute(chosen).scalars())
+    if found:
+        with services.records.unit() as unit:
+            ids = queries.payload_lineages(unit, sha256=found)
+            store_operations.lose(unit, ids=ids, why="retention deleted the payload", now=now)
+        for sha256 in found:
+            services.objects.delete(object_key(sha256))
+        with services.records.unit() as unit:
+            unit.connection.execute(sa.update(table).where(table.c.sha256.in_(found)).values(forgotten_at=now))
+    return len(found)
 
 
 def take(unit: Unit, services: Services, *, feed: FeedSpec, fetched: Fetched) -> Received | None:

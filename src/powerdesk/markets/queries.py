@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from powerdesk.access.types import Channel, Missing
 from powerdesk.kernel import problem
 from powerdesk.kernel.belief import Knowledge
-from powerdesk.markets import gaps, tables
+from powerdesk.markets import datasets, gaps, tables
 from powerdesk.markets.gaps import OpenGap
 from powerdesk.markets.types import Coverage, Gap
 from powerdesk.store import queries as store_queries
+from powerdesk.store.lineage import Kind, Lineage
 from powerdesk.store.operations import HOUSE
 from powerdesk.store.types import Request as StoreRequest
 
@@ -73,6 +74,8 @@ class PayloadRow:
     rejected: int | None
     duplicates: int | None
     findings: tuple[problem.Finding, ...]
+    forgotten_at: datetime | None
+    """When retention deleted the bytes; None while they are kept."""
 
 
 def feed_statuses(
@@ -153,6 +156,24 @@ def _payload(row: Any) -> PayloadRow:
         rejected=row.rejected,
         duplicates=row.duplicates,
         findings=tuple(problem.Finding(**one) for one in findings),
+        forgotten_at=row.forgotten_at,
+    )
+
+
+def payload_lineages(reader: Reader, *, sha256: Sequence[str]) -> tuple[str, ...]:
+    """Return the ids of the lineages of payloads: of every dataset and parser version that may have written rows."""
+    rows = reader.connection.execute(sa.select(tables.payloads).where(tables.payloads.c.sha256.in_(sha256))).all()
+    return tuple(
+        Lineage(
+            kind=Kind.PAYLOAD,
+            name=f"markets.{row.feed}",
+            version=version,
+            dataset=dataset.id,
+            payload_sha256=row.sha256,
+        ).id
+        for row in rows
+        for version in range(1, (row.parser_version or 0) + 1)
+        for dataset in datasets.DATASETS
     )
 
 
@@ -181,10 +202,15 @@ def payload_bytes(reader: Reader, objects: Objects, *, sha256: str, principal: P
         raise PayloadRefusedError(
             found=f"principal {principal.name!r}", allowed=", ".join(sorted(PAYLOAD_ROLES)), remedy="ask for the role"
         )
-    known = reader.connection.execute(
-        sa.select(tables.payloads.c.sha256).where(tables.payloads.c.sha256 == sha256).limit(1)
-    ).scalar()
-    if known is None:
+    table = tables.payloads
+    known = reader.connection.execute(sa.select(table.c.forgotten_at).where(table.c.sha256 == sha256)).scalars().all()
+    if known and None not in known:
+        raise UnknownPayloadError(
+            found=f"payload {sha256[:64]!r}, deleted at {max(known):%Y-%m-%dT%H:%M:%SZ}",
+            allowed="payloads that the setting retention.payload_days keeps",
+            remedy="fetch or import it again",
+        )
+    if not known:
         raise UnknownPayloadError(
             found=f"payload {sha256[:64]!r}", allowed="a hash listed with the feeds", remedy="copy it"
         )

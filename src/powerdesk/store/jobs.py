@@ -1,4 +1,4 @@
-"""Schedule to operation: calculate what new inputs touch."""
+"""Schedule to operation: calculate what new inputs touch, forget what is older than it need be."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from powerdesk.store import operations, queries
 from powerdesk.store.types import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from powerdesk.engines.ports.jobs import Jobs
     from powerdesk.store.dataset import Dataset
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from powerdesk.store.queries import Store
 
 CALCULATE = "store.calculate"
+RETAIN, RETAIN_CRON = "store.retention", "41 4 * * *"
 LOOKED_AT_ONCE = 200_000
 """Rows of an input whose windows are found at once."""
 WINDOWS_AT_ONCE = 24
@@ -42,6 +43,33 @@ def behind(store: Store) -> dict[str, int]:
     return {
         name: commit for name, commit in newest.items() if commit > queries.calculated(store, store.calculations[name])
     }
+
+
+def forget_rows(store: Store) -> dict[str, str]:
+    """Delete what the datasets' own retention no longer keeps; return what went, in words, by dataset."""
+    gone = {}
+    for declared in store.datasets.values():
+        if declared.retention is not None:
+            before = store.clock.now() - declared.retention
+            rows, lost = operations.forget(store, dataset_id=declared.id, before=before)
+            if rows:
+                gone[declared.id] = f"{rows} rows, {lost} lineages no longer reproducible"
+    return gone
+
+
+def forget_log(store: Store, *, readers: Mapping[str, Sequence[str]], keep: timedelta) -> dict[str, str]:
+    """Forget messages that are older than `keep` and done by every group; return what went, in words, by topic.
+
+    `readers` names the groups of each topic. Ages are those of the marks that earlier runs left.
+    """
+    now = store.clock.now()
+    gone = {}
+    for topic, groups in readers.items():
+        messages = operations.truncate_log(store, topic=topic, groups=groups, before=now - keep)
+        if messages:
+            gone[topic] = f"{messages} messages"
+    operations.mark_log(store, topics=tuple(readers), now=now)
+    return gone
 
 
 class Asking:

@@ -1,7 +1,8 @@
-"""Writes: accept a batch durably, project it, derive from what was read, make again what was made."""
+"""Writes: accept a batch durably, project it, derive from what was read, make again what was made, forget by age."""
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,7 +20,7 @@ from powerdesk.store import lineage as lineages
 from powerdesk.store.types import Accepted, Outcome, Request, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from powerdesk.engines.ports.bus import Message
@@ -151,11 +152,11 @@ def _known(store: Store, declared: Dataset, rows: pa.Table) -> pa.Table:
     bounds = pc.min_max(times)
     within = {name: tuple(pc.unique(rows.column(name)).to_pylist()) for name in (*declared.series_key, "source")}
     selection = table_port.Selection(within=within, start=bounds["min"].as_py(), end=_just_after(bounds["max"]))
-    everything = table_port.Cut(as_of=_FOREVER, commit=2**62)
-    return store.tables.history(declared.id, selection=selection, cut=everything).cast(schema.row_schema(declared))
+    return store.tables.history(declared.id, selection=selection, cut=EVERYTHING).cast(schema.row_schema(declared))
 
 
-_FOREVER = intervals.parse_instant("9999-01-01T00:00:00Z")
+LOST_AT_ONCE = 500
+EVERYTHING = table_port.Cut(as_of=intervals.parse_instant("9999-01-01T00:00:00Z"), commit=2**62)
 
 
 def _just_after(instant: pa.TimestampScalar) -> datetime:
@@ -238,6 +239,53 @@ def derive(
     return made.id, accepted
 
 
+def lose(unit: Unit, *, ids: Sequence[str], why: str, now: datetime) -> int:
+    """Mark lineages as no longer reproducible; the first reason stays. Return how many were not marked before."""
+    fresh = sa.and_(tables.lineages.c.id.in_(ids), tables.lineages.c.lost_at.is_(None))
+    return unit.connection.execute(sa.update(tables.lineages).where(fresh).values(lost_at=now, lost_why=why)).rowcount
+
+
+def forget(store: Store, *, dataset_id: str, before: datetime) -> tuple[int, int]:
+    """Delete a dataset's whole months before an instant; return rows deleted and lineages that lost what they read.
+
+    What cites the rows is marked first, so that no id ever looks reproducible which is not.
+    """
+    floor = before.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    old = table_port.Selection(end=floor)
+    if not store.tables.count(dataset_id, selection=old, cut=EVERYTHING):
+        return 0, 0
+    lost, why = 0, f"retention deleted rows of {dataset_id} before {floor:%Y-%m-%d}"
+    cited = queries.citing(store, dataset_id=dataset_id, before=floor)
+    for first in range(0, len(cited), LOST_AT_ONCE):
+        with store.records.unit() as unit:
+            lost += lose(unit, ids=cited[first : first + LOST_AT_ONCE], why=why, now=store.clock.now())
+    return store.tables.forget(dataset_id, before=floor), lost
+
+
+def mark_log(store: Store, *, topics: Sequence[str], now: datetime) -> None:
+    """Remember where the topics end now: what a later run may cut off by age."""
+    rows = [{"topic": topic, "at": now, "position": store.bus.end(topic)} for topic in topics]
+    with store.records.unit() as unit:
+        unit.connection.execute(sa.delete(tables.log_marks).where(tables.log_marks.c.at == now))
+        unit.connection.execute(sa.insert(tables.log_marks), rows)
+
+
+def truncate_log(store: Store, *, topic: str, groups: Sequence[str], before: datetime) -> int:
+    """Forget what a topic held at the last mark before an instant and every group has done; return messages forgotten.
+
+    The engine forgets whole segments, so fewer may go.
+    """
+    begin, position = store.bus.begin(topic), queries.marked(store, topic=topic, before=before)
+    done = min((position, *(store.bus.committed(topic, group=group) for group in groups)))
+    if done < begin:
+        return 0
+    kept = store.bus.truncate(topic, before=done + 1)
+    with store.records.unit() as unit:
+        marks = tables.log_marks.c
+        unit.connection.execute(sa.delete(tables.log_marks).where(marks.topic == topic, marks.position < kept))
+    return kept - begin
+
+
 def note_calculated(store: Store, calculation: lineages.Calculation, *, commit: int) -> None:
     """Remember that every commit of the inputs up to this one has been calculated with."""
     table = tables.calculations
@@ -247,6 +295,18 @@ def note_calculated(store: Store, calculation: lineages.Calculation, *, commit: 
         if not unit.connection.execute(sa.update(table).where(this).values(**values)).rowcount:
             keys = {"name": calculation.name, "version": calculation.version}
             unit.connection.execute(sa.insert(table).values(**keys, **values))
+
+
+def refuse_lost(store: Store, made: lineages.Lineage) -> None:
+    """Raise NotReproducibleError when retention took what the lineage read."""
+    with store.records.reader() as reader:
+        why = queries.lost(reader, lineage_id=made.id)
+    if why is not None:
+        raise NotReproducibleError(
+            found=why,
+            allowed="inputs that are kept",
+            remedy="the rows stay as they are; derive anew",
+        )
 
 
 def remake(store: Store, *, made: lineages.Lineage) -> pa.Table:
@@ -268,6 +328,6 @@ def remake(store: Store, *, made: lineages.Lineage) -> pa.Table:
             raise NotReproducibleError(
                 found=f"other rows of {read.dataset} at the same snapshot",
                 allowed="the rows the lineage names by hash",
-                remedy="retention may have removed them; the id is no longer reproducible",
+                remedy="report this: rows at a snapshot never change; or derive anew",
             )
     return calculation.compute(found, made.parameters, made.seed)

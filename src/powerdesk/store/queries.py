@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from powerdesk.access import entitlements
 from powerdesk.engines.ports import tables as table_port
+from powerdesk.kernel import intervals
 from powerdesk.kernel.belief import Knowledge
 from powerdesk.store import events, lineage, schema, tables
 from powerdesk.store import quality as qualities
@@ -281,6 +282,45 @@ def lineage_of(reader: Reader, *, lineage_id: str) -> lineage.Lineage | None:
         sa.select(tables.lineages.c.body).where(tables.lineages.c.id == lineage_id)
     ).scalar()
     return None if body is None else msgspec.json.decode(body, type=lineage.Lineage)
+
+
+def lost(reader: Reader, *, lineage_id: str) -> str | None:
+    """Return why a lineage can no longer be made again, None while it can."""
+    table = tables.lineages
+    return reader.connection.execute(sa.select(table.c.lost_why).where(table.c.id == lineage_id)).scalar()
+
+
+def citing(store: Store, *, dataset_id: str, before: datetime) -> tuple[str, ...]:
+    """Return the calculations' lineages, not yet lost, that read rows of a dataset with a time before an instant."""
+    table = tables.lineages
+    chosen = sa.select(table.c.id, table.c.body).where(
+        table.c.kind == lineage.Kind.CALCULATION.value, table.c.lost_at.is_(None), table.c.body.contains(dataset_id)
+    )
+    with store.records.reader() as reader:
+        return tuple(
+            row.id
+            for row in reader.connection.execute(chosen)
+            for made in [msgspec.json.decode(row.body, type=lineage.Lineage)]
+            if any(_read_before(store, read, before) for read in made.inputs if read.dataset == dataset_id)
+        )
+
+
+def _read_before(store: Store, read: lineage.Input, before: datetime) -> bool:
+    request = lineage.request_of(read)
+    if request.start is not None and request.start >= before:
+        return False
+    end = before if request.end is None else min(before, request.end)
+    cut = table_port.Cut(intervals.parse_instant(read.as_of), read.commit, Knowledge(read.knowledge))
+    old = table_port.Selection(within=request.within, start=request.start, end=end)
+    return store.tables.count(read.dataset, selection=old, cut=cut) > 0
+
+
+def marked(store: Store, *, topic: str, before: datetime) -> int:
+    """Return where a topic ended at the last mark before an instant, 0 when it was not marked yet."""
+    table = tables.log_marks
+    newest = sa.select(sa.func.max(table.c.position)).where(table.c.topic == topic, table.c.at <= before)
+    with store.records.reader() as reader:
+        return int(reader.connection.execute(newest).scalar() or 0)
 
 
 def calculated(store: Store, calculation: lineage.Calculation) -> int:

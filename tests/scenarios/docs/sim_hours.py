@@ -1,4 +1,4 @@
-"""Store some whole hours of the simulated market's prices: what a desk has after it ran for a while."""
+"""Store some whole hours of the simulated market's prices and loads: what a desk has after it ran for a while."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def main() -> None:
             for day in sorted(days)
         ]
         while start < end:
-            wanted.append(feed.publications_of(seed=SEED, interval=DeliveryInterval(start, start + feed.STEP))[0])
+            wanted += feed.publications_of(seed=SEED, interval=DeliveryInterval(start, start + feed.STEP))[:2]
             start += feed.STEP
         for one in wanted:
             payload = payloads.payload(one, seed=SEED)

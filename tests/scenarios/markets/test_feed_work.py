@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from simulated_iso import Fault, IsoServer
 from powerdesk.access.types import SYSTEM, Channel, Entitlement, Grants, Principal, PrincipalKind
 from powerdesk.markets import datasets, fetching, jobs, operations, planner, queries
 from powerdesk.store import operations as store_operations
+from powerdesk.store import queries as store_queries
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,6 +101,42 @@ def test_an_unreachable_host__is_told_with_its_cause_since_when_and_its_next_try
         assert status.next_try_at > status.since
     assert left_alone.next_try_at == first.next_try_at
     assert {"transient"} == set(left_alone.outcomes)
+
+
+def test_old_payloads__go_and_say_so_and_their_rows_stay(desk: Desk) -> None:
+    backfill(desk, feed="nyiso", reports="load", start="2026-11-01T04:00:00Z", end="2026-11-02T05:00:00Z")
+    desk.clock.instant += timedelta(days=9)
+    backfill(desk, feed="nyiso", reports="load", start="2026-11-03T05:00:00Z", end="2026-11-04T05:00:00Z")
+    rows = desk.rows("markets.load", "NYISO")
+    keep = timedelta(days=7)
+    assert jobs.forget_payloads(desk.services, keep=keep, cancelled=lambda: False) == 1
+    assert jobs.forget_payloads(desk.services, keep=keep, cancelled=lambda: False) == 0
+    with desk.records.reader() as reader:
+        kept, gone = queries.payloads(reader, as_of=desk.clock.now(), principal=SYSTEM)
+        assert (kept.forgotten_at, gone.forgotten_at) == (None, desk.clock.now())
+        read = functools.partial(queries.payload_bytes, reader, desk.store.objects, principal=SYSTEM)
+        assert len(read(sha256=kept.sha256)) == kept.bytes
+        with pytest.raises(queries.UnknownPayloadError, match=r"deleted at 2026-11-12T20:0"):
+            read(sha256=gone.sha256)
+        lost = {
+            one.sha256: store_queries.lost(reader, lineage_id=queries.payload_lineages(reader, sha256=[one.sha256])[1])
+            for one in (kept, gone)
+        }
+    assert lost == {kept.sha256: None, gone.sha256: "retention deleted the payload"}
+    assert desk.rows("markets.load", "NYISO") == rows
+
+
+def test_a_payload_that_comes_again__is_kept_again(desk: Desk) -> None:
+    data, feed = payloads.nyiso_load_csv(datetime(2026, 11, 1, tzinfo=UTC).date()).encode(), "nyiso"
+    for _ in range(2):
+        with desk.records.unit() as unit:
+            operations.import_payload(unit, desk.services, feed_id=feed, payload=data, name="pal.csv")
+        with desk.records.reader() as reader:
+            (kept,) = queries.payloads(reader, as_of=desk.clock.now(), principal=SYSTEM)
+            assert kept.forgotten_at is None
+            assert queries.payload_bytes(reader, desk.store.objects, sha256=kept.sha256, principal=SYSTEM) == data
+        desk.clock.instant += timedelta(days=9)
+        assert jobs.forget_payloads(desk.services, keep=timedelta(days=7), cancelled=lambda: False) == 1
 
 
 def test_a_cancelled_backfill__stops_between_requests(desk: Desk) -> None:

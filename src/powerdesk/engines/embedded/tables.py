@@ -7,7 +7,6 @@ import logging
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
@@ -34,6 +33,7 @@ from powerdesk.engines.ports.tables import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from powerdesk.engines.embedded.tables_held import Held
@@ -179,8 +179,7 @@ class DuckTables:
 
     def seal(self, table: str, *, before: datetime) -> int:
         """Move whole UTC months before `before` into Objects as sorted Parquet; return rows moved."""
-        utc = before.astimezone(UTC)
-        floor = datetime(utc.year, utc.month, 1, tzinfo=UTC)
+        floor = tables_parts.month_of(before)
         with self._working(f"sealing table {table}"), self._upkeep:
             held = self._table(table)
             upto = self._rotate(held)
@@ -202,6 +201,35 @@ class DuckTables:
                 tables_upkeep.write_block(cursor, scope, number=number, where=rest)
             self._file.write_log()
             return sum(part.row_count for part, _ in files)
+
+    def forget(self, table: str, *, before: datetime) -> int:
+        """Delete whole UTC months before `before`, sealing them first; return rows deleted."""
+        self.seal(table, before=before)
+        # On the worker: what it does with rows in memory must not meet this.
+        return self._worker.submit(self._forget, table, tables_parts.month_of(before)).result()
+
+    def _forget(self, table: str, floor: datetime) -> int:
+        with self._upkeep, self._writing, translated(f"forgetting rows of table {table}"):
+            held = self._table(table)
+            old = tuple(part for part in held.view.parts if part.is_before(floor))
+            if old:
+                with self._swapping:
+                    with self._file.transaction() as cursor:
+                        tables_parts.strike(cursor, table, old)
+                    self._hold_again(held)
+                self._file.write_log()
+            tables_upkeep.delete_files(self._objects, table, before=floor)
+        return sum(part.row_count for part in old)
+
+    def _hold_again(self, held: Held) -> None:
+        """Show readers a view read from the file again, with as many rows in memory as before."""
+        room = held.view.recent.count
+        seen = tables_held.opened(self._file.cursor(), held.view.layout.spec, self._objects, rows_max=room).view
+        held.publish(parts=seen.parts, recent=seen.recent, settled=seen.settled, last_time=seen.last_time)
+
+    def version(self) -> str:
+        """Return the name and version of the library."""
+        return f"DuckDB {duckdb.__version__}"
 
     def close(self) -> None:
         """Finish upkeep under way, write the log into the file and release it."""
@@ -268,7 +296,7 @@ class DuckTables:
                 view = self._table(table).readable
                 try:
                     return ask(Scope(view, selection, **scope), self._fetch)
-                except duckdb.CatalogException:
+                except (duckdb.CatalogException, duckdb.IOException):
                     with self._swapping:  # a commit is not told from its list of parts while this is held
                         if view.parts is self._table(table).readable.parts:
                             raise

@@ -60,6 +60,10 @@ class Part:
         """Whether rows lie in key order with their successors noted."""
         return self.kind is not PartKind.HOT
 
+    def is_before(self, floor: datetime) -> bool:
+        """Tell whether this is a file all of whose rows lie before a moment."""
+        return self.kind is PartKind.FILE and self.last_time is not None and self.last_time < floor
+
     def overlaps(self, selection: Selection) -> bool:
         """Tell whether the part may hold rows of the selected span of time."""
         if self.first_time is None or self.last_time is None:
@@ -129,6 +133,16 @@ def remove(cursor: duckdb.DuckDBPyConnection, name: str, part: Part) -> None:
     """Take a hot part or block off the list and drop its table."""
     cursor.execute("delete from _parts where name = ? and number = ?", [name, part.number])
     cursor.execute(f"drop table {part.source}")
+
+
+def strike(cursor: duckdb.DuckDBPyConnection, name: str, parts: tuple[Part, ...]) -> None:
+    """Take files off the list; their bytes are the caller's to delete."""
+    cursor.executemany("delete from _parts where name = ? and number = ?", [[name, part.number] for part in parts])
+
+
+def month_of(instant: datetime) -> datetime:
+    """Return the beginning of the UTC month in which an instant lies."""
+    return instant.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def moment(instant_us: int | None) -> datetime | None:

@@ -123,6 +123,14 @@ def _file(scope: Scope, objects: Objects, rows: pa.Table, month: str) -> tuple[P
     return Part(0, PartKind.FILE, source, frozenset(layout.stored), rows.num_rows, *bounds, commit), key
 
 
+def delete_files(objects: Objects, name: str, *, before: datetime) -> None:
+    """Delete the files of a table's months before `before`, those too that a crash left without an entry."""
+    folder = f"tables/{folder_of(name)}/"
+    for key in objects.list(folder):
+        if key.removeprefix(folder) < f"{before:%Y-%m}":
+            objects.delete(key)
+
+
 def folder_of(name: str) -> str:
     """Return a table's name as one that Objects accept; a changed name gets a digest, so that no two meet."""
     safe = re.sub(r"[^A-Za-z0-9._=@+-]", "_", name).strip(".")

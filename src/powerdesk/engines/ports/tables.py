@@ -133,6 +133,13 @@ class Tables(Protocol):
         """Move whole UTC months before `before` into sorted Objects; return rows moved. Reads do not change."""
         ...
 
+    def forget(self, table: str, *, before: datetime) -> int:
+        """Delete whole UTC months of the time column before `before`, sealed or not; return rows deleted.
+
+        Every read is then as if they had never been appended; batch ids stay known, and later rows may come for them.
+        """
+        ...
+
     def close(self) -> None:
         """Release the engine; nothing acknowledged is lost."""
         ...
