@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import shutil
 import socket
@@ -11,7 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from powerdesk.app import engines, ownership
+from powerdesk.app import clock as clocks
+from powerdesk.app import engines, ownership, standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -84,10 +86,33 @@ def _port(settings: Settings) -> Examined:
 
 
 def _engines(settings: Settings) -> Iterator[Examined]:
-    for name, url in engines.EMBEDDED.items():
-        given = getattr(settings, name).url
-        known = given == url
-        yield Examined(f"engine {name}", "ok" if known else "bad", given, "" if known else f"use {url}")
+    """Ask every engine that processes share who it is; embedded ones answer through the desk that owns them."""
+    if ownership.find(settings.data) is not None:
+        return
+    clock = clocks.SystemClock()
+    for port in engines.EMBEDDED:
+        given = getattr(settings, port).url
+        if not engines.is_shared(given):
+            yield Examined(f"engine {port}", "ok", f"{given} in this process")
+            continue
+        found = standing.ask(port, functools.partial(_version, settings, port), clock=clock)
+        yield of_standing(asdict(found), address=engines.shown(given))
+
+
+def _version(settings: Settings, port: str) -> str:
+    with engines.one(settings, port, clock=clocks.SystemClock(), ids=clocks.RandomIds()) as engine:
+        return str(engine.version())
+
+
+def of_standing(found: dict[str, Any], *, address: str = "") -> Examined:
+    """Return what a desk, or an engine asked directly, says of itself."""
+    what, where = f"engine {found['port']}", f" at {address}" if address else ""
+    if found["version"] is None:
+        return Examined(what, "bad", f"{found['missing']}{where}", "start the server, or correct its address")
+    text = f"{found['version']}, {found['latency_ms']:.1f} ms{where}"
+    if found["missing"] is not None:
+        return Examined(what, "look", f"{text}; {found['missing']}", "start the server; it is taken up again by itself")
+    return Examined(what, "ok", text)
 
 
 def feeds(listed: Iterable[dict[str, Any]]) -> tuple[Examined, ...]:

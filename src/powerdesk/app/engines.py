@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from powerdesk.kernel import problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from powerdesk.app.clock import RandomIds
     from powerdesk.app.settings import EngineSettings, Settings
@@ -114,6 +114,25 @@ def open_engines(settings: Settings, *, clock: Clock, ids: RandomIds) -> Engines
             compute=compute,
             release=opened.pop_all().close,
         )
+
+
+@contextlib.contextmanager
+def one(settings: Settings, port: str, *, clock: Clock, ids: RandomIds) -> Iterator[Any]:
+    """Open a single shared engine, to look at it."""
+    _check(port, getattr(settings, port).url)
+    openers: dict[str, Callable[[], Any]] = {
+        "tables": lambda: _tables(settings, _objects(settings), clock),
+        "records": lambda: _records(settings, clock, ids)[0],
+        "objects": lambda: _objects(settings),
+        "bus": lambda: _bus(settings),
+        "cache": lambda: _cache(settings, clock),
+        "compute": lambda: _compute(settings),
+    }
+    engine = openers[port]()
+    try:
+        yield engine
+    finally:
+        getattr(engine, "close", getattr(engine, "shutdown", lambda: None))()
 
 
 def _check(port: str, url: str) -> None:

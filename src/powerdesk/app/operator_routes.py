@@ -196,6 +196,11 @@ def _run(run: JobRun) -> dict[str, Any]:
 
 
 def _add_process(routes: APIRouter, desk: Desk) -> None:
+    @routes.get("/operator/engines")
+    def list_engines() -> Response:
+        """Say what each engine is, how long it takes to answer, and what is missing just now."""
+        return bodies.answer({"engines": [asdict(one) for one in desk.standings.look()]})
+
     @routes.post("/operator/backups", status_code=202)
     async def begin_backup(request: Request) -> Response:
         """Queue a copy of the desk into a new folder where the jobs run; GET /v1/jobs shows how it goes."""
@@ -235,22 +240,34 @@ def stream_router(desk: Desk, hub: Hub | None) -> APIRouter:
 
 
 def ready(desk: Desk) -> Response:
-    """Return 200 when all workers live and the log is projected, 503 otherwise, with the facts."""
+    """Return 200 when all workers live, the engines answer and the log is projected, 503 otherwise, with the facts."""
     alive = desk.workers.alive()
-    end = desk.engines.bus.end("store.batches")
-    behind = end - desk.store.progress.position
-    fine = all(alive.values()) and behind < MAX_BEHIND
-    body = {"ready": fine, "workers": alive, "log_end": end, "behind": behind, "first_prices": desk.has_prices()}
+    missing = {one.port: one.missing for one in desk.standings.look() if one.missing is not None}
+    away = sorted(set(missing) & NEEDED)
+    end = 0 if away else desk.engines.bus.end("store.batches")
+    behind = 0 if away else end - desk.store.progress.position
+    fine = all(alive.values()) and behind < MAX_BEHIND and not away
+    body = {
+        "ready": fine,
+        "workers": alive,
+        "log_end": end,
+        "behind": behind,
+        "first_prices": desk.has_prices(),
+        "degraded": sorted(missing),
+    }
     if fine:
         return bodies.answer(body)
     ended = ", ".join(name for name, lives in alive.items() if not lives) or "none"
     facts = {
         "title": "The desk is not ready",
-        "found": f"workers that ended: {ended}; {behind} batches not readable yet",
-        "allowed": f"all workers, and fewer than {MAX_BEHIND} batches",
-        "remedy": "wait, or start the desk again",
+        "found": f"engines away: {', '.join(away) or 'none'}; workers that ended: {ended}; "
+        f"{behind} batches not readable yet",
+        "allowed": f"all engines, all workers, and fewer than {MAX_BEHIND} batches",
+        "remedy": "wait; `powerdesk doctor` says which server does not answer",
     }
     return bodies.answer({**body, **facts}, status=503)
 
 
 MAX_BEHIND = 1000
+NEEDED = frozenset({"tables", "records", "objects", "bus"})
+"""Engines without which nothing can be promised; without a cache or compute the desk does less, and says so."""

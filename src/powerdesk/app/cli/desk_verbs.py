@@ -91,7 +91,8 @@ def doctor(data: Data = None, output: Out = None) -> None:
     found = checks.examine(chosen)
     if ownership.find(chosen.data) is not None:
         with connection.reach(data=data) as desk:
-            found = (*found, *checks.feeds(desk.get("/v1/feeds")["feeds"]))
+            standing = [checks.of_standing(one) for one in desk.get("/v1/operator/engines")["engines"]]
+            found = (*found, *standing, *checks.feeds(desk.get("/v1/feeds")["feeds"]))
     printing.records([finding.as_row() for finding in found], output=output)
     if any(finding.level == "bad" for finding in found):
         raise typer.Exit(1)

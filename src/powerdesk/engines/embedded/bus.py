@@ -33,6 +33,10 @@ class LogBus:
         except OSError as error:
             raise faults.of_os_error(error, doing=f"opening the bus folder {root}") from error
 
+    def version(self) -> str:
+        """Return what this is: files of our own, without a version apart from the program's."""
+        return "log files"
+
     def publish(self, topic: str, messages: Sequence[Outgoing]) -> tuple[int, ...]:
         """Append all or none, and return their positions once they are on the disk."""
         log = self._topic(topic)

@@ -43,6 +43,10 @@ class ProcessCompute:
         self._pool: process.ProcessPoolExecutor | None = None
         self._closed = False
 
+    def version(self) -> str:
+        """Return what this is."""
+        return f"process pool of {self._workers}"
+
     def submit(
         self, function: Callable[port.P, port.R], /, *args: port.P.args, **kwargs: port.P.kwargs
     ) -> futures.Future[port.R]:

@@ -36,6 +36,10 @@ class LocalObjects:
             raise faults.of_os_error(error, doing=f"opening the objects folder {root}") from error
         self._store = obstore.store.LocalStore(root)
 
+    def version(self) -> str:
+        """Return the name and version of the library."""
+        return f"folder, by obstore {obstore.__version__}"
+
     def put(self, key: str, data: bytes) -> None:
         """Store `data` under `key`; the bytes and the name are on the disk when this returns."""
         target = self._root / names.of_object(key)

@@ -63,6 +63,10 @@ class Bus(Protocol):
     another member reads. Every call is bounded in time; faults.EngineUnavailableError when the engine does not answer.
     """
 
+    def version(self) -> str:
+        """Ask the engine for its name and version; raise faults.EngineUnavailableError when it does not answer."""
+        ...
+
     def publish(self, topic: str, messages: Sequence[Outgoing]) -> tuple[int, ...]:
         """Append in order and return the positions; durable when this returns. Concurrent callers share one flush.
 

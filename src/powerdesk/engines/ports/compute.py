@@ -25,6 +25,10 @@ class ComputeCrashedError(Problem):
 class Compute(Protocol):
     """The `concurrent.futures` shape; functions and arguments must pickle; BLAS runs on one thread."""
 
+    def version(self) -> str:
+        """Ask the engine for its name and version; raise faults.EngineUnavailableError when it does not answer."""
+        ...
+
     def submit(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Start the call and return its future."""
         ...

@@ -25,6 +25,10 @@ class Objects(Protocol):
     (faults.UnfitRequestError otherwise). No key may continue another as a folder: not both `a` and `a/b`.
     """
 
+    def version(self) -> str:
+        """Ask the engine for its name and version; raise faults.EngineUnavailableError when it does not answer."""
+        ...
+
     def put(self, key: str, data: bytes) -> None:
         """Store `data` under `key`, replacing what was there."""
         ...

@@ -97,6 +97,10 @@ class Selection:
 class Tables(Protocol):
     """Store and read revisions. Safe to call from several threads; a write is visible to the next read."""
 
+    def version(self) -> str:
+        """Ask the engine for its name and version; raise faults.EngineUnavailableError when it does not answer."""
+        ...
+
     def define(self, spec: TableSpec) -> None:
         """Create the table if absent; add new nullable columns; raise on any other difference."""
         ...

@@ -37,6 +37,11 @@ class KafkaBus:
         self._topics.check()
         self._publisher = Publisher(self._settings, timeout_s=address.timeout_s)
 
+    def version(self) -> str:
+        """Ask the cluster who its brokers are."""
+        self._check_open()
+        return self._topics.cluster()
+
     def publish(self, topic: str, messages: Sequence[Outgoing]) -> tuple[int, ...]:
         """Append in order and return the positions once all replicas in sync have them."""
         self._check_open()

@@ -48,6 +48,15 @@ CONSUMING: dict[str, Any] = {
     "receive.message.max.bytes": MESSAGE_BYTES_MAX + (1 << 20),
     "queued.max.messages.kbytes": 32 << 10,
 }
+SETTLING = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - its public name
+    }
+)
+"""What a new topic, or one whose leader changes, says for a moment."""
 MOVED = frozenset({KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError.FENCED_INSTANCE_ID})
 DAMAGED = frozenset({KafkaError._BAD_MSG, KafkaError.INVALID_MSG})  # noqa: SLF001 - its public name
 

@@ -46,7 +46,11 @@ class Member:
         self._held: list[port.Message] = []
         self._consumer = Consumer(settings | bus_client.CONSUMING | MEMBERSHIP)
         self._consumer.subscribe([self._name], on_assign=self._given, on_revoke=self._taken, on_lost=self._taken)
-        self._join()
+        try:
+            self._join()
+        except BaseException:
+            self.close()
+            raise
 
     def poll(self, *, timeout_s: float, limit: int = 256) -> tuple[port.Message, ...]:
         """Return the next messages; empty when nothing came and nothing is there for this member."""
@@ -102,7 +106,6 @@ class Member:
         deadline = Deadline(JOIN_S)
         while not self._joined:
             if not deadline.left_s:
-                self.close()
                 raise faults.EngineUnavailableError(
                     found=f"{self._doing}: the group let nobody join within {JOIN_S:g} s",
                     allowed="a Kafka cluster that answers in time",
@@ -132,7 +135,10 @@ class Member:
         return self._consumer.consume(limit, 0) if limit else []
 
     def _taken_in(self, raw: list[Message]) -> list[port.Message]:
-        """Return the messages among what the client gave, noting how far each partition has come."""
+        """Return the messages among what the client gave, noting how far each partition has come.
+
+        An error is told when no message came before it; it comes again if it lasts.
+        """
         found = []
         for message in raw:
             error = message.error()
@@ -141,7 +147,7 @@ class Member:
                 self._next[found[-1].partition] = found[-1].position
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
                 self._next[message.partition() or 0] = message.offset() or 0
-            elif not error.retriable():
+            elif not found and error.code() not in bus_client.SETTLING and not error.retriable():
                 raise bus_client.problem(error, doing=self._doing)
         return found
 

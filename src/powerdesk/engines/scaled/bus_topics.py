@@ -6,7 +6,14 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+    libversion,
+)
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -22,15 +29,6 @@ if TYPE_CHECKING:
     from powerdesk.engines.scaled.bus_address import KafkaAddress
 
 LOOK_S = 0.05
-SETTLING = frozenset(
-    {
-        KafkaError.NOT_LEADER_FOR_PARTITION,
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - its public name
-    }
-)
-"""What a new topic, or one whose leader changes, says for a moment."""
 CONFIGURATION = {
     "cleanup.policy": "delete",
     "retention.ms": "-1",  # only `truncate` forgets
@@ -44,12 +42,14 @@ class Topics:
     """What the cluster knows of our topics. Safe to call from several threads."""
 
     def __init__(self, settings: dict[str, Any], address: KafkaAddress) -> None:
+        self._settings = settings
         self._address = address
         self._timeout_s = address.timeout_s
         self._admin = AdminClient(settings)
         self._watching = Consumer(settings | bus_client.CONSUMING | {"group.id": f"{address.prefix}watching"})
         self._lock = threading.Lock()
         self._partitions: dict[str, int] = {}
+        self._groups: dict[str, Consumer] = {}
 
     def check(self) -> None:
         """Return when the cluster answers; raise EngineUnavailableError otherwise."""
@@ -57,6 +57,14 @@ class Topics:
             self._admin.list_topics(timeout=self._timeout_s)
         except KafkaException as error:
             raise bus_client.problem(error.args[0], doing="opening the bus") from error
+
+    def cluster(self) -> str:
+        """Return how many brokers answer for the cluster, and by which client they were asked."""
+        try:
+            found = self._admin.list_topics(timeout=self._timeout_s)
+        except KafkaException as error:
+            raise bus_client.problem(error.args[0], doing="asking for the brokers") from error
+        return f"Kafka cluster {found.cluster_id}, {len(found.brokers)} broker(s), by librdkafka {libversion()[0]}"
 
     def named(self, topic: str) -> str:
         """Return the cluster's name of a topic that is there now, made if need be with the stated partitions."""
@@ -90,7 +98,7 @@ class Topics:
             try:
                 low, high = self._watching.get_watermark_offsets(place, timeout=max(LOOK_S, deadline.left_s))
             except KafkaException as error:
-                if error.args[0].code() not in SETTLING or not deadline.left_s:
+                if error.args[0].code() not in bus_client.SETTLING or not deadline.left_s:
                     doing = f"asking for the ends of topic {place.topic}"
                     raise bus_client.problem(error.args[0], doing=doing) from error
                 pause.wait(LOOK_S)
@@ -109,16 +117,31 @@ class Topics:
         return int(self._answer(asked, doing=f"forgetting old messages of topic {place.topic}").low_watermark)
 
     def committed(self, place: TopicPartition, *, group: str) -> int:
-        """Return the offset at which a group goes on, 0 when it never committed."""
-        asked = self._admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(self._address.prefix + group, [place])], request_timeout=self._timeout_s
-        )
-        (found,) = self._answer(asked, doing=f"asking where group {group} stands").topic_partitions
+        """Return the offset at which a group goes on, 0 when it never committed.
+
+        A consumer that joins nothing asks: the admin client's question ends the whole process when the connection is
+        lost meanwhile (librdkafka issue 4605).
+        """
+        try:
+            (found,) = self._asking(group).committed([place], timeout=self._timeout_s)
+        except KafkaException as error:
+            raise bus_client.problem(error.args[0], doing=f"asking where group {group} stands") from error
+        if found.error is not None:
+            raise bus_client.problem(found.error, doing=f"asking where group {group} stands")
         return max(0, int(found.offset))
 
     def close(self) -> None:
         """Release the connections."""
-        self._watching.close()
+        with self._lock:
+            for asking in (self._watching, *self._groups.values()):
+                asking.close()
+
+    def _asking(self, group: str) -> Consumer:
+        with self._lock:
+            if group not in self._groups:
+                settings = self._settings | bus_client.CONSUMING | {"group.id": self._address.prefix + group}
+                self._groups[group] = Consumer(settings)
+            return self._groups[group]
 
     def _found_or_made(self, topic: str) -> int:
         """Return the number of partitions; raise UnfitRequestError when the topic is there with another number."""

@@ -68,6 +68,16 @@ class DaskCompute:
         outer.add_done_callback(lambda given: inner.cancel() if given.cancelled() else None)
         return outer
 
+    def version(self) -> str:
+        """Ask the scheduler for its workers."""
+        if self._client.status != "running":
+            raise self._unreachable(f"the connection is {self._client.status}")
+        try:
+            workers = len(self._client.scheduler_info(n_workers=-1)["workers"])
+        except (OSError, TimeoutError) as error:
+            raise self._unreachable(str(error)) from error
+        return f"Dask {distributed.__version__}, {workers} worker(s)"
+
     def shutdown(self) -> None:
         """Finish what runs, refuse more. The cluster goes on for others."""
         with self._lock:

@@ -51,6 +51,12 @@ class S3Objects:
         with self._told("opening the bucket"):
             next(iter(self._store.list(chunk_size=1)), None)
 
+    def version(self) -> str:
+        """Ask the bucket for anything at all; the protocol names no version of the server."""
+        with self._told("asking for the bucket"):
+            next(iter(self._store.list(chunk_size=1)), None)
+        return f"S3 bucket {self._address.bucket}, by obstore {obstore.__version__}"
+
     def put(self, key: str, data: bytes) -> None:
         """Store `data` under `key`; the server has proved and kept the bytes when this returns."""
         names.of_object(key)

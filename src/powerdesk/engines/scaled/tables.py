@@ -174,6 +174,11 @@ class ClickTables:
                 self._client.tell(f"ALTER TABLE {question.table} DROP PARTITION ID '{int(each['month'])}'", doing=doing)
         return sum(each["n"] for each in found)
 
+    def version(self) -> str:
+        """Ask the server for its version."""
+        found = self._client.ask("SELECT version() AS version", {}, doing="asking for the version")
+        return f"ClickHouse {found.column('version')[0].as_py()}"
+
     def close(self) -> None:
         """Let the connections go; nothing acknowledged is lost."""
         self._inserting.shutdown()
