@@ -65,8 +65,8 @@ def span(value: timedelta | None) -> str:
 
 
 def kept(retention: timedelta | None) -> str:
-    """Return how long rows stay, as it is: a declared time deletes nothing yet."""
-    return "kept for ever" if retention is None else f"declared to be kept {span(retention)}, enforced later"
+    """Return how long rows stay."""
+    return "kept for ever" if retention is None else f"kept {span(retention)}, then deleted by whole months"
 
 
 def yes(value: object) -> str:
@@ -119,8 +119,8 @@ def dataset_section(dataset: Any) -> str:
 def datasets_page(declared: tuple[Any, ...]) -> str:
     """Return the catalogue of datasets."""
     opening = (
-        "Every dataset, from its declaration. No dataset's rows are deleted: a declaration may name a retention "
-        "(`retention_s`), which is declared only and enforced later."
+        "Every dataset, from its declaration. Rows go by age only where a retention is declared, or set by "
+        "`retention.rows_days`; `retention_s` of `GET /v1/datasets/{id}` tells which holds."
     )
     shared = f"## System columns\n\nEvery row of every dataset carries these too.\n\n{system_columns()}"
     return f"{MADE}\n\n# Datasets\n\n{opening}\n\n" + "\n".join([shared, *map(dataset_section, declared)])

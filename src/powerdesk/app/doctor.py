@@ -43,7 +43,7 @@ class Examined:
 
 def examine(settings: Settings) -> tuple[Examined, ...]:
     """Return everything looked at, bad things included; nothing is changed."""
-    return (*_machine(), *_folder(settings.data), _port(settings), *_engines(settings), _hub())
+    return (*_machine(), *_folder(settings.data), _port(settings), *_engines(settings), _retention(settings), _hub())
 
 
 def _machine() -> Iterator[Examined]:
@@ -113,6 +113,14 @@ def of_standing(found: dict[str, Any], *, address: str = "") -> Examined:
     if found["missing"] is not None:
         return Examined(what, "look", f"{text}; {found['missing']}", "start the server; it is taken up again by itself")
     return Examined(what, "ok", text)
+
+
+def _retention(settings: Settings) -> Examined:
+    """Return what goes by age; what nothing is said of is kept for ever."""
+    given = settings.retention
+    payloads = "kept" if given.payload_days is None else f"{given.payload_days} days"
+    rows = ", ".join(f"{name} {days} days" for name, days in sorted(given.rows_days.items())) or "kept"
+    return Examined("retention", "ok", f"log {given.log_days} days; raw payloads {payloads}; rows {rows}")
 
 
 def feeds(listed: Iterable[dict[str, Any]]) -> tuple[Examined, ...]:
