@@ -159,8 +159,8 @@ def _reads(tables: DuckTables, peers: dict[str, tuple[float, ...]], state: str) 
             f"latest of every series {words}": (lambda cut=cut: tables.latest(name, selection=every, cut=cut), 5.0),
         }
     works |= {
-        "last day of one series": (lambda: tables.rows(name, selection=day, cut=EVER), 3.0),
-        "latest of one series": (lambda: tables.latest(name, selection=one, cut=EVER), 1.5),
+        "last day of one series": (lambda: tables.rows(name, selection=day, cut=EVER), 0.8),
+        "latest of one series": (lambda: tables.latest(name, selection=one, cut=EVER), 0.3),
         "page of 1000": (lambda: tables.rows(name, selection=Selection(limit=1000), cut=EVER), 8.0),
         "count": (lambda: tables.count(name, selection=every, cut=EVER), None),
         "changes of one commit": (lambda: tables.changes(name, after=last - 1, upto=last, selection=every), 8.0),
