@@ -104,7 +104,7 @@ def calculate(store: Store, *, name: str, progress: Callable[[float, str], None]
     if schedule is None:
         return f"{name} has no schedule"
     begun = done = queries.calculated(store, calculation)
-    windows = rows = 0
+    windows = rows = rejected = 0
     while (goal := behind(store).get(name, 0)) > done and not cancelled():
         touched, reached = _touched(store, calculation, schedule, after=done, upto=goal)
         for market, start, end in touched:
@@ -112,10 +112,12 @@ def calculate(store: Store, *, name: str, progress: Callable[[float, str], None]
             requests = schedule.reads(market, start, end)
             _, accepted = operations.derive(store, calculation=calculation, requests=requests, cut=cut, parameters={})
             windows, rows = windows + round((end - start) / schedule.window), rows + accepted.rows
+            rejected += accepted.rejected
             progress((done - begun) / max(goal - begun, 1), f"{rows} rows of {windows} windows")
         operations.note_calculated(store, calculation, commit=reached)
         done = reached
-    return f"{name}: {rows} rows of {windows} windows, inputs up to commit {done}"
+    faulty = f", {rejected} rejected by the check on entry" if rejected else ""
+    return f"{name}: {rows} rows of {windows} windows{faulty}, inputs up to commit {done}"
 
 
 def _touched(

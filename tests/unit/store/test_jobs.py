@@ -141,6 +141,14 @@ def test_without_rows__nothing_is_written(store: Store) -> None:
         assert reader.connection.exec_driver_sql("select count(*) from store_lineages").scalar() == 0
 
 
+def test_rows_that_do_not_fit__are_told(store: Store) -> None:
+    wrong = replace(store, calculations={SUM.name: replace(SUM, compute=lambda *given: _doubled(_sums(*given)))})
+    put(wrong, batch(row(0, 9000.0), row(4, 1.0)), batch_id="a")  # 18 000 is beyond what the column allows
+    assert calculate(wrong) == (
+        "test.sum: 1 rows of 2 windows, 1 rejected by the check on entry, inputs up to commit 1"
+    )
+
+
 def test_looking__asks_for_one_run_at_a_time_and_for_none_in_vain(store: Store) -> None:
     ids = itertools.count(1)
     queue = leased_jobs.RecordsJobs(store.records, clock=store.clock, ids=_Ids(ids))
