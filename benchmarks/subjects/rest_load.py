@@ -1,10 +1,14 @@
 """REST under 200 requests a second with the simulated market running and every read audited.
 
 Subject: latest price of a location, and one location's day, over HTTP with an API key. Data: two days of the
-simulated market (58 locations, real time and day-ahead). Load: hey (Debian package, or
-`go install github.com/rakyll/hey@v0.1.4`), ten workers at a held rate in a process of its own; without it on the PATH
-the subject says so and measures nothing.
+simulated market (58 locations, real time and day-ahead).
+Load, even: vegeta (`go install github.com/tsenart/vegeta/v12@v12.12.0`) sends a request every 5 ms whether or not the
+ones before were answered, and times each from when it was due. A tool whose workers wait for their answer asks less
+while the desk is slow, and so leaves out what it came to measure (coordinated omission).
+Load, bursts: hey (Debian package hey), whose ten workers send at the same instant every 50 ms: ten callers at once.
+CPU: what the desk's process spent during the even load, per request, less what it spends when nobody asks.
 Peer: the same desk's /health, which reads nothing: what HTTP alone costs here.
+Without vegeta and hey on the PATH or in ~/go/bin the subject says so and measures nothing.
 """
 
 from __future__ import annotations
@@ -20,10 +24,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from harness import Measurement
 
@@ -31,33 +38,48 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SUBJECT = "rest_load"
-RATES = (200,)
+RATE = 200
 SECONDS = 12
 WORKERS = 10
+ATTACKS = 3
 WAIT_S = 240
 TARGETS_MS = {"latest": 10.0, "day": 25.0}
+PEER = "/health of the same desk"
 
 
 def measure() -> Iterator[Measurement]:
-    """Yield p99 by case and rate; values are the p99 of three attacks."""
-    hey = shutil.which("hey")
-    if hey is None:
-        raise SystemExit("rest_load needs hey on the PATH: apt install hey")
-    with tempfile.TemporaryDirectory() as folder, _desk(Path(folder)) as (base, token):
+    """Yield p99 under even load and under bursts, and CPU per request, by case; values are of three attacks each."""
+    vegeta, hey = _tool("vegeta"), _tool("hey")
+    with tempfile.TemporaryDirectory() as folder, _desk(Path(folder)) as (base, token, process):
         _wait_for_history(base, token)
         key = _post(base, token, "/v1/operator/keys", {"name": "bench", "scopes": ["api"]})["secret"]
-        for rate in RATES:
-            nothing = _attack(hey, f"{base}/health", key, rate)
-            for case, url in _cases(base).items():
-                found = _attack(hey, url, key, rate)
-                yield Measurement(
-                    case=f"{case} p99 at {rate}/s",
-                    values=found,
-                    unit="ms",
-                    peer="/health of the same desk",
-                    peer_values=nothing,
-                    target=TARGETS_MS[case] if rate == max(RATES) else None,
-                )
+        idle = _idle_cpu_share(process)
+
+        def even(url: str) -> tuple[list[float], list[float]]:
+            return _even(vegeta, url, key, process=process, idle=idle)
+
+        def bursts(url: str) -> list[float]:
+            return _bursts(hey, url, key)
+
+        nothing, nothing_cpu = even(f"{base}/health")
+        nothing_bursts = bursts(f"{base}/health")
+        for case, url in _cases(base).items():
+            p99, cpu = even(url)
+            target = TARGETS_MS[case]
+            yield _of(f"{case} p99 at {RATE}/s", p99, nothing, target)
+            yield _of(f"{case} p99 at {RATE}/s in bursts of {WORKERS}", bursts(url), nothing_bursts, target)
+            yield _of(f"{case} CPU per request", cpu, nothing_cpu, None)
+
+
+def _of(case: str, values: list[float], peer: list[float], target: float | None) -> Measurement:
+    return Measurement(case=case, values=tuple(values), unit="ms", peer=PEER, peer_values=tuple(peer), target=target)
+
+
+def _tool(name: str) -> str:
+    found = shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), str(Path.home() / "go" / "bin"))))
+    if found is None:
+        raise SystemExit(f"rest_load needs {name} on the PATH or in ~/go/bin; its docstring says where it comes from")
+    return found
 
 
 def _cases(base: str) -> dict[str, str]:
@@ -70,28 +92,56 @@ def _cases(base: str) -> dict[str, str]:
     }
 
 
-def _attack(hey: str, url: str, key: str, rate: int) -> tuple[float, ...]:
-    """Return the p99 in ms of three attacks; every answer must be 200."""
+def _even(vegeta: str, url: str, key: str, *, process: psutil.Process, idle: float) -> tuple[list[float], list[float]]:
+    """Return p99 and CPU per request, both in ms, of some attacks; every answer must be 200."""
+    attack = [vegeta, "attack", f"-rate={RATE}", f"-duration={SECONDS}s", f"-header=Authorization: Bearer {key}"]
+    percentiles, spent = [], []
+    for _ in range(ATTACKS):
+        cpu_s, began = _cpu_s(process), time.monotonic()
+        results = subprocess.run(attack, input=f"GET {url}".encode(), capture_output=True, check=True).stdout
+        used_s = _cpu_s(process) - cpu_s - idle * (time.monotonic() - began)
+        report = subprocess.run([vegeta, "report", "-type=json"], input=results, capture_output=True, check=True)
+        found = json.loads(report.stdout)
+        assert set(found["status_codes"]) == {"200"}, found["status_codes"]
+        percentiles.append(found["latencies"]["99th"] / 1e6)
+        spent.append(used_s * 1e3 / found["requests"])
+    return percentiles, spent
+
+
+def _bursts(hey: str, url: str, key: str) -> list[float]:
+    """Return the p99 in ms of some attacks; every answer must be 200."""
     percentiles = []
-    for _ in range(3):
-        command = [hey, "-z", f"{SECONDS}s", "-c", str(WORKERS), "-q", str(rate / WORKERS), "-o", "csv"]
+    for _ in range(ATTACKS):
+        command = [hey, "-z", f"{SECONDS}s", "-c", str(WORKERS), "-q", str(RATE / WORKERS), "-o", "csv"]
         command += ["-H", f"Authorization: Bearer {key}", url]
         text = subprocess.run(command, capture_output=True, check=True, text=True).stdout
         rows = list(csv.DictReader(io.StringIO(text)))
         assert {row["status-code"] for row in rows} == {"200"}, {row["status-code"] for row in rows}
         taken = sorted(float(row["response-time"]) * 1e3 for row in rows)
         percentiles.append(taken[math.ceil(len(taken) * 99 / 100) - 1])
-    return tuple(percentiles)
+    return percentiles
+
+
+def _idle_cpu_share(process: psutil.Process) -> float:
+    """Return CPU seconds per second that the desk's process spends when nobody asks."""
+    cpu_s, began = _cpu_s(process), time.monotonic()
+    time.sleep(SECONDS)
+    return (_cpu_s(process) - cpu_s) / (time.monotonic() - began)
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 @contextlib.contextmanager
-def _desk(folder: Path) -> Iterator[tuple[str, str]]:
+def _desk(folder: Path) -> Iterator[tuple[str, str, psutil.Process]]:
     program = Path(sys.executable).with_name("powerdesk")
     command = [str(program), "up", "--data", str(folder), "--port", "0", "--feeds", "sim", "--no-browser"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ)) as desk:
         try:
             owner = _until(lambda: json.loads((folder / "owner.json").read_text()))
-            yield owner["url"], owner["token"]
+            yield owner["url"], owner["token"], psutil.Process(owner["pid"])
         finally:
             desk.terminate()
 

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("powerdesk.app")
 BACKLOG = 1024
-SWITCH_S = 0.005
-"""A busy thread gives way after this long; Python's own 5 ms would be felt in every answer beside it."""
+SWITCH_S = 0.0005
+"""A busy thread gives way after this long. With Python's own 5 ms an answer may wait so long each time that it touches
+the socket while another thread computes, a bulk read for instance."""
 REQUEST_THREADS = 4
 GC_OBJECTS = 50_000
 LINK_MINUTES = int(LINK_VALID.total_seconds() // 60)

@@ -7,7 +7,7 @@ written by look-ups for the whole column.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -15,15 +15,30 @@ import pyarrow as pa
 
 from powerdesk.delivery import instants
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
 _encoder = msgspec.json.Encoder()
 _encode = _encoder.encode
+PIECE_ROWS = 1_000
+"""Rows encoded at once: 20 columns of so many records hold the interpreter for 1 to 2 ms."""
 _NULL = b"null"
 
 
 def json(table: pa.Table) -> bytes:
     """Return `{"name":[values],...}` of the table."""
     names, arrays = table.schema.names, table.itercolumns()
-    return b"{" + b",".join([_encode(n) + b":" + _array(_whole(a)) for n, a in zip(names, arrays, strict=True)]) + b"}"
+    return b"{" + b",".join([_encode(n) + b":" + _array(a) for n, a in zip(names, arrays, strict=True)]) + b"}"
+
+
+def rows_json(table: pa.Table) -> bytes:
+    """Return `[[values],...]`, a list for each row."""
+    return _listed(_encode(list(zip(*values(piece).values(), strict=True))) for piece in _pieces(table))
+
+
+def records_json(table: pa.Table) -> bytes:
+    """Return `[{"name":value,...},...]`, an object for each row."""
+    return _listed(_encode(records(piece)) for piece in _pieces(table))
 
 
 def values(table: pa.Table) -> dict[str, list[Any]]:
@@ -41,8 +56,24 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
-def _array(column: pa.Array) -> bytes:
+def _pieces(rows: pa.Table | pa.Array) -> Iterator[Any]:
+    """Yield rows in pieces: between two of them other threads get their turn, the encoder gives none."""
+    for start in range(0, len(rows), PIECE_ROWS):
+        yield rows.slice(start, PIECE_ROWS)
+
+
+def _listed(arrays: Iterable[bytes]) -> bytes:
+    """Return JSON arrays as one."""
+    return b"[" + b",".join([array[1:-1] for array in arrays]) + b"]"
+
+
+def _array(column: pa.ChunkedArray) -> bytes:
     """Return the JSON array of a column."""
+    whole = _whole(column)
+    return _piece(whole) if len(whole) <= PIECE_ROWS else _listed(_piece(piece) for piece in _pieces(whole))
+
+
+def _piece(column: pa.Array) -> bytes:
     kind, count = column.type, len(column)
     if count <= instants.FEW:
         return _encode(_values(column))

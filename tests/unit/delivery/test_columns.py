@@ -21,7 +21,7 @@ INSTANTS = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.
 WHOLE = INSTANTS.map(lambda instant: instant.replace(microsecond=0))
 NEAR = st.integers(-40, 40).map(lambda minutes: datetime(2026, 11, 1, tzinfo=UTC) + timedelta(minutes=minutes))
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
-COUNTS = st.sampled_from([0, 1, 2, instants.FEW, instants.FEW + 1, 40])
+COUNTS = st.sampled_from([0, 1, 2, instants.FEW, instants.FEW + 1, 40, 2 * columns.PIECE_ROWS + 1])
 
 
 def arrays(values: st.SearchStrategy[Any], kind: pa.DataType) -> st.SearchStrategy[pa.Array]:
@@ -97,6 +97,17 @@ def test_columns_in_pieces__are_written_as_one() -> None:
 def test_instants_of_another_unit__are_refused() -> None:
     with pytest.raises(AssertionError, match="microseconds"):
         instants.texts(pa.array([1], pa.timestamp("s", tz="UTC")))
+
+
+@pytest.mark.parametrize("count", [0, 1, columns.PIECE_ROWS, columns.PIECE_ROWS + 1, 3 * columns.PIECE_ROWS])
+def test_pieces__make_one_array_of_all_rows(count: int) -> None:
+    table = pa.table(
+        {"a": range(count), "b": [f"{number}" for number in range(count)]},
+        pa.schema([("a", pa.int64()), ("b", pa.string())]),
+    )
+    assert json.loads(columns.records_json(table)) == table.to_pylist()
+    assert json.loads(columns.rows_json(table)) == [list(row.values()) for row in table.to_pylist()]
+    assert json.loads(columns.json(table)) == table.to_pydict()
 
 
 def test_records__are_rows_by_name() -> None:

@@ -61,11 +61,12 @@ def with_local_times(table: pa.Table, *, names: Sequence[str], zone: ZoneInfo) -
 def json_bytes(table: pa.Table, *, shape: Format, envelope: dict[str, Any]) -> bytes:
     """Return the envelope with the rows as columns (default), as rows with names, or as records."""
     if shape is Format.ROWS:
-        rows = list(zip(*columns.values(table).values(), strict=True))
-        return _encoder.encode({**envelope, "names": table.column_names, "rows": rows})
-    if shape is Format.RECORDS:
-        return _encoder.encode({**envelope, "records": columns.records(table)})
-    return _encoder.encode({**envelope, "columns": msgspec.Raw(columns.json(table))})
+        written = {"names": table.column_names, "rows": msgspec.Raw(columns.rows_json(table))}
+    elif shape is Format.RECORDS:
+        written = {"records": msgspec.Raw(columns.records_json(table))}
+    else:
+        written = {"columns": msgspec.Raw(columns.json(table))}
+    return _encoder.encode({**envelope, **written})
 
 
 def csv_bytes(table: pa.Table) -> bytes:
