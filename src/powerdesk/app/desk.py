@@ -240,6 +240,8 @@ class Desk:
             self.workers.every("sealing", SEAL_EVERY_S, self._seal)
         if self.sim is not None:
             self.workers.start("sim", self.sim.run)
+        if Part.WORKERS in self.does and engines.is_shared(self.settings.compute.url):
+            self.workers.start("compute", engines.compute_worker(self.settings))
 
     def _define_jobs(self) -> None:
         """Register polls, refills and back-fills of the feeds that run; others have no schedule."""
@@ -314,6 +316,13 @@ class Desk:
             limits=limits,
         )
 
+    def sim_progress(self) -> simfeed.BackfillProgress | None:
+        """Return how far the making of history has come, here or in the process that makes it; None when complete."""
+        if self.sim is not None:
+            return self.sim.progress
+        running = simfeed.SPEC.id in self.settings.feeds
+        return simfeed.kept_progress(self.engines.objects) if running else None
+
     def gap_reason(self, dataset: str, gap: Gap) -> tuple[str, str]:
         """Return why intervals are not there (code, words), as far as the markets' records know."""
         with self.engines.records.reader() as reader:
@@ -321,7 +330,7 @@ class Desk:
         for one in known:
             if one.gap.start < gap.end and gap.start < one.gap.end:
                 return one.gap.reason, one.gap.detail
-        if self.sim is not None and self.sim.progress is not None and gap.group[:1] == (simfeed.SPEC.market,):
+        if self.sim_progress() is not None and gap.group[:1] == (simfeed.SPEC.market,):
             return "not-yet", "history is being made"
         return "never-asked", "no request for these intervals is on record; `powerdesk backfill` asks for them"
 

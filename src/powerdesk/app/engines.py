@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from powerdesk.kernel import problem
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterator
 
     from powerdesk.app.clock import RandomIds
@@ -60,6 +61,14 @@ class EngineNotInstalledError(problem.Problem):
     status = 400
     slug = "engine-not-installed"
     title = "The engine's library is missing"
+
+
+class NoClusterError(problem.Problem):
+    """A process was told to compute for others, and no cluster hands out work."""
+
+    status = 409
+    slug = "no-cluster"
+    title = "There is no cluster to work for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +230,19 @@ def _compute(settings: Settings) -> Compute:
     else:
         found = _adapter("embedded.compute").ProcessCompute(workers=1)
     return found
+
+
+def compute_worker(settings: Settings) -> Callable[[threading.Event], None]:
+    """Return what takes calls from the cluster until told to stop; raise NoClusterError where there is no cluster."""
+    url = settings.compute.url
+    if not is_shared(url):
+        raise NoClusterError(
+            found=f"compute.url = {url!r}",
+            allowed="dask://host:port",
+            remedy="name the cluster that the work comes from",
+        )
+    work = _adapter("scaled.compute_worker").work
+    return lambda stop: work(url, stop)
 
 
 def _secret(given: EngineSettings) -> str | None:

@@ -105,7 +105,7 @@ def _add_feeds(routes: APIRouter, desk: Desk) -> None:
 
 
 def _feed(desk: Desk, status: dict[str, Any]) -> dict[str, Any]:
-    progress = desk.sim.progress if status["id"] == "sim" and desk.sim is not None else None
+    progress = desk.sim_progress() if status["id"] == "sim" else None
     backfill = None
     if progress is not None:
         backfill = {

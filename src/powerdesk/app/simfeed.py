@@ -112,7 +112,7 @@ class SimFeed:
     def _opened(self) -> Cursor:
         """Return the kept cursor; a pause of the desk becomes history to be made, and so does the first start."""
         now = self._clock.now()
-        cursor = self._kept()
+        cursor = _kept(self._objects)
         if cursor is None or cursor.seed != self._settings.seed:
             start = now - timedelta(days=self._settings.backfill_days)
             return self._begun(now, start)
@@ -131,15 +131,6 @@ class SimFeed:
             history_total_s=max(0.0, (recent - start).total_seconds()),
             seed=self._settings.seed,
         )
-
-    def _kept(self) -> Cursor | None:
-        if not self._objects.exists(CURSOR_KEY):
-            return None
-        try:
-            return msgspec.json.decode(self._objects.get(CURSOR_KEY), type=Cursor)
-        except msgspec.MsgspecError:
-            log.warning("the simulated feed's cursor cannot be read; history is made again, which stores nothing twice")
-            return None
 
     def _keep(self, cursor: Cursor) -> Cursor:
         self._objects.put(CURSOR_KEY, msgspec.json.encode(cursor))
@@ -191,6 +182,26 @@ class SimFeed:
         rate = (done - self._done_before) / max(1e-9, now - self._started_at)
         eta_s = (total - done) / rate if rate > 0 else None
         self._progress = BackfillProgress(done=done / 3600, total=total / 3600, eta_s=eta_s)
+
+
+def kept_progress(objects: Objects) -> BackfillProgress | None:
+    """Return how far another process has come, by the cursor it keeps; None when history is complete or not begun."""
+    cursor = _kept(objects)
+    if cursor is None or cursor.history_end <= cursor.history_start:
+        return None
+    left_s = (cursor.history_end - cursor.history_start).total_seconds()
+    done_s = cursor.history_total_s - left_s
+    return BackfillProgress(done=done_s / 3600, total=cursor.history_total_s / 3600, eta_s=None)
+
+
+def _kept(objects: Objects) -> Cursor | None:
+    if not objects.exists(CURSOR_KEY):
+        return None
+    try:
+        return msgspec.json.decode(objects.get(CURSOR_KEY), type=Cursor)
+    except msgspec.MsgspecError:
+        log.warning("the simulated feed's cursor cannot be read; history is made again, which stores nothing twice")
+        return None
 
 
 def _day_ahead_of(*, seed: int, start: datetime, upto: datetime) -> list[Publication]:

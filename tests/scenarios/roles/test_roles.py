@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -13,9 +15,11 @@ import pytest
 import test_crash
 
 from powerdesk.app import roles
+from servers import base
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(600)]
 TRIES, PAUSE_S, PATIENCE_S = 120, 0.5, 90.0
@@ -155,3 +159,29 @@ def test_the_stream_role__serves_nothing_else(desk: cluster.Cluster, key: str) -
 
 def test_roles__are_the_whole_of_what_a_desk_does() -> None:
     assert roles.parts(roles.EVERY) == frozenset(roles.Part)
+
+
+def test_the_compute_role__takes_calls_of_the_cluster(tmp_path: Path) -> None:
+    from powerdesk.engines.scaled.compute import DaskCompute  # noqa: PLC0415 - an extra that a laptop may lack
+
+    scheduler = base.free_port()
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(scheduler)]
+    with subprocess.Popen(  # noqa: S603 - Dask's own program
+        [*command, "--no-dashboard"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as running:
+        worker = cluster.Process(
+            "compute",
+            tmp_path / "compute",
+            base.free_port(),
+            {**cluster.engines(), "POWERDESK_COMPUTE__URL": f"dask://127.0.0.1:{scheduler}"},
+        )
+        try:
+            worker.start()
+            worker.await_ready()
+            mine = DaskCompute(f"dask://127.0.0.1:{scheduler}")
+            assert mine.submit(divmod, 17, 5).result(timeout=PATIENCE_S) == (3, 2)
+            assert "1 worker" in mine.version()
+            mine.shutdown()
+        finally:
+            worker.end()
+            running.kill()

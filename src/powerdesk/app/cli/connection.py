@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import httpx
 import msgspec
 
-from powerdesk.app import ownership, settings
+from powerdesk.app import engines, ownership, settings
 from powerdesk.kernel.problem import Finding, Problem
 
 if TYPE_CHECKING:
@@ -180,6 +180,12 @@ def reach(
     if need_running:
         raise NotRunningError(
             found=f"nobody owns {chosen.data}", allowed="a running desk", remedy="start it with `powerdesk up`"
+        )
+    if engines.is_shared(chosen.bus.url):
+        raise NotRunningError(
+            found=f"nobody owns {chosen.data}, and its engines are shared with other processes",
+            allowed="a running gateway",
+            remedy="name the gateway's folder with --data, or its address with --url and --key",
         )
     from powerdesk.app import desk as desks  # noqa: PLC0415 - engines load only when a desk opens
 

@@ -36,7 +36,7 @@ class DaskCompute:
     """
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
-        self._address, self._security = _parsed(url)
+        self._address, self._security = parsed(url)
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._closed = False
@@ -97,14 +97,19 @@ class DaskCompute:
             raise self._unreachable(str(error)) from error
 
     def _unreachable(self, why: str) -> faults.EngineUnavailableError:
-        return faults.EngineUnavailableError(
-            found=f"the Dask scheduler at {self._address}: {why}",
-            allowed=f"a scheduler that answers within {self._timeout_s:g} s",
-            remedy="start it, or correct compute.url; a client that lost it comes back by itself",
-        )
+        return unreachable(self._address, why)
 
 
-def _parsed(url: str) -> tuple[str, distributed.Security | None]:
+def unreachable(address: str, why: str) -> faults.EngineUnavailableError:
+    """Return the problem of a scheduler that does not answer."""
+    return faults.EngineUnavailableError(
+        found=f"the Dask scheduler at {address}: {why}",
+        allowed="a scheduler that answers",
+        remedy="start it, or correct compute.url; a client that lost it comes back by itself",
+    )
+
+
+def parsed(url: str) -> tuple[str, distributed.Security | None]:
     """Return the scheduler's address in Dask's words and what proves both ends to each other."""
     parts = urlsplit(url)
     asked = {name: given[-1] for name, given in parse_qs(parts.query).items()}
