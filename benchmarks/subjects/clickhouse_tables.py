@@ -1,8 +1,8 @@
 """ClickTables over HTTP on chDB: inserts of 100 000 rows and as-of reads over the 1 000 000 beliefs of `asof_read`.
 
 Peers on the same rows: chDB in this process, asked by hand for the same answer without HTTP and without the ledger, and
-DuckTables. The server is the front of `tools/servers`, or the one that POWERDESK_CLICKHOUSE_URL names: an empty database
-there is left with a table `made.prices`.
+DuckTables. The server is the front of `tools/servers`, or the one that POWERDESK_CLICKHOUSE_URL names: an empty
+database there is left with a table `made.prices`.
 """
 
 from __future__ import annotations

@@ -208,6 +208,37 @@ def test_half_a_batch__is_not_seen(server: ClickHouse) -> None:
     again.close()
 
 
+def test_forgotten_rows__leave_the_disk_once_no_read_can_need_them_and_later_ones_stay(server: ClickHouse) -> None:
+    store, february = opened(server), datetime(2025, 2, 1, tzinfo=UTC)
+    store.define(SPEC)
+    append_until_told(store, 1)
+    before = 4 * ROWS // 8  # hours of January in a batch
+
+    def on_disk() -> int:
+        sql = f"SELECT count() AS n FROM `{NAME}` WHERE interval_start < toDateTime('2025-02-01', 'UTC')"  # noqa: S608 - a constant
+        number: int = store._client.ask(sql, {}, doing="counting").column("n")[0].as_py()
+        return number
+
+    assert store.forget(NAME, before=february) == before
+    assert store.count(NAME, selection=Selection(), cut=EVER) == ROWS - before
+    assert store.forget(NAME, before=february) == 0
+    assert on_disk() == before  # a read that began earlier may still want them
+    age = "ALTER TABLE _forgotten UPDATE at = at - 7200 WHERE 1 SETTINGS mutations_sync = 1"
+    store._client.tell(age, doing="letting two hours go by")
+    append_until_told(store, 2)
+    assert store.forget(NAME, before=datetime(2024, 1, 1, tzinfo=UTC)) == 0
+
+    pause = threading.Event()
+    for _ in range(200):
+        if on_disk() == before:
+            break
+        pause.wait(0.05)
+    assert on_disk() == before  # those of the second batch
+    found = store.history(NAME, selection=Selection(end=february), cut=EVER)
+    assert found.column("commit").to_pylist() == [2] * before
+    store.close()
+
+
 def test_server_away__is_said_clearly_and_over_when_it_is_back(server: ClickHouse) -> None:
     store = opened(server, timeout_s=5.0)
     store.define(SPEC)

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from powerdesk.engines.scaled.tables_address import ClickHouseAddress
-    from powerdesk.engines.scaled.tables_ledger import Counted
     from powerdesk.kernel.clock import Clock
 
 INSERTED_ROWS_MAX = 50_000  # a batch of more goes in several requests, two at a time
@@ -49,9 +48,13 @@ class ClickTables:
         self._writing = threading.Lock()
         self._inserting = ThreadPoolExecutor(2, thread_name_prefix="tables-insert")
         self._tables: dict[str, tuple[int, Declared]] = {}
-        self._counted: dict[str, Counted] = {}
         self._epochs: dict[str, int] = {}
         """Epochs that this object writes in and in which nothing failed yet."""
+
+    def version(self) -> str:
+        """Ask the server for its version."""
+        found = self._client.ask("SELECT version() AS version", {}, doing="asking who it is")
+        return f"ClickHouse {found.column('version')[0].as_py()}"
 
     def define(self, spec: TableSpec) -> None:
         """Create the table if absent; add new nullable columns; raise UnfitRequestError on any other difference."""
@@ -145,39 +148,44 @@ class ClickTables:
 
         The rows stay on the server; where its storage policy has a cold volume, that policy moves them.
         """
-        utc, doing = before.astimezone(UTC), f"sealing table {table}"
-        floor = datetime(utc.year, utc.month, 1, tzinfo=UTC)
-        question = self._question(table, Selection(end=floor), every_revision=True)
+        doing = f"sealing table {table}"
+        question = self._question(table, Selection(end=_month_of(before)), every_revision=True)
         done = ledger.sealed(self._client, table, doing=doing)
         month = f"toYYYYMM({quoted(question.declared.spec.time_column)})"
         months, uptos = question.bind([0, *done], "Array(UInt32)"), question.bind([-1, *done.values()], "Array(Int64)")
         sql = f"""SELECT {month} AS month, count() AS row_count FROM {question.table} WHERE {question.scope()}
             AND commit > transform({month}, {months}, {uptos}, toInt64(-1)) GROUP BY month ORDER BY month"""  # noqa: S608 - quoted names, bound values
         found = self._client.ask(sql, question.parameters, doing=doing).to_pylist()
+        upto = question.counted.position
         for each in found:
             self._client.tell(f"OPTIMIZE TABLE {question.table} PARTITION ID '{int(each['month'])}' FINAL", doing=doing)
-            ledger.note_sealed(self._client, table, month=each["month"], upto=question.counted.position, doing=doing)
+            ledger.note_sealed(self._client, table, month=each["month"], upto=upto, doing=doing)
         return sum(each["row_count"] for each in found)
 
     def forget(self, table: str, *, before: datetime) -> int:
-        """Drop the partitions of whole UTC months before `before`; return how many rows counted in them."""
-        utc, doing = before.astimezone(UTC), f"forgetting rows of table {table}"
-        floor = datetime(utc.year, utc.month, 1, tzinfo=UTC)
-        with self._writing:
-            question = self._question(table, Selection(end=floor), every_revision=True)
-            month = f"toYYYYMM({quoted(question.declared.spec.time_column)})"
-            sql = f"SELECT {month} AS month, count() AS n FROM {question.table} WHERE {question.scope()}"  # noqa: S608 - quoted names, bound values
-            found = self._client.ask(
-                f"{sql} GROUP BY month ORDER BY month", question.parameters, doing=doing
-            ).to_pylist()
-            for each in found:
-                self._client.tell(f"ALTER TABLE {question.table} DROP PARTITION ID '{int(each['month'])}'", doing=doing)
-        return sum(each["n"] for each in found)
+        """Delete whole UTC months before `before`; return the rows that count no more.
 
-    def version(self) -> str:
-        """Ask the server for its version."""
-        found = self._client.ask("SELECT version() AS version", {}, doing="asking for the version")
-        return f"ClickHouse {found.column('version')[0].as_py()}"
+        They leave the disk at the first call an hour later or more, so that no read meets them half gone.
+        """
+        doing, floor = f"forgetting rows of table {table}", _month_of(before)
+        question = self._question(table, Selection(end=floor), every_revision=True)
+        sql = f"SELECT count() AS n FROM {question.table} WHERE {question.scope()}"  # noqa: S608 - as above
+        number: int = self._client.ask(sql, question.parameters, doing=doing).column("n")[0].as_py()
+        if number:
+            floor_us, upto = declarations.micros(floor), question.counted.position
+            ledger.note_forgotten(self._client, table, floor_us=floor_us, upto=upto, doing=doing)
+        for floor_us, upto in ledger.long_forgotten(self._client, table, doing=doing):
+            self._delete(question, floor_us=floor_us, upto=upto, doing=doing)
+        return number
+
+    def _delete(self, question: Question, *, floor_us: int, upto: int, doing: str) -> None:
+        """Let the server delete forgotten rows in its own time; those that came later for the same months stay."""
+        time = quoted(question.declared.spec.time_column)
+        gone = f"{time} < fromUnixTimestamp64Micro({{floor:Int64}}, 'UTC') AND commit <= {{upto:Int64}}"
+        sql = f"SELECT DISTINCT toYYYYMM({time}) AS month FROM {question.table} WHERE {gone}"  # noqa: S608 - as above
+        for each in self._client.ask(sql, {"floor": floor_us, "upto": upto}, doing=doing).to_pylist():
+            where = f"IN PARTITION ID '{int(each['month'])}' WHERE commit <= {int(upto)}"
+            self._client.tell(f"ALTER TABLE {question.table} DELETE {where}", doing=doing)
 
     def close(self) -> None:
         """Let the connections go; nothing acknowledged is lost."""
@@ -200,15 +208,11 @@ class ClickTables:
         return self._tables[table][1]
 
     def _question(self, table: str, selection: Selection, *, cut: Cut | None = None, **how: Any) -> Question:
-        """Return a question about what counts now; of an older commit that is known without asking."""
+        """Return a question about what counts now."""
         doing = f"reading table {table}"
         declared = self._declared(table, doing)
         declared.check_known([*selection.within, *(selection.columns or ())])
-        upto = cut.commit if cut is not None else how["commits"][1] if "commits" in how else None
-        counted = self._counted.get(table)
-        if counted is None or upto is None or upto > counted.position:
-            counted = self._counted[table] = ledger.read(self._client, table, doing=doing)
-        return Question(declared, counted, selection, cut=cut, **how)
+        return Question(declared, ledger.read(self._client, table, doing=doing), selection, cut=cut, **how)
 
     def _answer(self, question: Question, sql: str, names: Sequence[str]) -> pa.Table:
         found = self._client.ask(sql, question.parameters, doing=f"reading table {question.declared.spec.name}")
@@ -261,6 +265,12 @@ class ClickTables:
         failures = [failure for each in sent if (failure := each.exception()) is not None]
         if failures:
             raise failures[0]
+
+
+def _month_of(moment: datetime) -> datetime:
+    """Return the beginning of the UTC month of an instant."""
+    utc = moment.astimezone(UTC)
+    return datetime(utc.year, utc.month, 1, tzinfo=UTC)
 
 
 def _last_start(found: pa.Table, group: Sequence[str], index: int) -> int:

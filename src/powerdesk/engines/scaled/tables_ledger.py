@@ -5,16 +5,20 @@ carry the epoch they were written in, a batch counts once its line in `_batches`
 an epoch ends with the first failure. The line of the next epoch in `_epochs` holds as `floor` the last commit that
 counted until then: whatever the older epochs still bring past it never counts. Inside an epoch commits rise and every
 batch is sent once, so a row counts exactly when its commit is not past the bound of its epoch.
+
+Rows are forgotten by a line in `_forgotten` first: rows of times before its floor do not count up to its commit. They
+are deleted only once no read that began without the line can still run.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from powerdesk.engines import declared
+from powerdesk.engines.scaled.tables_address import TIMEOUT_S_MAX
 
 if TYPE_CHECKING:
     from powerdesk.engines.ports.tables import TableSpec
@@ -32,12 +36,15 @@ DEFINITIONS = (
     ) ENGINE = MergeTree ORDER BY (name, epoch, last_commit) {DURABLE}""",
     f"""CREATE TABLE IF NOT EXISTS _sealed (name String, month UInt32, upto Int64)
     ENGINE = MergeTree ORDER BY (name, month) {DURABLE}""",
+    f"""CREATE TABLE IF NOT EXISTS _forgotten (
+        name String, floor_us Int64, upto Int64, at DateTime DEFAULT now()
+    ) ENGINE = MergeTree ORDER BY (name, floor_us) {DURABLE}""",
 )
 STATE = """
 SELECT epoch, min(floor) AS floor, (
     SELECT max(last_commit) FROM _batches
     WHERE name = {name:String} AND epoch = (SELECT max(epoch) FROM _epochs WHERE name = {name:String})
-) AS newest
+) AS newest, (SELECT groupArray((floor_us, upto)) FROM _forgotten WHERE name = {name:String}) AS forgotten
 FROM _epochs WHERE name = {name:String} GROUP BY epoch ORDER BY epoch
 """
 BATCH = "SELECT epoch, last_commit FROM _batches WHERE name = {name:String} AND batch_id = {batch:String}"
@@ -49,7 +56,9 @@ class Counted:
     """What counts of a table: per epoch, oldest first, the last commit that does."""
 
     epochs: tuple[int, ...] = ()
-    bounds: tuple[int, ...] = field(default=())
+    bounds: tuple[int, ...] = ()
+    forgotten: tuple[tuple[int, int], ...] = ()
+    """Microseconds since 1970 and commits: rows of earlier times do not count up to that commit."""
 
     @property
     def position(self) -> int:
@@ -77,7 +86,16 @@ def read(client: ClickHouseClient, name: str, *, doing: str) -> Counted:
     found = client.ask(STATE, {"name": name}, doing=doing).to_pylist()
     floors = [row["floor"] for row in found]
     newest = [max(found[-1]["newest"] or 0, floors[-1])] if found else []
-    return Counted(epochs=tuple(row["epoch"] for row in found), bounds=(*floors[1:], *newest))
+    lines = [tuple(line.values()) for line in found[-1]["forgotten"]] if found else []
+    return Counted(
+        epochs=tuple(row["epoch"] for row in found),
+        bounds=(*floors[1:], *newest),
+        forgotten=tuple(line for line in lines if not any(_covers(other, line) for other in lines)),
+    )
+
+
+def _covers(line: tuple[int, int], other: tuple[int, int]) -> bool:
+    return line != other and line[0] >= other[0] and line[1] >= other[1]
 
 
 def has_batch(client: ClickHouseClient, name: str, batch_id: str, counted: Counted, *, doing: str) -> bool:
@@ -125,3 +143,17 @@ def note_sealed(client: ClickHouseClient, name: str, *, month: int, upto: int, d
     """Note that a month was put in order up to a commit."""
     line = pa.table({"name": [name], "month": [month], "upto": [upto]})
     client.insert("_sealed (name, month, upto)", line, token=f"{name}:{month}:{upto}", doing=doing)
+
+
+def note_forgotten(client: ClickHouseClient, name: str, *, floor_us: int, upto: int, doing: str) -> None:
+    """Let rows of times before a floor count no more, up to a commit."""
+    line = pa.table({"name": [name], "floor_us": [floor_us], "upto": [upto]})
+    client.insert("_forgotten (name, floor_us, upto)", line, token=f"{name}:{floor_us}:{upto}", doing=doing)
+
+
+def long_forgotten(client: ClickHouseClient, name: str, *, doing: str) -> list[tuple[int, int]]:
+    """Return the lines of `_forgotten` (floor, commit) that every read still running knows."""
+    sql = """SELECT floor_us, max(upto) AS upto FROM _forgotten
+        WHERE name = {name:String} AND at < now() - {longest:UInt32} GROUP BY floor_us"""
+    found = client.ask(sql, {"name": name, "longest": int(TIMEOUT_S_MAX)}, doing=doing).to_pylist()
+    return [(row["floor_us"], row["upto"]) for row in found]

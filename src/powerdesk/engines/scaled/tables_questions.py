@@ -144,12 +144,16 @@ class Question:
 
     def _counts(self) -> str:
         """Return the conditions of the ledger and of the commits asked for."""
+        time = quoted(self.declared.spec.time_column)
         upto = self.counted.position
         upto = min(upto, self.cut.commit) if self.cut is not None else upto
         upto = min(upto, self.commits[1]) if self.commits is not None else upto
         terms = [f"commit <= {self.bind(upto, 'Int64')}"]
         if self.commits is not None:
             terms.append(f"commit > {self.bind(self.commits[0], 'Int64')}")
+        for floor_us, last in self.counted.forgotten:
+            floor = f"fromUnixTimestamp64Micro({self.bind(floor_us, 'Int64')}, 'UTC')"
+            terms.append(f"({time} >= {floor} OR commit > {self.bind(last, 'Int64')})")
         epochs, bounds = self.counted.epochs, self.counted.bounds
         if len(epochs) > 1:
             places = (self.bind(list(epochs), "Array(UInt32)"), self.bind(list(bounds), "Array(Int64)"))
