@@ -7,7 +7,6 @@ import importlib.metadata
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -23,6 +22,7 @@ from powerdesk.app import (
     access_wiring,
     dependencies,
     engines,
+    feed_jobs,
     housekeeping,
     ownership,
     places,
@@ -36,10 +36,10 @@ from powerdesk.app.gate import Gate, StreamGate
 from powerdesk.app.moving import blobs, copying, moves
 from powerdesk.app.roles import Part
 from powerdesk.delivery.stream.hub import Hub, HubLimits
-from powerdesk.engines.ports.jobs import JobContext, JobSpec
+from powerdesk.engines.ports.jobs import JobSpec
 from powerdesk.markets import datasets as market_datasets
 from powerdesk.markets import events as market_events
-from powerdesk.markets import feeds, fetching, handlers, hosts, jobs, operations, queries
+from powerdesk.markets import feeds, fetching, handlers, hosts, operations, queries
 from powerdesk.markets.types import Fetched, Outcome, Request
 from powerdesk.store import events, progress
 from powerdesk.store import handlers as store_handlers
@@ -50,6 +50,7 @@ from powerdesk.store.queries import Store
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from powerdesk.access.policies import Policies
     from powerdesk.access.types import Principal
@@ -244,38 +245,16 @@ class Desk:
             self.workers.start("compute", engines.compute_worker(self.settings))
 
     def _define_jobs(self) -> None:
-        """Register polls, refills and back-fills of the feeds that run; others have no schedule."""
-        for feed in self.markets.feeds.values():
-            if feed.id not in self.settings.feeds or feed.fetch is None:
-                continue
-            for report, cron in jobs.poll_jobs(feed).items():
-                self._define(f"{jobs.POLL}.{feed.id}.{report}", cron, _poll(self.markets, feed.id, report))
-            self._define(f"{jobs.REFILL}.{feed.id}", jobs.REFILL_CRON, _refill(self.markets, feed.id))
-        self._define(jobs.BACKFILL, None, _backfill(self.markets))
-        self._define(BACKUP, None, self._back_up)
+        """Register everything that runs by schedule or when asked for."""
+        feed_jobs.define(self.markets, self.engines.jobs, running=self.settings.feeds)
+        self.engines.jobs.define(JobSpec(name=BACKUP, lease_s=feed_jobs.LEASE_S), moves.backing_up(self))
         housekeeping.define(self.markets, self.engines.jobs, self.settings.retention, note=self._note_upkeep)
-
-    def _back_up(self, context: JobContext) -> str:
-        """Copy the desk into the folder named; the bar shows the log, the longest part of most copies."""
-        copied = 0
-
-        def report(stage: str, done: int, total: int | None) -> None:
-            nonlocal copied
-            copied += done if stage == "log" else 0
-            context.report(min(1.0, copied / total) if total and stage == "log" else 0.0, stage)
-
-        made = moves.back_up(self, folder=Path(context.arguments["folder"]), report=report)
-        rows = sum(facts["rows"] for facts in made.datasets.values())
-        return f"{rows} rows up to commit {made.cut.readable} in {context.arguments['folder']}"
 
     def _note_upkeep(self, action: str, gone: Mapping[str, str]) -> None:
         """Write what the desk did by itself into the audit log."""
         act = self.access.act(SYSTEM)
         with self.engines.records.unit() as unit:
             auditing.note(unit, act, entry=act.entry(action=action, target="desk", detail=gone))
-
-    def _define(self, name: str, cron: str | None, work: Callable[[JobContext], str]) -> None:
-        self.engines.jobs.define(JobSpec(name=name, cron=cron, lease_s=600.0), work)
 
     def _record(self, stop: threading.Event) -> None:
         """Parse and record every payload received, in order; a fault of the house is tried again."""
@@ -419,27 +398,3 @@ def _drain(step: Callable[[], int]) -> None:
 def _spacing(specs: Iterable[FeedSpec]) -> dict[str, float]:
     """Return seconds per request by host."""
     return {urlsplit(spec.base_url).hostname or "": spec.seconds_per_request for spec in specs if spec.base_url}
-
-
-def _poll(services: operations.Services, feed_id: str, report_id: str) -> Callable[[JobContext], str]:
-    def work(context: JobContext) -> str:
-        del context
-        return jobs.poll(services, feed_id=feed_id, report_id=report_id)
-
-    return work
-
-
-def _refill(services: operations.Services, feed_id: str) -> Callable[[JobContext], str]:
-    def work(context: JobContext) -> str:
-        return jobs.refill(services, feed_id=feed_id, progress=context.report, cancelled=context.cancelled)
-
-    return work
-
-
-def _backfill(services: operations.Services) -> Callable[[JobContext], str]:
-    def work(context: JobContext) -> str:
-        return jobs.backfill(
-            services, arguments=context.arguments, progress=context.report, cancelled=context.cancelled
-        )
-
-    return work

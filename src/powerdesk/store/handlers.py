@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 GROUP = "store.projector"
 POLL_S = 0.25
 FOLLOW_EVERY_S = 0.02
-HEARD_AT_ONCE = 256
+HEARD_AT_ONCE = operations.NEWEST_KEPT
 log = logging.getLogger("powerdesk.store")
 
 

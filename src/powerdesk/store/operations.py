@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 FILTERED_VALUES = 256
 """Longer lists cost an engine more than they save it when looking up known cells."""
 
+NEWEST_KEPT = 256
+"""Messages of each topic that are never forgotten."""
+
 HOUSE = queries.Asker(principal=SYSTEM, channel=Channel.API)
 
 
@@ -273,10 +276,12 @@ def mark_log(store: Store, *, topics: Sequence[str], now: datetime) -> None:
 def truncate_log(store: Store, *, topic: str, groups: Sequence[str], before: datetime) -> int:
     """Forget what a topic held at the last mark before an instant and every group has done; return messages forgotten.
 
-    The engine forgets whole segments, so fewer may go.
+    The engine forgets whole segments, so fewer may go. The newest messages stay whatever their age: a process that
+    starts learns from the last announcements how far the log is readable.
     """
     begin, position = store.bus.begin(topic), queries.marked(store, topic=topic, before=before)
-    done = min((position, *(store.bus.committed(topic, group=group) for group in groups)))
+    newest = store.bus.end(topic) - NEWEST_KEPT
+    done = min((position, newest, *(store.bus.committed(topic, group=group) for group in groups)))
     if done < begin:
         return 0
     kept = store.bus.truncate(topic, before=done + 1)

@@ -104,6 +104,11 @@ def test_a_dataset__without_retention_keeps_everything(store: Store, clock: Hand
 READERS = {"store.batches": ("store.projector",), "store.committed": ()}
 
 
+@pytest.fixture
+def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "NEWEST_KEPT", 0)
+
+
 def segmented(folder: Path, clock: HandClock) -> Store:
     """Return a store whose log has a segment for each message."""
     opened = open_store(folder, clock)
@@ -111,6 +116,23 @@ def segmented(folder: Path, clock: HandClock) -> Store:
     return replace(opened, bus=bus.LogBus(folder / "bus", segment_bytes_max=1))
 
 
+def test_the_log__keeps_its_newest_announcements_so_that_a_start_knows_what_is_readable(
+    tmp_path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations, "NEWEST_KEPT", 2)
+    logged = segmented(tmp_path, clock)
+    for number in range(5):
+        put(logged, batch(row(0, 1.0)), batch_id=f"b{number}")  # said again: only announcements tell of these
+    jobs.forget_log(logged, readers=READERS, keep=timedelta(days=1))
+    clock.instant += DAY
+    assert jobs.forget_log(logged, readers=READERS, keep=timedelta(days=1))["store.committed"] == "3 messages"
+    close(logged)
+    again = open_store(tmp_path, clock)
+    assert again.progress.position == 5
+    close(again)
+
+
+@pytest.mark.usefixtures("nothing_kept")
 def test_the_log__is_cut_off_behind_age_and_readers(tmp_path: Path, clock: HandClock) -> None:
     logged = segmented(tmp_path, clock)
     keep = timedelta(days=7)
@@ -131,6 +153,7 @@ def test_the_log__is_cut_off_behind_age_and_readers(tmp_path: Path, clock: HandC
     close(logged)
 
 
+@pytest.mark.usefixtures("nothing_kept")
 def test_a_cut_log__goes_on_and_its_rows_stay(tmp_path: Path, clock: HandClock) -> None:
     logged = segmented(tmp_path, clock)
     for number in range(3):

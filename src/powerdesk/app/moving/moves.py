@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from powerdesk.app import clock as clocks
@@ -11,11 +12,12 @@ from powerdesk.app.settings import PREFIX
 from powerdesk.kernel import intervals, problem
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from powerdesk.app.desk import Desk
     from powerdesk.app.moving.copying import Note, Reporter
     from powerdesk.app.moving.sides import Side
+    from powerdesk.engines.ports.jobs import JobContext
 
 
 class BackupDamagedError(problem.Problem):
@@ -47,6 +49,24 @@ def back_up(desk: Desk, *, folder: Path, report: Reporter) -> Note:
     here = sides.Side(place=str(desk.settings.data), engines=desk.engines, secret=sides.secret_of(desk.settings))
     with sides.opened(str(folder), environment={}, secret=here.secret) as there:
         return copying.copy(here, there, now=desk.clock.now(), until=None, report=report)
+
+
+def backing_up(desk: Desk) -> Callable[[JobContext], str]:
+    """Return the job that copies the desk into the folder its arguments name; its bar is that of the log."""
+
+    def work(context: JobContext) -> str:
+        copied = 0
+
+        def report(stage: str, done: int, total: int | None) -> None:
+            nonlocal copied
+            copied += done if stage == "log" else 0
+            context.report(min(1.0, copied / total) if total and stage == "log" else 0.0, stage)
+
+        made = back_up(desk, folder=Path(context.arguments["folder"]), report=report)
+        rows = sum(facts["rows"] for facts in made.datasets.values())
+        return f"{rows} rows up to commit {made.cut.readable} in {context.arguments['folder']}"
+
+    return work
 
 
 def _environment(side: str) -> dict[str, str]:
