@@ -7,9 +7,11 @@ Run as a program (`python test_records.py ENGINE PLACE MODE`) it is the victim o
 from __future__ import annotations
 
 import contextlib
+import functools
 import subprocess
 import sys
 import threading
+from concurrent import futures
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -18,6 +20,9 @@ import pytest
 import record_engines
 import sqlalchemy as sa
 
+from powerdesk.access import audit, keys
+from powerdesk.access import queries as access_queries
+from powerdesk.access.operations import auditing
 from powerdesk.engines import bookkeeping, columns
 from powerdesk.engines.ports import bus as bus_port
 
@@ -41,6 +46,9 @@ samples = sa.Table(
     sa.Column("body", sa.LargeBinary),
     sa.Column("words", columns.Text),
 )
+
+
+OUTBOX_ROW = {"topic": "a", "key": "early", "value": b"", "headers": "{}", "queued_at": NOON}
 
 
 class ListBus:
@@ -85,6 +93,19 @@ def records(reopen: Callable[[], Records]) -> Records:
     opened = reopen()
     opened.migrate()
     return opened
+
+
+def run_all(*works: Callable[[], None]) -> None:
+    """Run each in a thread of its own; raise the first failure."""
+    with futures.ThreadPoolExecutor(len(works)) as pool:
+        for done in [pool.submit(work) for work in works]:
+            done.result()
+
+
+def with_later(records: Records) -> None:
+    """Send one message in a unit beside others."""
+    with records.unit(over=("second",)) as unit:
+        unit.send("a", bus_port.Outgoing(key="later", value=b""))
 
 
 def add(records: Records, name: str) -> None:
@@ -180,6 +201,64 @@ def test_units__of_two_openings_lose_no_increment(records: Records, reopen: Call
     assert names(records) == ["30"]
 
 
+def test_unit__over_names_covers_these_and_one_over_everything_covers_all(records: Records) -> None:
+    with records.unit(over=("audit",)) as unit:
+        assert unit.covers("audit")
+        assert not unit.covers("jobs")
+    with records.unit() as unit:
+        assert unit.covers("audit")
+
+
+@pytest.mark.parametrize("pair", [(("a", "b"), ("b", "a")), (None, ("a",)), (None, None)])
+def test_units__that_share_a_name_lose_no_increment(
+    records: Records, reopen: Callable[[], Records], pair: tuple[tuple[str, ...] | None, tuple[str, ...] | None]
+) -> None:
+    other = reopen()
+    add(records, "0")
+
+    def increment(opened: Records, over: tuple[str, ...] | None) -> None:
+        for _ in range(15):
+            with opened.unit(over=over) as unit:
+                value = unit.connection.execute(sa.select(SCHEDULES.c.name)).scalar_one()
+                unit.connection.execute(sa.update(SCHEDULES).values(name=str(int(value) + 1)))
+
+    run_all(lambda: increment(records, pair[0]), lambda: increment(other, pair[1]))
+    assert names(records) == ["30"]
+
+
+def test_units__over_nothing_decide_in_their_statements(records: Records, reopen: Callable[[], Records]) -> None:
+    other = reopen()
+    granted: list[int] = []
+    with records.unit() as unit:
+        samples.create(unit.connection)
+        unit.connection.execute(sa.insert(samples).values(id=1, amount=Decimal(20)))
+
+    def take(opened: Records) -> None:
+        for _ in range(15):
+            with opened.unit(over=()) as unit:
+                one = (
+                    sa.update(samples)
+                    .where(samples.c.amount >= Decimal(1))
+                    .values(amount=samples.c.amount - Decimal(1))
+                )
+                granted.append(unit.connection.execute(one).rowcount)
+
+    run_all(lambda: take(records), lambda: take(other))
+    with records.reader() as reader:
+        left = reader.connection.execute(sa.select(samples.c.amount)).scalar_one()
+    assert (sum(granted), left) == (20, Decimal(0))
+
+
+def test_texts__are_ordered_by_their_bytes(records: Records) -> None:
+    for name in ("b", "B", "é", "a_", "aB", "Z"):
+        add(records, name)
+    assert names(records) == ["B", "Z", "aB", "a_", "b", "é"]
+
+
+def test_version__names_the_engine(records: Records) -> None:
+    assert records.version().split()[0] == ("PostgreSQL" if records.shared else "SQLite")
+
+
 def test_column_types__round_trip_exactly(records: Records) -> None:
     row = {
         "id": 2**53 + 1,
@@ -244,6 +323,62 @@ def test_outbox__keeps_what_the_bus_refused(records: Records) -> None:
         records.relay_outbox(bus)  # type: ignore[arg-type]  # relaying only publishes
     bus.refusing = False
     assert records.relay_outbox(bus) == 1  # type: ignore[arg-type]  # relaying only publishes
+
+
+def test_outbox__relayed_by_two_goes_out_once_and_in_order(records: Records, reopen: Callable[[], Records]) -> None:
+    other, bus = reopen(), ListBus()
+    produced = threading.Event()
+
+    def produce() -> None:
+        for number in range(60):
+            with records.unit() as unit:
+                unit.send("a", bus_port.Outgoing(key="k", value=str(number).encode()))
+        produced.set()
+
+    def relay(opened: Records) -> None:
+        while opened.relay_outbox(bus, limit=3) or not produced.is_set():  # type: ignore[arg-type]  # only publishes
+            pass
+
+    relays = (reopen(), other) if records.shared else (records,)
+    run_all(produce, *(functools.partial(relay, opened) for opened in relays))
+    while records.relay_outbox(bus):  # type: ignore[arg-type]  # relaying only publishes
+        pass
+    assert [int(message.value) for _, message in bus.published] == list(range(60))
+
+
+def test_outbox__loses_nothing_to_units_that_commit_out_of_order(
+    records: Records, reopen: Callable[[], Records]
+) -> None:
+    if not records.shared:
+        pytest.skip("one writer at a time: commits are in the order of their numbers")
+    other, bus = reopen(), ListBus()
+    with records.unit(over=("first",)) as early:
+        early.connection.execute(sa.insert(bookkeeping.outbox).values(OUTBOX_ROW))
+        with_later(other)
+        assert other.relay_outbox(bus) == 1  # type: ignore[arg-type]  # relaying only publishes
+    assert records.relay_outbox(bus) == 1  # type: ignore[arg-type]  # relaying only publishes
+    assert [message.key for _, message in bus.published] == ["later", "early"]
+
+
+def test_audit_log__written_by_two_stays_one_chain(records: Records, reopen: Callable[[], Records]) -> None:
+    other, pepper = reopen(), keys.Pepper(bytes(range(32)))
+    entry = audit.Entry(at=NOON, principal="p", tenant="t", action="read", target="x", outcome=audit.Outcome.DONE)
+
+    def write(opened: Records, over: tuple[str, ...] | None) -> None:
+        for _ in range(15):
+            with opened.unit(over=over) as unit:
+                auditing.append(unit, entries=(entry, entry), pepper=pepper)
+
+    run_all(lambda: write(records, None), lambda: write(other, (auditing.AUDIT,)))
+    with records.reader() as reader:
+        verdict = access_queries.verify_audit(reader, pepper=pepper)
+    assert (verdict.intact, verdict.rows) == (True, 60)
+
+
+def test_audit_log__is_not_written_by_a_unit_over_other_things(records: Records) -> None:
+    entry = audit.Entry(at=NOON, principal="p", tenant="t", action="read", target="x", outcome=audit.Outcome.DONE)
+    with pytest.raises(AssertionError, match="other things"), records.unit(over=("jobs",)) as unit:
+        auditing.append(unit, entries=(entry,), pepper=keys.Pepper(bytes(range(32))))
 
 
 def test_migrate__twice_changes_nothing(records: Records) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from powerdesk.access.types import Principal
     from powerdesk.engines.ports.records import Records, Unit
 
+AUDIT = "audit"
+"""What a unit is over that only appends to the log; see Records.unit."""
 LATE_S = 0.2
 """A read is in the log at most this much after it was noted."""
 MOST_WAITING = 10_000
@@ -56,7 +58,9 @@ class Act:
 
 
 def append(unit: Unit, *, entries: Sequence[audit.Entry], pepper: Pepper) -> audit.Head:
-    """Append the entries in this transaction and seal the new end; return it."""
+    """Append the entries in this transaction and seal the new end; return it. The chain allows one writer at a time."""
+    if not unit.covers(AUDIT):
+        raise AssertionError("found a unit over other things; allowed: one over everything, or over AUDIT among others")
     secret = pepper.derive("audit")
     before = queries.audit_head(unit)
     if not entries:
@@ -173,7 +177,7 @@ class ReadAudit:
     def _write(self, batch: tuple[audit.Entry, ...]) -> None:
         failure: Exception | None = None
         try:
-            with self._records.unit() as unit:
+            with self._records.unit(over=(AUDIT,)) as unit:
                 append(unit, entries=batch, pepper=self._pepper)
         except Exception as error:  # noqa: BLE001 - handed to whoever notes next
             failure = error

@@ -84,7 +84,7 @@ class PostgresRecords(transactions.SqlRecords):
 
     A unit takes its locks with BEGIN, in one order: all names exclusively, or "everything" shared and then each name.
     They are transaction-scoped advisory locks, held until the commit is visible, so the statements of a unit see all
-    that the units before it did: READ COMMITTED is enough and nothing has to be tried again. Decision 0009 tells why.
+    that the units before it did: READ COMMITTED is enough and nothing has to be tried again. Decision 0010 tells why.
     """
 
     shared = True
@@ -131,7 +131,7 @@ class PostgresRecords(transactions.SqlRecords):
             with self._judged("whether this change was kept is not known: look before repeating it"):
                 transaction.commit()
         finally:
-            connection.close()
+            _release(connection)
 
     def _open(self, begin: str, *, patience_s: float) -> tuple[sa.Connection, sa.RootTransaction]:
         """Return a connection in a transaction; connections of the pool that died unnoticed are passed over."""
@@ -212,6 +212,12 @@ def _engine(url: str) -> sa.Engine:
     )
     engine.dialect.ddl_compiler = _PlainOrder
     return engine
+
+
+def _release(connection: sa.Connection) -> None:
+    """Give the connection back, rolled back; one that died meanwhile has nothing to roll back and is dropped."""
+    with contextlib.suppress(sa.exc.DBAPIError):
+        connection.close()
 
 
 def _locks(over: tuple[str, ...] | None) -> str:

@@ -1,0 +1,252 @@
+"""A real PostgreSQL that dies, stalls and is locked by others, under the load of many threads."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+import sqlalchemy as sa
+
+from powerdesk.app import clock as app_clock
+from powerdesk.engines import bookkeeping
+from powerdesk.engines.ports import bus as bus_port
+from powerdesk.engines.ports import faults
+from powerdesk.engines.ports import records as port
+from servers import needed
+from servers.postgres import Postgres
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from powerdesk.engines.ports.records import Records
+
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(300)]
+MIGRATIONS = Path(__file__).parents[3] / "src/powerdesk/app/migrations"
+WRITERS = 6
+CALLERS = 40
+WAIT_S = 60.0
+STALL_S = 10.0
+LONGEST_CALL_S = 14.0
+"""Waiting for a connection, opening one, and a silent server: 3 + 3 + 7 s."""
+MEGABYTES_MAX = 100
+
+made = sa.Table(
+    "made",
+    sa.MetaData(),
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("writer", sa.BigInteger, nullable=False),
+)
+counted = sa.Table(
+    "counted",
+    made.metadata,
+    sa.Column("writer", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.BigInteger, nullable=False),
+)
+
+
+@pytest.fixture
+def server() -> Iterator[Postgres]:
+    with needed.own(Postgres) as own:
+        yield own
+
+
+@pytest.fixture
+def records(server: Postgres) -> Iterator[Records]:
+    opened = open_records(server)
+    opened.migrate()
+    with opened.unit() as unit:
+        made.metadata.create_all(unit.connection)
+        unit.connection.execute(sa.insert(counted), [{"writer": n, "number": 0} for n in range(WRITERS)])
+    yield opened
+    opened.close()
+
+
+def open_records(server: Postgres) -> Records:
+    from powerdesk.engines.scaled import records as scaled  # noqa: PLC0415 - an extra that a laptop may lack
+
+    return scaled.PostgresRecords(server.url, clock=app_clock.SystemClock(), migrations=MIGRATIONS)
+
+
+class Writing:
+    """Writes numbered keys until told to stop, each again until its fate is known; what it was told is kept."""
+
+    def __init__(self, records: Records, writer: int) -> None:
+        self.acknowledged: list[str] = []
+        self.problems: list[Exception] = []
+        self.stop = threading.Event()
+        self._records = records
+        self._writer = writer
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+
+    def _run(self) -> None:
+        while not self.stop.is_set():
+            key = f"{self._writer}-{len(self.acknowledged)}"
+            try:
+                self._write(key)
+            except sa.exc.IntegrityError:  # an earlier try, whose outcome was not known, was kept
+                assert any("not known" in str(problem) for problem in self.problems)
+            except (faults.EngineUnavailableError, port.RecordsBusyError) as problem:
+                self.problems.append(problem)
+                self.stop.wait(0.05)
+                continue
+            self.acknowledged.append(key)
+
+    def _write(self, key: str) -> None:
+        over = None if self._writer % 2 else (f"writer/{self._writer}",)
+        with self._records.unit(over=over) as unit:
+            unit.connection.execute(sa.insert(made).values(key=key, writer=self._writer))
+            one_more = sa.update(counted).where(counted.c.writer == self._writer)
+            unit.connection.execute(one_more.values(number=counted.c.number + 1))
+            unit.send("made", bus_port.Outgoing(key=str(self._writer), value=key.encode()))
+
+
+class ListBus:
+    """Keeps the values published."""
+
+    def __init__(self) -> None:
+        self.values: list[str] = []
+
+    def publish(self, _topic: str, messages: Sequence[bus_port.Outgoing]) -> tuple[int, ...]:
+        """Take the messages in order."""
+        self.values += [message.value.decode() for message in messages]
+        return tuple(range(len(messages)))
+
+
+def grown(writings: Sequence[Writing], *, by: int) -> None:
+    """Wait until every writer got `by` more acknowledgements."""
+    wanted = [len(writing.acknowledged) + by for writing in writings]
+    until = time.monotonic() + WAIT_S  # noqa: TID251 - a bound on waiting for another process
+    pause = threading.Event()
+    while any(len(writing.acknowledged) < want for writing, want in zip(writings, wanted, strict=True)):
+        assert time.monotonic() < until, "the records did not recover"  # noqa: TID251 - as above
+        assert all(writing.thread.is_alive() for writing in writings)
+        pause.wait(0.05)
+
+
+def test_killed_server__loses_and_doubles_nothing_acknowledged(server: Postgres, records: Records) -> None:
+    bus, relaying = ListBus(), threading.Event()
+
+    def relay() -> None:
+        while not relaying.wait(0.02):
+            try:
+                records.relay_outbox(bus)  # type: ignore[arg-type]  # relaying only publishes
+            except (faults.EngineUnavailableError, port.RecordsBusyError):
+                continue
+
+    relaying_thread = threading.Thread(target=relay)
+    writings = [Writing(records, writer) for writer in range(WRITERS)]
+    relaying_thread.start()
+    for _ in range(3):
+        grown(writings, by=20)
+        server.kill()
+        server.start()
+    grown(writings, by=20)
+    for writing in writings:
+        writing.stop.set()
+        writing.thread.join()
+    relaying.set()
+    relaying_thread.join()
+    while records.relay_outbox(bus):  # type: ignore[arg-type]  # relaying only publishes
+        pass
+
+    acknowledged = {key for writing in writings for key in writing.acknowledged}
+    with records.reader() as reader:
+        kept = set(reader.connection.execute(sa.select(made.c.key)).scalars())
+        numbers = reader.connection.execute(sa.select(sa.func.sum(counted.c.number))).scalar_one()
+        waiting = reader.connection.execute(sa.select(sa.func.count()).select_from(bookkeeping.outbox)).scalar_one()
+    assert acknowledged <= kept
+    assert len(kept - acknowledged) <= WRITERS  # the last try of each, whose outcome nobody was told
+    assert numbers == len(kept)
+    assert waiting == 0
+    assert set(bus.values) == kept
+    for writer in range(WRITERS):
+        told = [int(value.partition("-")[2]) for value in dict.fromkeys(bus.values) if value.startswith(f"{writer}-")]
+        assert told == sorted(told), "messages of one key changed their order"
+    assert any(
+        isinstance(problem, faults.EngineUnavailableError) for writing in writings for problem in writing.problems
+    )
+
+
+def test_dead_server__is_said_plainly_and_its_return_noticed(server: Postgres, records: Records) -> None:
+    server.kill()
+    for opening in (records.reader, records.unit):
+        with pytest.raises(faults.EngineUnavailableError, match=r"PostgreSQL: .*wait for it, or start it"), opening():
+            pass
+    with pytest.raises(faults.EngineUnavailableError):
+        records.version()
+    server.start()
+    threading.Event().wait(1.1)
+    assert records.version().startswith("PostgreSQL 1")
+
+
+def test_stalled_server__is_given_up_in_time_without_piling_up(server: Postgres, records: Records) -> None:
+    process = psutil.Process()
+    outcomes: list[tuple[float, str]] = []
+    stop = threading.Event()
+
+    def call(number: int) -> None:
+        while not stop.is_set():
+            began = time.monotonic()  # noqa: TID251 - what is measured is how long a caller waits
+            try:
+                with records.unit(over=(f"caller/{number}",)) if number % 2 else records.reader() as opened:
+                    opened.connection.execute(sa.select(sa.func.count()).select_from(counted))
+                word = "done"
+            except (faults.EngineUnavailableError, port.RecordsBusyError) as problem:
+                word = type(problem).__name__
+                stop.wait(0.02)
+            outcomes.append((time.monotonic() - began, word))  # noqa: TID251 - as above
+
+    callers = [threading.Thread(target=call, args=(number,)) for number in range(CALLERS)]
+    for caller in callers:
+        caller.start()
+    pause = threading.Event()
+    pause.wait(1.0)
+    threads, bytes_before, calls_before = process.num_threads(), process.memory_info().rss, len(outcomes)
+    server.pause()
+    pause.wait(STALL_S)
+    threads_stalled, bytes_stalled = process.num_threads(), process.memory_info().rss
+    during = outcomes[calls_before:]
+    server.resume()
+    resumed = len(outcomes)
+    until = time.monotonic() + WAIT_S  # noqa: TID251 - a bound on waiting for another process
+    while not any(word == "done" for _, word in outcomes[resumed + CALLERS :]):
+        assert time.monotonic() < until, "the records did not recover"  # noqa: TID251 - as above
+        pause.wait(0.05)
+    stop.set()
+    for caller in callers:
+        caller.join()
+    assert threads_stalled <= threads + 2
+    assert bytes_stalled - bytes_before < MEGABYTES_MAX * 2**20
+    assert any(word == "EngineUnavailableError" for _, word in during)
+    assert max(taken for taken, _ in outcomes) < LONGEST_CALL_S
+
+
+def test_locks_of_others__are_not_waited_for_without_end(
+    server: Postgres, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from powerdesk.engines.scaled import records as scaled  # noqa: PLC0415 - an extra that a laptop may lack
+
+    monkeypatch.setattr(scaled, "LOCK_S", 1)
+    hurried = open_records(server)
+    with records.unit(over=("a",)):
+        for over in (("a",), ("b", "a"), None):
+            with pytest.raises(port.RecordsBusyError, match="repeat"), hurried.unit(over=over):
+                pass
+        with hurried.unit(over=("b",)) as beside:
+            beside.connection.execute(sa.select(1))
+    hurried.close()
+
+
+def test_restart_sequences__lets_numbers_go_on_after_those_present(records: Records) -> None:
+    row = {"topic": "a", "key": "k", "value": b"", "headers": "{}", "queued_at": app_clock.SystemClock().now()}
+    with records.unit() as unit:
+        unit.connection.execute(sa.insert(bookkeeping.outbox).values(sequence=41, **row))
+        records.restart_sequences(unit)
+        unit.connection.execute(sa.insert(bookkeeping.outbox).values(**row))
+        numbers = unit.connection.execute(sa.select(bookkeeping.outbox.c.sequence)).scalars().all()
+    assert sorted(numbers) == [41, 42]
