@@ -38,9 +38,15 @@ class Declared:
         """Own and system columns by name, in the order of answers."""
         return self.own | SYSTEM
 
+    @cached_property
+    def whole_schema(self) -> pa.Schema:
+        """The schema of an answer with every column."""
+        return pa.schema([pa.field(name, ARROW[column.dtype]) for name, column in self.columns.items()])
+
     def arrow_schema(self, names: Sequence[str]) -> pa.Schema:
         """Return the schema of an answer with these columns."""
-        return pa.schema([pa.field(name, ARROW[self.columns[name].dtype]) for name in names])
+        whole = self.whole_schema
+        return whole if tuple(names) == tuple(self.columns) else pa.schema([whole.field(name) for name in names])
 
     def check_known(self, names: Sequence[str]) -> None:
         """Raise UnfitRequestError naming every column that the table does not have."""

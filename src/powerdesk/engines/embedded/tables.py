@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from powerdesk.engines import declared, declared_rows
 from powerdesk.engines.embedded import (
     tables_answers,
     tables_dictionary,
-    tables_entry,
     tables_held,
     tables_layout,
     tables_parts,
@@ -85,19 +85,19 @@ class DuckTables:
         with translated(f"opening {path}"):
             self._file = File(path, threads=threads, memory_limit=memory_limit)
             for (text,) in self._file.cursor().execute("select spec from _tables").fetchall():
-                self._hold(tables_layout.spec_of(text))
+                self._hold(declared.spec_of(text))
 
     def define(self, spec: TableSpec) -> None:
         """Create the table if absent; add new nullable columns; raise UnfitRequestError on any other difference."""
-        layout = Layout(tables_layout.checked_spec(spec))
+        layout = Layout(declared.checked_spec(spec))
         with self._working(f"defining table {spec.name}"), self._upkeep, self._writing:
             held = self._held.get(spec.name)
             if held is None:
                 with self._file.transaction() as cursor:
                     tables_parts.open_hot(cursor, layout, 1)
                     tables_dictionary.create(cursor, layout)
-                    cursor.execute("insert into _tables values (?, ?)", [spec.name, tables_layout.spec_text(spec)])
-            elif added := tables_layout.grown(held.view.layout.spec, spec):
+                    cursor.execute("insert into _tables values (?, ?)", [spec.name, declared.spec_text(spec)])
+            elif added := declared.grown(held.view.layout.spec, spec):
                 with self._file.transaction() as cursor:
                     for column in added:
                         kind = layout.stored[column.name]
@@ -106,9 +106,7 @@ class DuckTables:
                         "update _parts set columns = ? where name = ? and number = ?",
                         [sorted(layout.stored), spec.name, held.hot.number],
                     )
-                    cursor.execute(
-                        "update _tables set spec = ? where name = ?", [tables_layout.spec_text(spec), spec.name]
-                    )
+                    cursor.execute("update _tables set spec = ? where name = ?", [declared.spec_text(spec), spec.name])
             else:
                 return
             self._hold(spec)
@@ -122,7 +120,7 @@ class DuckTables:
             if seen.fetchall():
                 return False
             view = held.view
-            rows = tables_entry.checked_rows(view.layout, rows, position=view.position)
+            rows = declared_rows.checked_rows(view.layout, rows, position=view.position)
             labels, new_labels = view.labels.encode(rows)
             tags, new_tags = view.tags.encode(rows)
             last = max(view.position, pc.max(rows.column("commit")).as_py() or 0)
