@@ -127,7 +127,7 @@ def one_by_one(bus: KafkaBus, topic: str, times: int) -> None:
 def measure() -> Iterator[Measurement]:
     """Yield the figures of every case."""
     with tempfile.TemporaryDirectory() as folder:
-        server = Kafka(Path(folder))
+        server = Kafka(Path(folder), java=())
         server.start()
         bus = KafkaBus(bus_address.parse(server.url))
         try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from powerdesk.engines import consuming
 from powerdesk.engines.embedded.bus import LogBus
 from powerdesk.engines.ports import faults
 from powerdesk.engines.ports.bus import Bus, Consumer, Message, Outgoing
@@ -218,3 +219,48 @@ def test_close__refuses_further_use_and_ends_waiting(bus: Bus) -> None:
         bus.publish(TOPIC, messages("b"))
     with pytest.raises(faults.EngineUnavailableError):
         bus.read(TOPIC, after=0, limit=1)
+
+
+def worked(bus: Bus, work: Callable[[Message], object], *, until: Callable[[], bool]) -> None:
+    """Work through the topic on a thread until something holds, and stop."""
+    stop = Event()
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(consuming.work_through, bus, topic=TOPIC, group="g", work=work, stop=stop, pause_s=0.001)
+        for _ in range(int(WAIT_S / 0.01)):
+            if until() or working.done():
+                break
+            stop.wait(0.01)
+        stop.set()
+        working.result(WAIT_S)
+
+
+def test_work_through__sets_a_poison_message_aside_with_its_cause_and_goes_on(bus: Bus) -> None:
+    bus.publish(TOPIC, messages("a", "poison", "b"))
+    effects: list[str] = []
+
+    def work(message: Message) -> None:
+        if message.value == b"poison":
+            raise ValueError("bad bytes")
+        effects.append(message.value.decode())
+
+    worked(bus, work, until=lambda: bus.committed(TOPIC, group="g") == 3)
+
+    assert effects == ["a", "b"]
+    (letter,) = bus.read(consuming.dead(TOPIC), after=0, limit=9)
+    assert (letter.key, letter.value, letter.headers["n"]) == ("p", b"poison", "poison")
+    assert letter.headers["dead.cause"] == "ValueError: bad bytes"
+    assert letter.headers["dead.position"] == "2"
+
+
+def test_work_through__waits_for_an_engine_that_is_away(bus: Bus) -> None:
+    bus.publish(TOPIC, messages("a"))
+    away = faults.EngineUnavailableError(found="nothing", allowed="an answer", remedy="wait")
+
+    def work(_: Message) -> None:
+        raise away
+
+    with pytest.raises(faults.EngineUnavailableError):
+        worked(bus, work, until=lambda: False)
+
+    assert bus.committed(TOPIC, group="g") == 0
+    assert bus.end(consuming.dead(TOPIC)) == 0

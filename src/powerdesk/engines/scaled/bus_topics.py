@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
     TopicPartition,
@@ -99,7 +98,7 @@ class Topics:
                 low, high = self._watching.get_watermark_offsets(place, timeout=max(LOOK_S, deadline.left_s))
             except KafkaException as error:
                 if error.args[0].code() not in bus_client.SETTLING or not deadline.left_s:
-                    doing = f"asking for the ends of topic {place.topic}"
+                    doing = f"asking the brokers for the ends of topic {place.topic}"
                     raise bus_client.problem(error.args[0], doing=doing) from error
                 pause.wait(LOOK_S)
                 self._look_again(place.topic)
@@ -155,6 +154,7 @@ class Topics:
             except TopicExists:
                 found = self._count(name)
             else:
+                self._settle(name, stated)
                 return stated
         if found != stated:
             raise faults.UnfitRequestError(
@@ -163,6 +163,16 @@ class Topics:
                 remedy="state the number that is there in the address (partitions=topic:number), or another prefix",
             )
         return found
+
+    def _settle(self, name: str, partitions: int) -> None:
+        """Wait until a new topic has its leaders, as far as the watching client hears; `bounds` bears it if not."""
+        deadline, pause = Deadline(self._timeout_s), threading.Event()
+        while deadline.left_s:
+            with contextlib.suppress(KafkaException):
+                known = self._watching.list_topics(name, timeout=max(LOOK_S, deadline.left_s)).topics[name]
+                if sum(part.leader >= 0 for part in known.partitions.values()) == partitions:
+                    return
+            pause.wait(LOOK_S)
 
     def _count(self, name: str) -> int:
         """Return how many partitions a topic has, 0 when it is not there."""
