@@ -248,7 +248,13 @@ class Desk:
         """Register everything that runs by schedule or when asked for."""
         feed_jobs.define(self.markets, self.engines.jobs, running=self.settings.feeds)
         self.engines.jobs.define(JobSpec(name=BACKUP, lease_s=feed_jobs.LEASE_S), moves.backing_up(self))
-        housekeeping.define(self.markets, self.engines.jobs, self.settings.retention, note=self._note_upkeep)
+        housekeeping.define(
+            self.markets,
+            self.engines.jobs,
+            self.settings.retention,
+            note=self._note_upkeep,
+            stopping=self.workers.stop.is_set,
+        )
 
     def _note_upkeep(self, action: str, gone: Mapping[str, str]) -> None:
         """Write what the desk did by itself into the audit log."""

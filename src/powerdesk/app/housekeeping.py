@@ -51,20 +51,28 @@ def kept(datasets: Iterable[Dataset], retention: RetentionSettings) -> dict[str,
 
 
 def define(
-    services: Services, jobs: Jobs, retention: RetentionSettings, *, note: Callable[[str, Mapping[str, str]], None]
+    services: Services,
+    jobs: Jobs,
+    retention: RetentionSettings,
+    *,
+    note: Callable[[str, Mapping[str, str]], None],
+    stopping: Callable[[], bool],
 ) -> None:
     """Register the scheduled calculations and the daily retention; `note` writes what went to the audit log."""
     for calculation in services.store.calculations.values():
         if calculation.schedule is not None:
             spec = JobSpec(name=store_jobs.job_name(calculation), cron=calculation.schedule.cron, lease_s=LEASE_S)
-            jobs.define(spec, _calculate(services.store, calculation))
+            jobs.define(spec, _calculate(services.store, calculation, stopping))
     spec = JobSpec(name=store_jobs.RETAIN, cron=store_jobs.RETAIN_CRON, lease_s=LEASE_S)
     jobs.define(spec, _retain(services, retention, note))
 
 
-def _calculate(store: Store, calculation: Calculation) -> Callable[[JobContext], str]:
+def _calculate(store: Store, calculation: Calculation, stopping: Callable[[], bool]) -> Callable[[JobContext], str]:
     def work(context: JobContext) -> str:
-        return store_jobs.calculate(store, name=calculation.name, progress=context.report, cancelled=context.cancelled)
+        def cancelled() -> bool:
+            return stopping() or context.cancelled()
+
+        return store_jobs.calculate(store, name=calculation.name, progress=context.report, cancelled=cancelled)
 
     return work
 

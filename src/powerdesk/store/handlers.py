@@ -44,6 +44,8 @@ def run(store: Store, consumer: Consumer, stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             for message in consumer.poll(timeout_s=POLL_S):
+                if stop.is_set():
+                    return  # what was not done comes again at the next start
                 _apply(store, consumer, message)
         except Exception:
             log.exception("the projection stopped at a batch and will try it again")

@@ -105,9 +105,11 @@ def calculate(store: Store, *, name: str, progress: Callable[[float, str], None]
         return f"{name} has no schedule"
     begun = done = queries.calculated(store, calculation)
     windows = rows = rejected = 0
-    while (goal := behind(store).get(name, 0)) > done and not cancelled():
+    while (goal := behind(store).get(name, 0)) > done:
         touched, reached = _touched(store, calculation, schedule, after=done, upto=goal)
         for market, start, end in touched:
+            if cancelled():
+                return f"{name}: stopped after {rows} rows; the next run goes on from commit {done}"
             cut = queries.snapshot(store, as_of=store.clock.now())
             requests = schedule.reads(market, start, end)
             _, accepted = operations.derive(store, calculation=calculation, requests=requests, cut=cut, parameters={})

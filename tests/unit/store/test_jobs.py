@@ -141,6 +141,16 @@ def test_without_rows__nothing_is_written(store: Store) -> None:
         assert reader.connection.exec_driver_sql("select count(*) from store_lineages").scalar() == 0
 
 
+def test_a_run_told_to_stop__leaves_the_rest_to_the_next(store: Store) -> None:
+    put(store, batch(*(row(hour, 1.0) for hour in (0, 40, 80))), batch_id="a")
+    looks = iter([False, True])
+    said = jobs.calculate(store, name=SUM.name, progress=lambda *_: None, cancelled=lambda: next(looks))
+    catch_up(store)
+    assert said == "test.sum: stopped after 1 rows; the next run goes on from commit 0"
+    assert calculate(store) == "test.sum: 3 rows of 3 windows, inputs up to commit 1"
+    in_step(store)
+
+
 def test_rows_that_do_not_fit__are_told(store: Store) -> None:
     wrong = replace(store, calculations={SUM.name: replace(SUM, compute=lambda *given: _doubled(_sums(*given)))})
     put(wrong, batch(row(0, 9000.0), row(4, 1.0)), batch_id="a")  # 18 000 is beyond what the column allows
