@@ -1,0 +1,100 @@
+"""Our own check of an optimum, from the data of the case alone; no solver's claim enters.
+
+The conditions are those of the angle form whichever engine solved: with B the susceptance matrix and A the incidence,
+
+    stationarity of angles   B (lmp - energy parts) = A' b nu,   nu = shadow prices gathered per branch
+    stationarity of columns  x = clip(x - (c + 2 q x - P'lmp), lower, upper)
+    flows                    low <= flow <= high, a price only at the limit it presses
+
+so a wrong shift factor, a lost row or a wrong basis each leaves a residual. Boyd & Vandenberghe (2004), section 5.5.3;
+the clipped form is the natural residual of the variational inequality (Facchinei & Pang 2003, section 1.5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from powerdesk.solvers.linear import KktResidual
+
+if TYPE_CHECKING:
+    from powerdesk.grid.clearing.programme import Programme
+    from powerdesk.grid.clearing.rows import FlowRows
+    from powerdesk.grid.types import FloatArray
+
+TOLERANCE = 1e-6
+"""Largest scaled residual of an accepted optimum. Accepted ones are mostly below 1e-10."""
+
+FLOW_TOLERANCE_MW = 1e-6
+"""Flow beyond a limit that the engines leave; the check scales it by the limit."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Candidate:
+    """An answer to check. `x` and bounds (n_column,), `energy` (n_island,), `lmp` (n_bus,) and flows (n_branch,).
+
+    `lmp` leaves out what loss rows add, see `loss_part` (n_bus,); `row_price` (n_row,) belongs to the flow rows.
+    """
+
+    x: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    demand_mw: FloatArray
+    energy: FloatArray
+    lmp: FloatArray
+    flows_mw: FloatArray
+    row_price: FloatArray
+    injection_mw: FloatArray
+
+
+def residual(programme: Programme, rows: FlowRows, one: Candidate) -> KktResidual:
+    """Return the worst residuals: primal over 1 + |limit|, dual and complementarity over 1 + the largest cost."""
+    values = (one.x, one.lmp, one.energy, one.flows_mw, one.row_price)
+    if not all(np.isfinite(value).all() for value in values):
+        return KktResidual(float("nan"), float("nan"), float("nan"))
+    scale = 1.0 + float(np.max(np.abs(programme.cost + 2.0 * programme.quadratic * one.x), initial=0.0))
+    return KktResidual(
+        primal=max(_balance(programme, one), _bounds(programme, rows, one)),
+        dual=_network_dual(programme, rows, one) / scale,
+        complementarity=max(_columns(programme, one), rows.natural_residual(one.flows_mw, one.row_price)) / scale,
+    )
+
+
+def _balance(programme: Programme, one: Candidate) -> float:
+    """Return the worst imbalance of an island over 1 + its demand."""
+    islands = programme.sensitivities.islands
+    live = islands.of_bus >= 0
+    where = islands.of_bus[live]
+    surplus = np.bincount(where, one.injection_mw[live], islands.count)
+    demand = np.bincount(where, np.abs(one.demand_mw[live]), islands.count)
+    return float(np.max(np.abs(surplus) / (1.0 + demand), initial=0.0))
+
+
+def _bounds(programme: Programme, rows: FlowRows, one: Candidate) -> float:
+    """Return the worst violation of a column's bound or a flow's limit, over 1 + the size of the limit."""
+    out = np.maximum(one.lower - one.x, one.x - one.upper)
+    worst = float(np.max(out / (1.0 + np.abs(one.x)), initial=0.0))
+    low, high = rows.hard_limits(programme.flow_low_mw, programme.flow_high_mw)
+    beyond = np.maximum(low - one.flows_mw, one.flows_mw - high)
+    size = 1.0 + np.minimum(np.minimum(np.abs(low), np.abs(high)), np.finfo(np.float64).max)
+    return max(worst, float(np.max(beyond / size, initial=0.0)))
+
+
+def _network_dual(programme: Programme, rows: FlowRows, one: Candidate) -> float:
+    """Return how far the prices are from what shadow prices imply at each bus, in USD/MWh."""
+    sensitivities = programme.sensitivities
+    pressed = sensitivities.to_buses @ rows.per_branch(one.row_price)
+    implied = sensitivities.laplacian @ one.lmp - pressed
+    stiffness = sensitivities.stiffness_mw
+    gap = np.divide(implied, stiffness, out=np.zeros_like(implied), where=stiffness > 0.0)
+    reference = one.lmp[sensitivities.reference_of] - one.energy
+    return max(float(np.max(np.abs(gap), initial=0.0)), float(np.max(np.abs(reference), initial=0.0)))
+
+
+def _columns(programme: Programme, one: Candidate) -> float:
+    """Return the worst natural residual of a column: its reduced cost, or its distance to the bound it presses."""
+    reduced = programme.cost + 2.0 * programme.quadratic * one.x - programme.placement.T @ one.lmp
+    moved = np.clip(one.x - reduced, one.lower, one.upper)
+    return float(np.max(np.abs(one.x - moved), initial=0.0))

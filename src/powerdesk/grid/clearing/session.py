@@ -1,0 +1,147 @@
+"""The default engine: shift-factor rows on demand, kept warm from one interval to the next.
+
+A small programme holds the columns, one balance row per island and only the flow limits that some dispatch has broken.
+Each round solves it, computes all flows by one sparse solve, and adds the worst limits broken; an interval that follows
+starts from the rows, the basis and the factorisation of the last one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from powerdesk.grid.clearing import diagnosis, kkt, programme, reduced, result
+from powerdesk.grid.clearing.reduced import ReducedProgramme
+from powerdesk.grid.clearing.rows import NO_OUTAGE, FlowRows
+from powerdesk.solvers.warm import Method, Verdict
+
+if TYPE_CHECKING:
+    from powerdesk.grid.clearing.reduced import Optimum
+    from powerdesk.grid.clearing.result import Clearing
+    from powerdesk.grid.clearing.rows import PenaltyStep
+    from powerdesk.grid.sensitivities import Sensitivities
+    from powerdesk.grid.types import FloatArray, IntArray
+
+ROWS_PER_ROUND = 30
+"""Limits added in one round: most of the first round's would turn out slack once the worst are kept."""
+
+MOST_ROUNDS = 400
+MOST_ROWS = 4_000
+"""Bounds of the loop. The largest published case tried so far (10 480 buses) needs some hundreds of rows."""
+
+
+class Session:
+    """One network cleared again and again. Not safe to share between threads."""
+
+    def __init__(self, sensitivities: Sensitivities, *, steps: tuple[PenaltyStep, ...] = ()) -> None:
+        self.sensitivities = sensitivities
+        self.programme = programme.of(sensitivities)
+        self.rows = FlowRows(sensitivities, steps=steps)
+        self._reduced = ReducedProgramme(self.programme, self.rows)
+        limited = np.isfinite(self.programme.flow_low_mw) | np.isfinite(self.programme.flow_high_mw)
+        self._limited = np.flatnonzero(limited)
+        self._low = self.programme.flow_low_mw[self._limited]
+        self._high = self.programme.flow_high_mw[self._limited]
+        slack = kkt.FLOW_TOLERANCE_MW * (1.0 + 1e-3 * np.minimum(np.abs(self._low), np.abs(self._high)))
+        self._low_trip, self._high_trip = self._low - slack, self._high + slack
+        self._held = np.zeros(self._limited.size, dtype=bool)
+        self._warm = False
+
+    def clear(
+        self,
+        *,
+        demand_mw: FloatArray | None = None,
+        min_mw: FloatArray | None = None,
+        max_mw: FloatArray | None = None,
+    ) -> Clearing:
+        """Return the verified optimum for a demand (n_bus,), the case's own when none is given.
+
+        `min_mw` and `max_mw` (n_gen,) narrow generators' limits, e.g. to what ramps allow after the last interval.
+        Raises result.InfeasibleError with the limits in conflict, or result.DispatchUnverifiedError.
+        """
+        demand = self.programme.network.demand_mw if demand_mw is None else demand_mw
+        self._reduced.set_interval(demand, *self.programme.bounds(min_mw, max_mw))
+        verdicts: list[str] = []
+        for rung in self._reduced.ladder(warm=self._warm):
+            found, rounds = self._lazily(rung)
+            if found.verdict is Verdict.INFEASIBLE:
+                diagnosis.explain(self._reduced)  # raises, unless the solver erred
+            if found.verdict is Verdict.OPTIMAL:
+                checked = kkt.residual(self.programme, self.rows, found.candidate)
+                if checked.worst <= kkt.TOLERANCE:
+                    self._warm = True
+                    return self._cleared(found, rung, rounds, checked)
+                verdicts.append(f"{rung}: residual {checked.worst:.1e}")
+            else:
+                verdicts.append(f"{rung}: {found.words}")
+        raise result.DispatchUnverifiedError(
+            found="; ".join(verdicts),
+            allowed=f"a dispatch with scaled residual <= {kkt.TOLERANCE:.0e}",
+            remedy="look for extreme costs, ratings or reactances in the case",
+        )
+
+    def add_rows(
+        self, *, branch: IntArray, outage: IntArray, factor: FloatArray, low_mw: FloatArray, high_mw: FloatArray
+    ) -> None:
+        """Add flow limits, e.g. those after outages that a screening found broken."""
+        self.rows.add(branch=branch, outage=outage, factor=factor, low_mw=low_mw, high_mw=high_mw)
+        self._reduced.add_last_rows(branch.size)
+
+    def _lazily(self, rung: str) -> tuple[Optimum, int]:
+        """Return what a rung gives once no limit is broken, or its failure, and the rounds it took."""
+        for rounds in range(1, MOST_ROUNDS + 1):
+            found = self._reduced.solve(rung)
+            if found.verdict is not Verdict.OPTIMAL:
+                return found, rounds
+            if not self._add_broken(found.flows_mw):
+                return found, rounds
+            if rung == Method.SIMPLEX:
+                rung = Method.SIMPLEX_WARM
+        return reduced.failed(f"no end after {MOST_ROUNDS} rounds"), MOST_ROUNDS
+
+    def _add_broken(self, flows_mw: FloatArray) -> bool:
+        """Add the worst broken limits that are not rows yet; return whether there were any."""
+        flow = flows_mw[self._limited]
+        broken = ((flow > self._high_trip) | (flow < self._low_trip)) & ~self._held
+        worst = np.flatnonzero(broken)
+        if not worst.size:
+            return False
+        if worst.size > ROWS_PER_ROUND:
+            excess = np.maximum(flow - self._high, self._low - flow)[worst]
+            worst = worst[np.argsort(-excess, kind="stable")[:ROWS_PER_ROUND]]
+        self._held[worst] = True
+        if len(self.rows) + worst.size > MOST_ROWS:
+            raise result.DispatchUnverifiedError(
+                found=f"more than {MOST_ROWS} limits broken in turn",
+                allowed=f"{MOST_ROWS} rows",
+                remedy="use the angle engine for a grid this congested",
+            )
+        self.add_rows(
+            branch=self._limited[worst],
+            outage=np.full(worst.size, NO_OUTAGE),
+            factor=np.zeros(worst.size),
+            low_mw=self._low[worst],
+            high_mw=self._high[worst],
+        )
+        return True
+
+    def _cleared(self, found: Optimum, rung: str, rounds: int, checked: kkt.KktResidual) -> Clearing:
+        one = found.candidate
+        return result.Clearing(
+            programme=self.programme,
+            objective_usd_per_h=self._reduced.objective(found),
+            engine="ptdf",
+            rung=rung,
+            kkt=checked,
+            rounds=rounds,
+            demand_mw=one.demand_mw,
+            generation_mw=self.programme.generation_mw(one.x),
+            hvdc_mw=self.programme.hvdc_mw(one.x),
+            flows_mw=one.flows_mw,
+            lmp=one.lmp,
+            energy=one.energy,
+            constraints=result.constraints_of(self.programme, self.rows, one.flows_mw, one.row_price),
+            loss_factor=np.zeros(one.lmp.size),
+            losses_mw=0.0,
+        )

@@ -1,0 +1,67 @@
+"""Linear and convex quadratic programmes by Clarabel's interior point: a second make of solver, without a warm start.
+
+Signs as in `solvers.linear`. The answer is not checked here: whoever asks checks it from the data.
+Goulart & Chen (2024), "Clarabel: an interior-point solver for conic programs with quadratic objectives".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import clarabel
+import numpy as np
+from scipy import sparse
+
+from powerdesk.solvers.warm import Answer, Verdict
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float64]
+
+TOLERANCE = 1e-10
+ITERATION_LIMIT = 200
+TIME_LIMIT_S = 300.0
+
+
+def solve(
+    *,
+    cost: FloatArray,
+    quadratic: FloatArray,
+    matrix: sparse.csr_array,
+    row_bounds: tuple[FloatArray, FloatArray],
+    column_bounds: tuple[FloatArray, FloatArray],
+) -> Answer:
+    """Minimise sum(cost x + quadratic x^2) subject to bounds on rows and columns; `quadratic` (n,) is 0 or more.
+
+    Rows whose bounds agree become equalities; infinite bounds are left out.
+    """
+    n_column = cost.size
+    below = np.concatenate((row_bounds[0], column_bounds[0]))
+    above = np.concatenate((row_bounds[1], column_bounds[1]))
+    whole = sparse.vstack((matrix, sparse.eye_array(n_column)), format="csr")
+    equal = np.flatnonzero(below == above)
+    high = np.flatnonzero((below != above) & np.isfinite(above))
+    low = np.flatnonzero((below != above) & np.isfinite(below))
+    left = sparse.csc_matrix(sparse.vstack((whole[equal], whole[high], -whole[low])))
+    right = np.concatenate((above[equal], above[high], -below[low]))
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.max_threads = 1
+    settings.max_iter = ITERATION_LIMIT
+    settings.time_limit = TIME_LIMIT_S
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = TOLERANCE
+    cones = [clarabel.ZeroConeT(equal.size), clarabel.NonnegativeConeT(high.size + low.size)]
+    square = sparse.csc_matrix(sparse.diags_array(2.0 * quadratic))
+    found = clarabel.DefaultSolver(square, cost, left, right, cones, settings).solve()
+    words = str(found.status)
+    if words not in {"Solved", "AlmostSolved"}:
+        infeasible = words in {"PrimalInfeasible", "AlmostPrimalInfeasible"}
+        none = np.empty(0)
+        return Answer(Verdict.INFEASIBLE if infeasible else Verdict.FAILED, words, none, none)
+    multiplier = np.asarray(found.z)
+    duals = np.zeros(below.size)
+    duals[equal] = -multiplier[: equal.size]
+    duals[high] -= multiplier[equal.size : equal.size + high.size]
+    duals[low] += multiplier[equal.size + high.size :]
+    return Answer(Verdict.OPTIMAL, words, np.asarray(found.x), duals[: row_bounds[0].size])
