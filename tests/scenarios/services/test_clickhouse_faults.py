@@ -79,7 +79,7 @@ def batch(commit: int) -> pa.Table:
 
 
 def opened(server: ClickHouse, *, port: int | None = None, **bounds: float) -> tables.ClickTables:
-    address = replace(tables_address.parsed(server.url), port=port or server.port, **bounds)  # type: ignore[arg-type]
+    address = replace(tables_address.parsed(server.url), port=port or server.port, **bounds)  # type: ignore[arg-type] # connections are a number
     return tables.ClickTables(address, password=server.password, clock=RealClock())
 
 

@@ -106,7 +106,11 @@ class Tables(Protocol):
         ...
 
     def append(self, table: str, *, batch_id: str, rows: pa.Table) -> bool:
-        """Append own and system columns durably and atomically; return False when this batch id is already there."""
+        """Append own and system columns durably and atomically; return False when this batch id is already there.
+
+        After an EngineUnavailableError the batch is wholly there or not there: append it again to know. A table has one
+        writer at a time.
+        """
         ...
 
     def rows(self, table: str, *, selection: Selection, cut: Cut) -> pa.Table:
@@ -134,7 +138,7 @@ class Tables(Protocol):
         ...
 
     def seal(self, table: str, *, before: datetime) -> int:
-        """Move whole UTC months before `before` into sorted Objects; return rows moved. Reads do not change."""
+        """Put whole UTC months before `before` in their lasting form, sorted; return rows moved. Reads do not change."""
         ...
 
     def forget(self, table: str, *, before: datetime) -> int:

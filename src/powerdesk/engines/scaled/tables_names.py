@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from typing import TYPE_CHECKING
 
 from powerdesk.engines.ports import faults
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from powerdesk.engines.ports.tables import ColumnSpec
 
 EPOCH_COLUMN = "_epoch"
+PLAIN_BYTES = frozenset((string.ascii_letters + string.digits + "_").encode())
 FILE_NAME_MAX = 200  # a table and a column are files, every byte but A-Z a-z 0-9 _ as three characters
 TYPES = {
     Dtype.TEXT: "LowCardinality({})",
@@ -73,4 +75,4 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1"""
 
 
 def _file_length(name: str) -> int:
-    return sum(1 if byte < 128 and (chr(byte).isalnum() or byte == ord("_")) else 3 for byte in name.encode())  # noqa: PLR2004 - ASCII
+    return sum(1 if byte in PLAIN_BYTES else 3 for byte in name.encode())

@@ -99,7 +99,7 @@ class Question:
         if not values:
             return "0"
         if dtype is Dtype.INSTANT:
-            return f"{quoted(name)} IN [{', '.join(self.instant(value) for value in values)}]"  # type: ignore[arg-type]
+            return f"{quoted(name)} IN [{', '.join(self.instant(value) for value in values)}]"  # type: ignore[arg-type] # the port names no instants, and reads them
         kept = [str(value) for value in values] if dtype is Dtype.TEXT else list(values)
         return f"{quoted(name)} IN {self.bind(kept, f'Array({BOUND[dtype]})')}"
 
@@ -117,7 +117,7 @@ class Question:
         for name in self.key:
             dtype, value = self.declared.columns[name].dtype, values[name]
             is_instant = dtype is Dtype.INSTANT and isinstance(value, datetime)
-            places.append(self.instant(value) if is_instant else self.bind(value, BOUND[dtype]))  # type: ignore[arg-type]
+            places.append(self.instant(value) if is_instant else self.bind(value, BOUND[dtype]))  # type: ignore[arg-type] # as told just before
         beyond = "<" if self.selection.descending else ">"
         first = f"{quoted(self.key[0])} {beyond}= {places[0]}"  # this one the server finds by its index
         return f"{first} AND ({listed(self.key)}) {beyond} ({', '.join(places)})"
