@@ -53,7 +53,7 @@ endif
 	@$(PY) -m pytest $(ARGS)
 
 bench: ## run the benchmarks (SUBJECT=name for one); JSON lines
-	@$(PYTHON) tools/setup.py --extra bench 1>&2
+	@$(PYTHON) tools/setup.py --extra bench --extra scaled 1>&2
 	@$(PY) benchmarks/harness.py $(SUBJECT)
 
 docs: setup ## regenerate the reference pages, the problem pages and the import graph
