@@ -13,7 +13,9 @@ from powerdesk.access.policies import Kind, Rule
 from powerdesk.access.types import Channel, Entitlement
 from powerdesk.app import gateway, policy_table
 from powerdesk.app.cli.program import app as commands
+from powerdesk.app.desk import BACKUP
 from powerdesk.markets import jobs
+from powerdesk.store import jobs as store_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -90,7 +92,8 @@ def test_channels__each_have_a_policy(app: FastAPI) -> None:
 def test_jobs__each_have_a_policy(app: FastAPI, assembled: RunningDesk) -> None:
     defined = tuple(assembled.desk.engines.jobs._defined)
     assert len(defined) > 10
-    kinds = {kind for name in defined for kind in (jobs.POLL, jobs.REFILL, jobs.BACKFILL) if name.startswith(kind)}
+    known = (jobs.POLL, jobs.REFILL, jobs.BACKFILL, store_jobs.CALCULATE, store_jobs.RETAIN, BACKUP)
+    kinds = {kind for name in defined for kind in known if name.startswith(kind)}
     assert all(name.startswith(tuple(kinds)) for name in defined)
     assert faults(app.state.policies, Kind.JOB, kinds) == []
 
