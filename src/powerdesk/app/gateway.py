@@ -14,9 +14,9 @@ from powerdesk.access import routes as access_routes
 from powerdesk.app import account_routes, operator_routes, policy_table, registry
 from powerdesk.app.doctor import STATIC
 from powerdesk.app.roles import Part
-from powerdesk.delivery import direct, downloads, perimeter
+from powerdesk.delivery import downloads, perimeter
 from powerdesk.delivery.hub import routes as hub_routes
-from powerdesk.delivery.rest import problems, quality_routes
+from powerdesk.delivery.rest import direct, problems, quality_routes
 from powerdesk.delivery.rest import routes as rest_routes
 from powerdesk.delivery.stream import asyncapi as stream_document
 

@@ -213,10 +213,10 @@ def test_reads__share_transactions(house: Any) -> None:
     genuine = house.services.records.unit
 
     class Counting:
-        def unit(self) -> Any:
+        def unit(self, **options: Any) -> Any:
             nonlocal units
             units += 1
-            return genuine()
+            return genuine(**options)
 
     reads = auditing.ReadAudit(Counting(), pepper=house.services.pepper)  # type: ignore[arg-type]  # only unit is used
     for number in range(200):
@@ -240,10 +240,10 @@ def test_reads__are_not_taken_silently_while_they_cannot_be_written(house: Any) 
     genuine = house.services.records.unit
 
     class Full:
-        def unit(self) -> Any:
+        def unit(self, **options: Any) -> Any:
             if failing:
                 raise records_port.RecordsFullError(found="no space", allowed="space", remedy="free some")
-            return genuine()
+            return genuine(**options)
 
     reads = auditing.ReadAudit(Full(), pepper=house.services.pepper)  # type: ignore[arg-type]  # only unit is used
     reads.note(entry(0))

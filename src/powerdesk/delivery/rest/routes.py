@@ -12,8 +12,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from powerdesk.access import entitlements
-from powerdesk.delivery import direct
-from powerdesk.delivery.rest import descriptions, encoding, parameters, problems, reading
+from powerdesk.delivery.rest import descriptions, direct, encoding, parameters, problems, reading
 from powerdesk.kernel import intervals, problem
 from powerdesk.store import lineage, queries
 
