@@ -36,6 +36,7 @@ from powerdesk.app.gate import Gate, StreamGate
 from powerdesk.app.moving import blobs, copying, moves
 from powerdesk.app.roles import Part
 from powerdesk.delivery.stream.hub import Hub, HubLimits
+from powerdesk.engines import consuming
 from powerdesk.engines.ports.jobs import JobSpec
 from powerdesk.markets import datasets as market_datasets
 from powerdesk.markets import events as market_events
@@ -63,8 +64,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("powerdesk.app")
 RELAY_EVERY_S = 0.02
-POLL_S = 0.25
-RECORDED_AT_ONCE = 8
 USAGE_EVERY_S = 30.0
 ACCESS_EVERY_S = 0.2
 """How late at most a socket or a request hears that another process changed its rights."""
@@ -263,17 +262,14 @@ class Desk:
             auditing.note(unit, act, entry=act.entry(action=action, target="desk", detail=gone))
 
     def _record(self, stop: threading.Event) -> None:
-        """Parse and record every payload received, in order; a fault of the house is tried again."""
-        consumer = self.engines.bus.consume(market_events.PAYLOAD_RECEIVED_TOPIC, group=handlers.GROUP)
-        try:
-            while not stop.is_set():
-                for message in consumer.poll(timeout_s=POLL_S, limit=RECORDED_AT_ONCE):
-                    if stop.is_set():
-                        return
-                    handlers.payload_received(self.markets, message.value)
-                    consumer.commit(message)
-        finally:
-            consumer.close()
+        """Parse and record every payload received, in order; one that cannot be recorded is set aside."""
+        consuming.work_through(
+            self.engines.bus,
+            topic=market_events.PAYLOAD_RECEIVED_TOPIC,
+            group=handlers.GROUP,
+            work=lambda message: handlers.payload_received(self.markets, message.value),
+            stop=stop,
+        )
 
     def _run_jobs(self, stop: threading.Event) -> None:
         while not stop.is_set():

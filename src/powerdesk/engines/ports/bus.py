@@ -47,6 +47,7 @@ class Consumer(Protocol):
         """Say durably that the effects of everything up to `message` in its partition are done.
 
         faults.EngineUnavailableError when another member reads the partition by now: it will meet the message again.
+        Close and consume again then, so that nothing polled and not committed is passed over.
         """
         ...
 
