@@ -167,6 +167,37 @@ def test_rows__take_long_lists_of_values(tables: Tables) -> None:
     assert set(found.column("location").to_pylist()) == {f"NORTH:{n}" for n in range(0, 3000, 2)}
 
 
+def test_rows__filters_take_values_of_every_type(opened: Callable[[], Tables]) -> None:
+    columns = (
+        ColumnSpec("interval_start", Dtype.INSTANT, nullable=False),
+        ColumnSpec("share", Dtype.FLOAT64, nullable=True),
+        ColumnSpec("is_peak", Dtype.BOOL, nullable=True),
+        ColumnSpec("member", Dtype.INT64, nullable=True),
+    )
+    spec = TableSpec(name="made.kinds", columns=columns, key=("interval_start",))
+    system = {column.name for column in SYSTEM_COLUMNS}
+    stamps = {name: value for name, value in belief(1).items() if name in system}
+    rows = [
+        stamps | {"interval_start": START + hours(n), "share": n / 3, "is_peak": n % 2 == 1, "member": -n}
+        for n in range(4)
+    ]
+    tables = opened()
+    tables.define(spec)
+    tables.append(spec.name, batch_id="b", rows=batch(rows, spec))
+    cases: tuple[tuple[str, Any, list[int]], ...] = (
+        ("interval_start", (START + hours(1), START + hours(9)), [1]),
+        ("share", (1 / 3, 2 / 3), [1, 2]),
+        ("is_peak", (True,), [1, 3]),
+        ("member", (-3, 0), [0, 3]),
+    )
+    for name, allowed, numbers in cases:
+        wanted = [rows[number] for number in numbers]
+        asked = Selection(within={name: allowed})
+        assert tables.rows(spec.name, selection=asked, cut=EVER).to_pylist() == wanted
+        assert tables.history(spec.name, selection=asked, cut=EVER).to_pylist() == wanted
+    tables.close()
+
+
 def test_rows__columns_come_in_the_order_asked(tables: Tables) -> None:
     fill(tables, [belief(1)])
 

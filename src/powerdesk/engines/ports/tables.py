@@ -138,7 +138,7 @@ class Tables(Protocol):
         ...
 
     def seal(self, table: str, *, before: datetime) -> int:
-        """Put whole UTC months before `before` in their lasting form, sorted; return rows moved. Reads do not change."""
+        """Put whole UTC months before `before` in lasting, sorted form; return rows moved. Reads do not change."""
         ...
 
     def forget(self, table: str, *, before: datetime) -> int:
