@@ -33,26 +33,23 @@ def browser() -> None:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Run a desk with the simulated market and return its address and a sign-in link."""
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Run a desk with the simulated market; its folder, once its history is made."""
     folder = tmp_path_factory.mktemp("desk")
-    program = Path(sys.executable).with_name("powerdesk")
+    program = _program()
     command = [str(program), "up", "--data", str(folder), "--port", "0", "--feeds", "sim", "--no-browser"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             owner = _until(lambda: json.loads((folder / "owner.json").read_text(encoding="utf-8")))
             _until(lambda: _history_complete(owner))
-            link = subprocess.run(
-                [str(program), "sign-in-link", "--data", str(folder), "-o", "json"], capture_output=True, check=True
-            ).stdout
-            address = json.loads(link)["link"]
-            yield {"HUB_URL": address.rsplit("/sign-in/", 1)[0], "HUB_LINK": address}
+            yield folder
         finally:
             process.terminate()
 
 
-def test_journeys__of_a_trader_on_a_running_desk(desk: dict[str, str]) -> None:
-    done = _npm("journeys", "desk", **desk)
+@pytest.mark.parametrize("part", ["desk", "access"])
+def test_journeys__of_a_trader_on_a_running_desk(desk: Path, part: str) -> None:
+    done = _npm("journeys", part, **_way_in(desk))
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 
 
@@ -64,6 +61,17 @@ def test_journeys__through_every_state_of_the_panels() -> None:
 def test_budget__of_the_first_load_is_kept() -> None:
     done = _npm("budget")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+
+
+def _program() -> Path:
+    return Path(sys.executable).with_name("powerdesk")
+
+
+def _way_in(folder: Path) -> dict[str, str]:
+    """Return the desk's address and a sign-in link that has not been used."""
+    command = [str(_program()), "sign-in-link", "--data", str(folder), "-o", "json"]
+    address = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["link"]
+    return {"HUB_URL": address.rsplit("/sign-in/", 1)[0], "HUB_LINK": address}
 
 
 def _npm(script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

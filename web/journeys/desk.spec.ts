@@ -104,6 +104,57 @@ describe('live prices', () => {
     expect(await hub.page.locator('.heat-head > div').count()).toBeGreaterThanOrEqual(24)
   })
 
+  it('show the chosen columns in the chosen order, in the address and in this browser', async () => {
+    await openPrices()
+    const heads = () => hub.page.locator(`${grid} [data-column]`).evaluateAll((all) => all.map((one) => (one as HTMLElement).dataset['column']))
+    const before = await heads()
+    await hub.page.keyboard.press('c')
+    await hub.page.getByRole('dialog', { name: 'Columns' }).waitFor()
+    await hub.page.keyboard.press('Alt+ArrowDown')
+    await hub.page.waitForURL(/cols=change,rt,/)
+    await hub.page.keyboard.press('ArrowDown')
+    await hub.page.keyboard.press('Space')
+    await hub.page.waitForURL((url) => !url.search.includes(',da,'))
+    await hub.page.keyboard.press('Escape')
+    const after = await heads()
+    expect(after.slice(0, 3)).toEqual(['name', 'change', 'rt'])
+    expect(after).toHaveLength(before.length - 1)
+    await hub.page.goto(`${hub.base}/prices?market=SIM`)
+    await hub.page.waitForURL(/cols=change,rt/)
+    await hub.page.keyboard.press('c')
+    await hub.page.getByRole('button', { name: 'Standard columns' }).click()
+    await hub.page.waitForURL((url) => !url.search.includes('cols'))
+    expect(await heads()).toEqual(before)
+  })
+
+  it('are read in charts by keys and fingers: the interval moves, both charts look closer and back', async () => {
+    await openPrices('market=SIM&row=SIM:HUB_NORTH')
+    const charts = hub.page.locator('.time-chart[role="slider"]')
+    await charts.nth(1).waitFor()
+    await charts.first().focus()
+    await hub.page.keyboard.press('ArrowLeft')
+    await hub.page.waitForURL(/at=2/)
+    expect(await charts.first().getAttribute('aria-valuetext')).toMatch(/^\d\d:\d\d, DA .*RT5/)
+    const picture = async () => charts.nth(1).locator('canvas').evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL())
+    const whole = await picture()
+    await hub.page.keyboard.press('+')
+    await expect.poll(picture).not.toBe(whole)
+    await hub.page.keyboard.press('0')
+    await expect.poll(picture).toBe(whole)
+    const over = charts.first().locator('.u-over')
+    await over.evaluate((node) => {
+      const { left, top, width } = node.getBoundingClientRect()
+      const finger = (type: string, pointerId: number, share: number) => node.dispatchEvent(new PointerEvent(type, { pointerType: 'touch', pointerId, clientX: left + share * width, clientY: top + 20, bubbles: true }))
+      finger('pointerdown', 11, 0.4)
+      finger('pointerdown', 12, 0.6)
+      finger('pointermove', 11, 0.1)
+      finger('pointermove', 12, 0.9)
+      finger('pointerup', 11, 0.1)
+      finger('pointerup', 12, 0.9)
+    })
+    await expect.poll(picture).not.toBe(whole)
+  })
+
   it('explain a number: revisions, source, and programs that give the same', async () => {
     await openPrices()
     await hub.page.locator('.price-row').first().click()
@@ -133,24 +184,8 @@ describe('the frame', () => {
   })
 })
 
-describe('keys', () => {
-  it('show their secret once and can be revoked', async () => {
-    await hub.page.goto(`${hub.base}/access`)
-    await hub.page.getByRole('button', { name: 'New key' }).first().click()
-    await hub.page.getByLabel('Name').fill('journey')
-    await hub.page.getByRole('button', { name: 'Make key' }).click()
-    const secret = await hub.page.locator('.secret-line code').innerText()
-    expect(secret).toMatch(/^pd_live_/)
-    await hub.page.getByRole('button', { name: 'I have it' }).click()
-    expect(await hub.page.content()).not.toContain(secret)
-    await hub.page.getByRole('button', { name: 'Revoke journey' }).first().click()
-    await hub.page.getByRole('button', { name: 'Revoke now' }).click()
-    await hub.page.locator('tr.gone', { hasText: 'journey' }).first().waitFor()
-  })
-})
-
 describe('every page', () => {
-  const pages = ['/prices?market=SIM', '/prices?market=SIM&view=heat', '/prices?market=SIM&row=SIM:HUB_NORTH', '/status', '/datasets', '/datasets/markets.prices', '/access', '/access?tab=sessions', '/access?tab=entitlements', '/docs/problems/not-entitled']
+  const pages = ['/prices?market=SIM', '/prices?market=SIM&view=heat', '/prices?market=SIM&row=SIM:HUB_NORTH', '/status', '/datasets', '/datasets/markets.prices', '/access', '/access?tab=sessions', '/access?tab=entitlements', '/docs/problems/not-entitled', '/design']
   for (const theme of ['dark', 'light']) {
     it(`passes axe in the ${theme} theme`, async () => {
       await hub.page.goto(`${hub.base}/icon.svg`)

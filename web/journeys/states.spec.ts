@@ -19,6 +19,16 @@ describe.skipIf(process.env['HUB_URL'] !== undefined)('states of the panels', ()
     expect(await axeViolations(hub.page)).toEqual([])
   })
 
+  it('entitlements of a viewer: everything to see, nothing to change, and who may', async () => {
+    await hub.mode('viewer')
+    await hub.page.goto(`${hub.base}/access?tab=entitlements`)
+    await hub.page.getByText('tenant-admin').waitFor()
+    expect(await hub.page.locator('.lines-table tbody tr').count()).toBeGreaterThan(0)
+    await hub.page.locator('.matrix td button').first().click()
+    for (const name of [/Add a line/, /^End /, /this…$/]) expect(await hub.page.getByRole('button', { name }).count()).toBe(0)
+    expect(await axeViolations(hub.page)).toEqual([])
+  })
+
   it('empty: says what would be here and how to fill it', async () => {
     await hub.mode('empty')
     await hub.page.goto(`${hub.base}/prices`)

@@ -1,5 +1,5 @@
 /**
- * Take every page at 1440x900 dark and light and at 390x844 dark into web/screenshots (or OUT).
+ * Take every page at 1440x900 dark and light and at 390x844 dark and light into web/screenshots (or OUT).
  * HUB_URL and HUB_LINK name a running server and a one-time sign-in link; without them the fixture is used, which
  * also shows the states that a healthy server does not: empty, dead feed, refused, back-fill, signed out.
  */
@@ -11,13 +11,13 @@ const out = process.env.OUT ?? 'screenshots'
 const only = process.argv[2]
 const fixture = process.env.HUB_URL ? undefined : await startFixture(0)
 const base = process.env.HUB_URL ?? `http://127.0.0.1:${fixture.address().port}`
-const SIZES = [['desk-dark', 1440, 900, 'dark'], ['desk-light', 1440, 900, 'light'], ['phone-dark', 390, 844, 'dark']]
+const SIZES = [['desk-dark', 1440, 900, 'dark'], ['desk-light', 1440, 900, 'light'], ['phone-dark', 390, 844, 'dark'], ['phone-light', 390, 844, 'light']]
 const PAGES = [
   ['prices', '/prices?market=SIM'], ['prices-all', '/prices?sort=dart:desc&pin=NYISO:N.Y.C.'], ['prices-heat', '/prices?market=SIM&view=heat'], ['prices-drawer', '/prices?market=SIM&row=SIM:HUB_NORTH'],
   ['prices-past', '/prices?market=SIM&as_of=AS_OF'], ['status', '/status'], ['datasets', '/datasets'], ['dataset', '/datasets/markets.prices'],
-  ['access', '/access'], ['access-sessions', '/access?tab=sessions'], ['access-entitlements', '/access?tab=entitlements'], ['problem', '/docs/problems/not-entitled'], ['not-found', '/nowhere'],
+  ['access', '/access'], ['access-sessions', '/access?tab=sessions'], ['access-entitlements', '/access?tab=entitlements'], ['problem', '/docs/problems/not-entitled'], ['not-found', '/nowhere'], ['design', '/design'],
 ]
-const STATES = [['empty', '/prices'], ['dead', '/prices'], ['dead', '/status'], ['refused', '/prices'], ['refused', '/datasets/markets.prices'], ['backfill', '/prices?market=SIM'], ['empty', '/status'], ['first-run', '/prices?market=SIM'], ['signed-out', '/prices']]
+const STATES = [['empty', '/prices'], ['dead', '/prices'], ['dead', '/status'], ['refused', '/prices'], ['refused', '/datasets/markets.prices'], ['backfill', '/prices?market=SIM'], ['empty', '/status'], ['first-run', '/prices?market=SIM'], ['signed-out', '/prices'], ['viewer', '/access?tab=entitlements']]
 
 const { context, close } = await launch()
 const page = await context.newPage()
@@ -53,7 +53,7 @@ for (const size of SIZES) for (const [name, path] of PAGES) await shoot(name, pa
 if (fixture) {
   for (const [state, path] of STATES) {
     await mode(state)
-    for (const size of [SIZES[0], SIZES[2]]) await shoot(`state-${state}-${path.split(/[/?]/)[1]}`, path, size)
+    for (const size of SIZES) await shoot(`state-${state}-${path.split(/[/?]/)[1]}`, path, size)
   }
 }
 await close()

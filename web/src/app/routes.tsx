@@ -33,6 +33,8 @@ const ROUTES: readonly [prefix: string, page: LazyPage][] = [
   ['/access', { load: () => import('@/features/access/AccessPage') }],
   ['/docs/problems/', { load: () => import('@/features/problems/ProblemPage') }],
 ]
+/** Every component in every state, for those who build and check the hub; not in the rail and not fetched ahead. */
+const DESIGN: LazyPage = { load: () => import('./design/DesignPage') }
 const NOT_FOUND: LazyPage = { load: () => import('@/features/problems/NotFoundPage') }
 
 /** Return the page of a path and what follows its prefix. */
@@ -43,7 +45,7 @@ export function route(path: string): { page: LazyPage; rest: string } {
       return { page, rest: decodeURIComponent(at.slice(prefix.length)) }
     }
   }
-  return { page: NOT_FOUND, rest: at }
+  return at === '/design' ? { page: DESIGN, rest: '' } : { page: NOT_FOUND, rest: at }
 }
 
 async function fetchPage(page: LazyPage): Promise<void> {

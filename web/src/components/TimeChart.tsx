@@ -1,8 +1,9 @@
-import { useEffect, useRef } from 'react'
+import { type KeyboardEvent, useEffect, useRef } from 'react'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { token, useTheme } from '@/lib/theme'
 import { numberText } from '@/lib/units/format'
+import { grip, show, spanOf, stretched } from './chart-grip'
 
 export interface ChartSeries {
   label: string
@@ -23,6 +24,8 @@ export interface ChartBand {
 
 export interface ChartTick {
   at_s: number
+  /** Where the label stands: an hour-ending label at the end of its hour. */
+  mark_s: number
   label: string
   /** Two digits of the hour on the wall, for the legend. */
   clock: string
@@ -32,6 +35,8 @@ interface TimeChartProps {
   label: string
   time_s: number[]
   values: number[][]
+  /** Until when the last value holds. */
+  end_s: number
   series: ChartSeries[]
   bands?: ChartBand[]
   ticks: ChartTick[]
@@ -84,25 +89,50 @@ function marks(selected_s: number | undefined): uPlot.Plugin {
   }
 }
 
-function options(props: TimeChartProps, width: number): uPlot.Options {
+/** Decimals that tell the marks of an axis apart: 2.5 apart needs one. */
+export function decimalsFor(step: number): number {
+  return [0, 1, 2].find((decimals) => Math.abs(step * 10 ** decimals - Math.round(step * 10 ** decimals)) < 1e-6) ?? 3
+}
+
+/** Steps while each has room; where many fall on one pixel uPlot's line, which draws least and most of each pixel, looks the same and costs a tenth. */
+function pathsOf(): uPlot.Series.PathBuilder {
   const stepped = uPlot.paths.stepped?.({ align: 1 })
+  const line = uPlot.paths.linear?.()
+  return (plot, index, from, to) => ((to - from > plot.bbox.width ? line : stepped)?.(plot, index, from, to)) ?? null
+}
+
+function wholeOf({ time_s, end_s }: TimeChartProps) {
+  return { low: time_s[0] ?? 0, high: end_s }
+}
+
+function options(props: TimeChartProps, width: number): uPlot.Options {
+  const paths = pathsOf()
   const axis = { stroke: token('dim'), font: FONT, grid: { stroke: token('line'), width: 1 }, ticks: { show: false } }
   const every = Math.max(1, Math.ceil((props.ticks.length * LABEL_PX) / width))
-  const labels = new Map(props.ticks.map((tick) => [tick.at_s, tick.label]))
+  const labels = new Map(props.ticks.map((tick) => [tick.mark_s, tick.label]))
+  const whole = wholeOf(props)
+  const last = props.time_s.at(-1)
   return {
     width, height: props.height, padding: [8, 8, 0, 0],
     cursor: { sync: { key: props.linked }, points: { size: 6 }, drag: { x: true, y: false } },
     legend: { show: true, live: true, markers: { show: true, width: 2, stroke: (_plot, index) => markerColor(props, index), fill: (_plot, index) => markerColor(props, index) } },
-    plugins: [marks(props.selected_s)],
-    scales: { x: { time: false } },
+    plugins: [marks(props.selected_s), grip(props.linked, () => whole)],
+    // The last interval has a width too: the whole axis ends where it does.
+    scales: { x: { time: false, range: (_plot, low, high) => [low, high === last ? whole.high : high] } },
     axes: [
-      { ...axis, size: 24, splits: (_plot, _index, low, high) => props.ticks.filter((tick, index) => index % every === 0 && tick.at_s >= low && tick.at_s <= high).map((tick) => tick.at_s), values: (_plot, splits) => splits.map((at) => labels.get(at) ?? '') },
-      { ...axis, size: 46, space: 32, values: (_plot, splits) => splits.map((value) => numberText(value, Math.abs((splits[1] ?? 1) - (splits[0] ?? 0)) < 1 ? 1 : 0)) },
+      {
+        ...axis, size: 24, values: (_plot, splits) => splits.map((at) => labels.get(at) ?? ''),
+        splits: (_plot, _index, low, high) => {
+          const near = Math.max(1, Math.ceil(every * (high - low) / (whole.high - whole.low)))
+          return props.ticks.filter((tick, index) => index % near === near - 1 && tick.mark_s >= low && tick.mark_s <= high).map((tick) => tick.mark_s)
+        },
+      },
+      { ...axis, size: 46, space: 32, values: (_plot, splits) => splits.map((value) => numberText(value, decimalsFor((splits[1] ?? 1) - (splits[0] ?? 0)))) },
     ],
     series: [
       { label: 'Interval', value: (_plot, value) => (typeof value === 'number' ? tickOf(props.ticks, value) : '–') },
       ...props.series.map((one): uPlot.Series => ({
-        label: one.label, ...(stepped === undefined ? {} : { paths: stepped }), width: one.width ?? 1.5, points: { show: false }, stroke: one.quiet === true ? 'transparent' : token(one.color),
+        label: one.label, paths, width: one.width ?? 1.5, points: { show: false }, stroke: one.quiet === true ? 'transparent' : token(one.color),
         ...(one.dash === undefined ? {} : { dash: one.dash }), ...(one.fill === undefined ? {} : { fill: alpha(token(one.fill), 0.4) }),
         class: one.quiet === true ? 'quiet' : 'said', value: (_plot, value) => numberText(value),
       })),
@@ -117,13 +147,13 @@ function tickOf(ticks: readonly ChartTick[], at_s: number): string {
   return tick === undefined ? '–' : `${tick.clock}:${String(Math.round((at_s - tick.at_s) / 60)).padStart(2, '0')}`
 }
 
-/** Series over time by uPlot: stepped because a price holds for its interval; NaN is drawn as a gap; drag zooms, double click resets. */
+/** Series over time by uPlot: stepped because a price holds for its interval; NaN is drawn as a gap. Drag, pinch and + zoom, two fingers pan, double click and 0 reset, arrows choose the interval. */
 export default function TimeChart(props: TimeChartProps) {
   const host = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | undefined>(undefined)
   const theme = useTheme()
   const { time_s, values, onPick, selected_s } = props
-  const shape = JSON.stringify([props.series, props.bands, props.ticks[0], props.ticks.length, props.selected_s, props.height, theme])
+  const shape = JSON.stringify([props.series, props.bands, props.ticks[0], props.ticks.length, props.end_s, props.selected_s, props.height, theme])
 
   useEffect(() => {
     const node = host.current
@@ -156,5 +186,29 @@ export default function TimeChart(props: TimeChartProps) {
     if (chart.cursor.idx === null || chart.cursor.idx === undefined) tellChosen(chart, selected_s)
   }, [time_s, values, shape, selected_s])
 
-  return <div ref={host} className="time-chart" role="img" aria-label={`${props.label}, ${props.unit}`} />
+  const onKey = (event: KeyboardEvent) => {
+    const chart = plot.current
+    if (chart === undefined || event.ctrlKey || event.altKey || event.metaKey) return
+    const whole = wholeOf(props)
+    const now = spanOf(chart)
+    const factor = { '+': 0.5, '=': 0.5, '-': 2 }[event.key]
+    const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -12, PageDown: 12 }[event.key]
+    if (step !== undefined) {
+      const at = time_s.findLastIndex((one) => one <= (selected_s ?? whole.high))
+      const next = time_s[Math.max(0, Math.min(time_s.length - 1, at + step))]
+      if (next !== undefined) onPick?.(next)
+    } else if (factor !== undefined) show(chart, props.linked, stretched(now, factor, selected_s ?? (now.low + now.high) / 2), whole)
+    else if (event.key === '0') show(chart, props.linked, whole, whole)
+    else return
+    event.preventDefault()
+  }
+  const label = `${props.label}, ${props.unit}`
+  if (onPick === undefined) return <div ref={host} className="time-chart" role="img" aria-label={label} />
+  const at = selected_s ?? time_s[0] ?? 0
+  const row = time_s.indexOf(at)
+  const told = props.series.flatMap((one, index) => (one.quiet === true ? [] : [`${one.label} ${numberText(values[index]?.[row])}`]))
+  return (
+    <div ref={host} className="time-chart" role="slider" tabIndex={0} onKeyDown={onKey} aria-label={label} aria-valuemin={time_s[0] ?? 0} aria-valuemax={time_s.at(-1) ?? 0} aria-valuenow={at}
+      aria-valuetext={`${tickOf(props.ticks, at)}, ${told.join(', ')}`} />
+  )
 }

@@ -30,7 +30,7 @@ export function RefusedPanel({ missing, remedy }: { missing: readonly Entitlemen
   return (
     <div className="state" role="alert">
       <h2><Icon name="lock" /> Not entitled</h2>
-      <p>Your account lacks {missing.length === 1 ? 'this grant' : 'these grants'} of market, product and channel:</p>
+      <p>{missing.length === 0 ? 'Your account may not see this.' : `Your account lacks ${missing.length === 1 ? 'this grant' : 'these grants'} of market, product and channel:`}</p>
       <ul>
         {missing.map(({ market, product, channel }) => (
           <li key={`${market}${product}${channel}`}><code>{market}</code> × <code>{product}</code> × <code>{channel}</code></li>

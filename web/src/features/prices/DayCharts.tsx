@@ -34,7 +34,7 @@ interface ChartsProps {
 
 /** Day-ahead against real time, and what the real-time price is made of, on one linked cursor. */
 export default function DayCharts({ day, hours, clock, market, tz, unit, at }: ChartsProps) {
-  const ticks = useMemo(() => hours.map((hour) => ({ at_s: hour.start / 1000, clock: clockText(clock.zone, hour.start).slice(0, 2), label: tz === 'market' ? hour.label : clockText(clock.zone, hour.start).slice(0, 2) })), [hours, tz, clock.zone])
+  const ticks = useMemo(() => hours.map((hour) => ({ at_s: hour.start / 1000, mark_s: (tz === 'market' ? hour.end : hour.start) / 1000, clock: clockText(clock.zone, hour.start).slice(0, 2), label: tz === 'market' ? hour.label : clockText(clock.zone, hour.start).slice(0, 2) })), [hours, tz, clock.zone])
   const prices = useMemo(() => [day.da, day.rt], [day])
   const parts = useMemo(() => {
     const lines = [day.energy, day.congestion, day.loss]
@@ -43,7 +43,7 @@ export default function DayCharts({ day, hours, clock, market, tz, unit, at }: C
   }, [day])
   const pick = useCallback((at_s: number) => setParams({ at: isoInstant(at_s * 1000) }, 'replace'), [])
   const words = tz === 'market' ? `hour ending, ${marketClock(market).abbreviation}` : `hour starting, ${clock.abbreviation}`
-  const common = { time_s: day.time_s, ticks, unit, linked: 'price-day', selected_s: at === undefined ? undefined : at / 1000, onPick: pick }
+  const common = { time_s: day.time_s, end_s: (hours.at(-1)?.end ?? 0) / 1000, ticks, unit, linked: 'price-day', selected_s: at === undefined ? undefined : at / 1000, onPick: pick }
   return (
     <>
       <figure>

@@ -1,8 +1,8 @@
+import { Difference } from '@/components/Difference'
 import type { MarketClock, ZoneChoice } from '@/lib/time/markets'
 import { clockText } from '@/lib/time/format'
 import type { MarketHour } from '@/lib/time/zone'
 import { numberText } from '@/lib/units/format'
-import { Difference } from './PriceRow'
 import { type PriceDay, hourLines } from './day-data'
 
 interface TableProps {

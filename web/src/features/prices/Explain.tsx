@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
+import { Difference } from '@/components/Difference'
 import { SnippetTabs } from '@/components/SnippetTabs'
 import { InstantLabel } from '@/components/labels'
 import { QueryStates } from '@/components/states'
@@ -11,7 +12,6 @@ import { intervalText, isoInstant } from '@/lib/time/format'
 import { dayOf, hourEndingLabel } from '@/lib/time/zone'
 import { numberText } from '@/lib/units/format'
 import { useScope } from '@/lib/url/scope'
-import { Difference } from './PriceRow'
 import { DATASET, LIVE_RUN } from './model'
 
 interface ExplainProps {
@@ -43,7 +43,7 @@ export function Explain({ id, market, start, unit, clock }: ExplainProps) {
           const read = snippets(window.location.origin, rowsPath(DATASET), { market, market_run: LIVE_RUN, location: id, start: isoInstant(start), end: isoInstant(start + SLOT_MS), as_of: asOf ?? answer.as_of })
           return (
             <>
-              <table className="grid-table dense">
+              <table className="grid-table dense revisions">
                 <thead><tr><th>Revision</th><th className="number">{unit}</th><th className="number">Change</th><th>Published</th><th>Stage</th></tr></thead>
                 <tbody>
                   {Array.from({ length: count }, (_, row) => (

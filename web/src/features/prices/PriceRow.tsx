@@ -1,21 +1,14 @@
 import { type ReactNode, memo, useState } from 'react'
 import { Icon } from '@/components/Icon'
 import { Sparkline } from '@/components/Sparkline'
+import { Difference } from '@/components/Difference'
 import { AgeLabel, type FreshnessRule, ageTone } from '@/components/labels'
 import { intervalText } from '@/lib/time/format'
 import { chosenClock, type ZoneChoice } from '@/lib/time/markets'
 import { useNowEvery } from '@/lib/time/use-now'
 import { hourEndingLabel } from '@/lib/time/zone'
-import { direction, numberText, signedText } from '@/lib/units/format'
+import { numberText } from '@/lib/units/format'
 import type { ColumnId, Figures } from './rows'
-
-const ARROWS = { up: '↑', down: '↓', flat: '' } as const
-
-/** A difference by sign, arrow and colour. */
-export function Difference({ value }: { value: number }) {
-  const way = direction(value)
-  return <span className={way === 'flat' ? undefined : way}><span className="arrow" aria-hidden="true">{ARROWS[way]}</span>{signedText(value)}</span>
-}
 
 const CLASSES: Record<ColumnId, string> = {
   name: 'name', rt: 'number strong', change: 'number', da: 'number', dart: 'number', congestion: 'number', loss: 'number', energy: 'number',

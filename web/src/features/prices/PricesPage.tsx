@@ -37,7 +37,7 @@ const closeRow = () => setParams({ row: null, at: null, day: null })
 /** Why there is no grid, when there is none. */
 function Absence({ model, empty, market }: { model: PricesModel; empty: boolean; market: string | undefined }) {
   if (model.phase === 'failed' && model.problem !== undefined) return <ProblemPanel problem={model.problem} still="Data status and datasets still work." retry={() => window.location.reload()} />
-  if (model.phase === 'revoked') return <RefusedPanel missing={[{ market: 'this market', product: 'prices', channel: 'hub' }]} remedy="The right to these prices was withdrawn while the page was open. A tenant administrator can say why." />
+  if (model.phase === 'revoked') return <RefusedPanel missing={model.denied} remedy="The right to these prices was withdrawn while the page was open. A tenant administrator can say why." />
   if (empty && model.denied.length > 0) return <RefusedPanel missing={model.denied} />
   if (model.phase === 'loading') return <Skeleton lines={16} />
   return (
@@ -97,7 +97,7 @@ export default function PricesPage() {
   }, [rows, store])
 
   const filtered = search !== '' || kind !== undefined
-  const isEmpty = rows.length === 0 && !filtered
+  const isEmpty = rows.length === 0 && (!filtered || all.length === 0)
   const frozen = asOf === undefined && stream.phase === 'retrying'
   return (
     <>
@@ -108,7 +108,7 @@ export default function PricesPage() {
           <PriceTools type={type} kind={kind} kinds={kinds} count={rows.length} view={view} faces={faces} tsv={tsv} />
           <Backfills />
           {isEmpty ? <Absence model={model} empty={isEmpty} market={market} /> : null}
-          {rows.length === 0 && filtered ? (
+          {rows.length === 0 && !isEmpty ? (
             <EmptyState title="No location is called that" action={<button type="button" className="button" onClick={() => setParams({ q: null, kind: null }, 'replace')}>Show all</button>}>Nothing in scope answers the search.</EmptyState>
           ) : null}
           {rows.length === 0 ? null : view === 'heat'
@@ -117,7 +117,7 @@ export default function PricesPage() {
               ? <PriceCards model={model} rows={rows} names={names} prices={prices} unit={unit} rule={dataset?.freshness} onOpen={open} />
               : <PriceGrid faces={faces.shown} scroller={scroller} model={model} version={version} rows={rows} names={names} prices={prices} unit={unit} rule={dataset?.freshness} sort={sort} pins={pins} active={activeNow} column={column} selected={selected} onSort={sortBy} onOpen={open} onPin={pin} />}
         </div>
-        {selected === undefined ? null : <PriceDrawer key={selected} id={selected} location={names.get(selected)} unit={unit} onClose={closeRow} />}
+        {selected === undefined || model.phase === 'revoked' ? null : <PriceDrawer key={selected} id={selected} location={names.get(selected)} unit={unit} onClose={closeRow} />}
       </div>
     </>
   )

@@ -58,7 +58,8 @@ export class PricesModel {
   /** Follow the stream; returns what stops it. */
   follow(stream: StreamClient, market: string | undefined): () => void {
     const filter = { market_run: [LIVE_RUN], ...(market === undefined ? {} : { market: [market] }) }
-    return stream.subscribe({ channel: DATASET, filter, conflate_ms: 250, policy: 'conflate' }, {
+    let stop: (() => void) | undefined
+    const start = () => stream.subscribe({ channel: DATASET, filter, conflate_ms: 250, policy: 'conflate' }, {
       onReset: () => this.store.beginSnapshot(),
       onRows: (columns, live) => this.take(columns, live),
       onSnapshotEnd: () => {
@@ -74,12 +75,28 @@ export class PricesModel {
         this.problem = problem
         this.enter('failed')
       },
-      onRevoked: () => this.enter('revoked'),
+      onRevoked: (denied) => {
+        this.withdraw(denied)
+        if (market !== undefined || denied.length === 0) return
+        // One market of several: the others come again under a subscription of their own.
+        stop?.()
+        stop = start()
+      },
       onGap: (reason) => {
         this.gap = { reason, at: serverNow() }
         this.pacer.touch()
       },
     })
+    stop = start()
+    return () => stop?.()
+  }
+
+  /** Forget every price at once: the right to them has ended. */
+  private withdraw(denied: EntitlementTuple[]): void {
+    this.store.beginSnapshot()
+    this.store.endSnapshot()
+    this.denied = denied
+    this.enter('revoked')
   }
 
   /** Read the newest intervals that were known at `asOf`. */

@@ -14,7 +14,7 @@ class Log {
     if (denied.length > 0) this.lines.push(`denied ${denied.map((tuple) => tuple.market).join()}`)
   }
   readonly onProblem = (problem: { title: string }) => void this.lines.push(`problem ${problem.title}`)
-  readonly onRevoked = () => void this.lines.push('revoked')
+  readonly onRevoked = (denied: { market: string }[]) => void this.lines.push(['revoked', ...denied.map(({ market }) => market)].join(' '))
   readonly onGap = (reason: string) => void this.lines.push(`gap ${reason}`)
 }
 
@@ -134,9 +134,9 @@ describe('stream client', () => {
     const { around, log } = started()
     const transport = around.welcome()
     snapshot(transport, 'a', 1, 1)
-    transport.onMessage({ t: 'revoked', sid: 'a' })
+    transport.onMessage({ t: 'revoked', sid: 'a', denied: [{ market: 'SIM', product: 'prices', channel: 'hub' }] })
     transport.onMessage({ t: 'upd', sid: 'a', seq: 2, prev: 1, columns: { p: [9] } })
-    expect(log.lines.slice(-1)).toEqual(['revoked'])
+    expect(log.lines.slice(-1)).toEqual(['revoked SIM'])
     transport.onMessage({ t: 'bye', reason: 'restart', resume: 'r' })
     around.advance(1000)
     expect(around.welcome().subs()).toHaveLength(0)

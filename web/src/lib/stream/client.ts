@@ -1,3 +1,4 @@
+import type { EntitlementTuple } from '@/lib/api/types'
 import type { ClientMessage, ServerMessage, Sid, StreamStatus, SubscribeSpec, SubscriptionHandler, Surroundings, Transport, TransportKind } from './protocol'
 import { Subscription } from './subscription'
 
@@ -125,7 +126,7 @@ export class StreamClient {
       case 'bye':
         this.resume = message.resume ?? this.resume
         return this.lost(message.reason)
-      case 'revoked': return this.revoked(message.sid)
+      case 'revoked': return this.revoked(message.sid, message.denied ?? [])
       default: {
         if (message.t === 'upd') this.lastRowsAt = this.lastHeard
         const subscription = this.bySid(message.sid)
@@ -194,12 +195,12 @@ export class StreamClient {
     subscription.handler.onProblem(message.problem)
   }
 
-  private revoked(sid: Sid): void {
+  private revoked(sid: Sid, denied: EntitlementTuple[]): void {
     const subscription = this.bySid(sid)
     if (subscription === undefined) return
     subscription.detach()
     subscription.ended = true
-    subscription.handler.onRevoked()
+    subscription.handler.onRevoked(denied)
   }
 
   private bySid(sid: Sid): Subscription | undefined {

@@ -30,7 +30,7 @@ export type ServerMessage =
   | { t: 'gap'; sid: Sid; from: number; to: number; reason: string; rest?: string }
   | { t: 'hb'; ts: string; seq: Record<string, number>; resume?: string }
   | { t: 'warn'; code: string; lag_ms: number; dropped: number }
-  | { t: 'revoked'; sid: Sid }
+  | { t: 'revoked'; sid: Sid; denied?: EntitlementTuple[] }
   | { t: 'bye'; reason: string; resume?: string }
   | { t: 'pong' }
 
@@ -60,7 +60,8 @@ export interface SubscriptionHandler {
   onSnapshotEnd: () => void
   onDenied: (denied: EntitlementTuple[]) => void
   onProblem: (problem: Problem) => void
-  onRevoked: () => void
+  /** The right ended while it was used: what was shown under it may be shown no longer. */
+  onRevoked: (denied: EntitlementTuple[]) => void
   onGap: (reason: string) => void
 }
 
