@@ -1,5 +1,6 @@
 """A real PostgreSQL that dies, stalls and is locked by others, under the load of many threads."""
 
+# ruff: noqa: PT012 - a unit that raises is one statement here
 from __future__ import annotations
 
 import threading
@@ -55,8 +56,17 @@ def server() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def records(server: Postgres) -> Iterator[Records]:
-    opened = open_records(server)
+def url() -> Iterator[str]:
+    """Lend a database on the session's server, for tests that leave the server alone."""
+    shared, name = needed.needed(Postgres, durable=False), needed.namespace()
+    yield shared.database(name)
+    shared.drop(name)
+
+
+@pytest.fixture
+def records(request: pytest.FixtureRequest) -> Iterator[Records]:
+    own = "server" in request.fixturenames
+    opened = open_records(request.getfixturevalue("server").url if own else request.getfixturevalue("url"))
     opened.migrate()
     with opened.unit() as unit:
         made.metadata.create_all(unit.connection)
@@ -65,10 +75,10 @@ def records(server: Postgres) -> Iterator[Records]:
     opened.close()
 
 
-def open_records(server: Postgres) -> Records:
+def open_records(url: str) -> Records:
     from powerdesk.engines.scaled import records as scaled  # noqa: PLC0415 - an extra that a laptop may lack
 
-    return scaled.PostgresRecords(server.url, clock=app_clock.SystemClock(), migrations=MIGRATIONS)
+    return scaled.PostgresRecords(url, clock=app_clock.SystemClock(), migrations=MIGRATIONS)
 
 
 class Writing:
@@ -227,12 +237,12 @@ def test_stalled_server__is_given_up_in_time_without_piling_up(server: Postgres,
 
 
 def test_locks_of_others__are_not_waited_for_without_end(
-    server: Postgres, records: Records, monkeypatch: pytest.MonkeyPatch
+    url: str, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from powerdesk.engines.scaled import records as scaled  # noqa: PLC0415 - an extra that a laptop may lack
 
     monkeypatch.setattr(scaled, "LOCK_S", 1)
-    hurried = open_records(server)
+    hurried = open_records(url)
     with records.unit(over=("a",)):
         for over in (("a",), ("b", "a"), None):
             with pytest.raises(port.RecordsBusyError, match="repeat"), hurried.unit(over=over):
@@ -250,3 +260,41 @@ def test_restart_sequences__lets_numbers_go_on_after_those_present(records: Reco
         unit.connection.execute(sa.insert(bookkeeping.outbox).values(**row))
         numbers = unit.connection.execute(sa.select(bookkeeping.outbox.c.sequence)).scalars().all()
     assert sorted(numbers) == [41, 42]
+
+
+def test_stalled_unit__gives_its_locks_back_and_keeps_nothing(
+    url: str, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from powerdesk.engines.scaled import records as scaled  # noqa: PLC0415 - an extra that a laptop may lack
+
+    monkeypatch.setattr(scaled, "IDLE_IN_TRANSACTION_S", 1)
+    stalling = open_records(url)
+    with pytest.raises(faults.EngineUnavailableError), stalling.unit() as unit:
+        unit.connection.execute(sa.insert(made).values(key="never", writer=0))
+        with records.unit() as other:  # waits for the lock until PostgreSQL ends the session that stalls
+            other.connection.execute(sa.insert(made).values(key="kept", writer=0))
+    stalling.close()
+    with records.reader() as reader:
+        assert list(reader.connection.execute(sa.select(made.c.key)).scalars()) == ["kept"]
+
+
+def test_deadlock__of_units_over_nothing_is_a_busy_problem_for_one(records: Records) -> None:
+    meet, outcomes = threading.Barrier(2), []
+
+    def change(first: int, second: int) -> None:
+        try:
+            with records.unit(over=()) as unit:
+                one_more = sa.update(counted).values(number=counted.c.number + 1)
+                unit.connection.execute(one_more.where(counted.c.writer == first))
+                meet.wait(timeout=30)
+                unit.connection.execute(one_more.where(counted.c.writer == second))
+            outcomes.append("done")
+        except port.RecordsBusyError:
+            outcomes.append("busy")
+
+    threads = [threading.Thread(target=change, args=pair) for pair in ((0, 1), (1, 0))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["busy", "done"]
