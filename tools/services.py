@@ -47,6 +47,12 @@ NEEDS = (
         package="chromium",
         otherwise="install Chromium or Chrome with your system's installer",
     ),
+    Need(
+        title="faketime, for roles whose clocks differ",
+        programs=("faketime",),
+        package="faketime",
+        otherwise="install libfaketime with your system's installer",
+    ),
 )
 
 

@@ -246,7 +246,10 @@ class Desk:
     def _define_jobs(self) -> None:
         """Register everything that runs by schedule or when asked for."""
         feed_jobs.define(self.markets, self.engines.jobs, running=self.settings.feeds)
-        self.engines.jobs.define(JobSpec(name=BACKUP, lease_s=feed_jobs.LEASE_S), moves.backing_up(self))
+        self.engines.jobs.define(
+            JobSpec(name=BACKUP, lease_s=feed_jobs.LEASE_S),
+            moves.backing_up(self.settings, self.engines, clock=self.clock),
+        )
         housekeeping.define(
             self.markets,
             self.engines.jobs,

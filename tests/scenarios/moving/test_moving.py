@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import running_desk
-from running_desk import DAY, HandClock, prices
+from running_desk import DAY, NOON, HandClock, prices
 
 from powerdesk.access import queries as access_queries
 from powerdesk.access.types import Channel, Entitlement
@@ -152,7 +152,9 @@ def test_copy__refuses_a_target_with_another_secret(tmp_path: Path) -> None:
 def test_backup__of_a_running_desk_is_cut_at_one_position_and_restores(tmp_path: Path) -> None:
     with running_desk.running(tmp_path / "a") as served:
         served.accept(prices("NYISO", "ALPHA", hours=4))
-        made = moves.back_up(served.desk, folder=tmp_path / "backup", report=silent)
+        made = moves.back_up(
+            served.desk.settings, served.desk.engines, now=NOON, folder=tmp_path / "backup", report=silent
+        )
         served.accept(prices("NYISO", "ALPHA", hours=4, bump=5.0))
     assert made.cut == copying.Cut(accepted=1, readable=1)
     restored = moves.move(source=str(tmp_path / "backup"), target=str(tmp_path / "c"), until=None, report=silent)

@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx  # noqa: TID251 - the tests speak HTTP to the processes
 import processes
+import pytest
 
 from powerdesk.app import ownership
 from servers import base
 from servers.clickhouse import ClickHouse
 from servers.kafka import Kafka
 from servers.minio import Minio
-from servers.needed import namespace, needed, require
+from servers.needed import REQUIRED, namespace, needed, require
 from servers.nginx import Nginx
 from servers.postgres import Postgres
 from servers.redis import Redis
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
 PEPPER = "a pepper that every process of this test shares"
+LIBRARIES = ("*/faketime", "faketime")
 ROLES = ("gateway", "ingest", "stream", "jobs")
+
+
+def _skewed(seconds: float) -> dict[str, str]:
+    """Return the environment in which a program's clock is ahead; monotonic time goes on as it is."""
+    if not seconds:
+        return {}
+    found = [path for folder in LIBRARIES for path in Path("/usr/lib").glob(f"{folder}/libfaketimeMT.so.1")]
+    if not found and os.environ.get(REQUIRED) == "1":  # noqa: TID251 - CI says so there
+        pytest.fail("libfaketime is required here and missing: apt-get install faketime")
+    if not found:
+        pytest.skip("libfaketime is missing: install faketime with your system's installer")
+    return {"LD_PRELOAD": str(found[0]), "FAKETIME": f"{seconds:+g}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 
 def engines() -> dict[str, str]:
@@ -56,6 +71,8 @@ class Process:
     folder: Path
     port: int
     settings: dict[str, str]
+    skew_s: float = 0.0
+    """How far its clock is ahead."""
     running: subprocess.Popen[bytes] | None = None
 
     @property
@@ -70,7 +87,7 @@ class Process:
         with (self.folder / "err.txt").open("ab") as err:
             self.running = subprocess.Popen(  # noqa: S603 - our own program
                 [*processes.COMMAND, *arguments],
-                env=processes.environment(**self.settings),
+                env={**processes.environment(**self.settings), **_skewed(self.skew_s)},
                 stdout=subprocess.DEVNULL,
                 stderr=err,
             )
@@ -130,10 +147,13 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *, settings: dict[str, str] | None = None, feeds: str = "") -> Iterator[Cluster]:
-    """Start the roles and the proxy; end them when the block does."""
-    chosen = {**(settings or engines()), "POWERDESK_FEEDS": feeds, "POWERDESK_TRUSTED_PROXIES": "127.0.0.1"}
-    roles = {role: Process(role, folder / role, base.free_port(), chosen) for role in ROLES}
+def running(folder: Path, *, feeds: str = "", skews_s: Mapping[str, float] | None = None) -> Iterator[Cluster]:
+    """Start the roles and the proxy; end them when the block does. `skews_s` sets clocks ahead, by role."""
+    chosen = {**engines(), "POWERDESK_FEEDS": feeds, "POWERDESK_TRUSTED_PROXIES": "127.0.0.1"}
+    roles = {
+        role: Process(role, folder / role, base.free_port(), chosen, skew_s=(skews_s or {}).get(role, 0.0))
+        for role in ROLES
+    }
     proxy = None
     cluster = None
     try:

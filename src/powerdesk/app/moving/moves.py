@@ -13,11 +13,14 @@ from powerdesk.kernel import intervals, problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
-    from powerdesk.app.desk import Desk
+    from powerdesk.app.engines import Engines
     from powerdesk.app.moving.copying import Note, Reporter
     from powerdesk.app.moving.sides import Side
+    from powerdesk.app.settings import Settings
     from powerdesk.engines.ports.jobs import JobContext
+    from powerdesk.kernel.clock import Clock
 
 
 class BackupDamagedError(problem.Problem):
@@ -44,14 +47,14 @@ def move(*, source: str, target: str, until: str | None, report: Reporter) -> No
         return made
 
 
-def back_up(desk: Desk, *, folder: Path, report: Reporter) -> Note:
+def back_up(settings: Settings, engines: Engines, *, now: datetime, folder: Path, report: Reporter) -> Note:
     """Copy a desk that runs into a new folder."""
-    here = sides.Side(place=str(desk.settings.data), engines=desk.engines, secret=sides.secret_of(desk.settings))
+    here = sides.Side(place=str(settings.data), engines=engines, secret=sides.secret_of(settings))
     with sides.opened(str(folder), environment={}, secret=here.secret) as there:
-        return copying.copy(here, there, now=desk.clock.now(), until=None, report=report)
+        return copying.copy(here, there, now=now, until=None, report=report)
 
 
-def backing_up(desk: Desk) -> Callable[[JobContext], str]:
+def backing_up(settings: Settings, engines: Engines, *, clock: Clock) -> Callable[[JobContext], str]:
     """Return the job that copies the desk into the folder its arguments name; its bar is that of the log."""
 
     def work(context: JobContext) -> str:
@@ -62,7 +65,8 @@ def backing_up(desk: Desk) -> Callable[[JobContext], str]:
             copied += done if stage == "log" else 0
             context.report(min(1.0, copied / total) if total and stage == "log" else 0.0, stage)
 
-        made = back_up(desk, folder=Path(context.arguments["folder"]), report=report)
+        folder = Path(context.arguments["folder"])
+        made = back_up(settings, engines, now=clock.now(), folder=folder, report=report)
         rows = sum(facts["rows"] for facts in made.datasets.values())
         return f"{rows} rows up to commit {made.cut.readable} in {context.arguments['folder']}"
 

@@ -1,0 +1,179 @@
+"""Any server behind the roles may die or fall silent in mid-load: nothing acknowledged is lost or doubled."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import cluster
+import httpx  # noqa: TID251 - the tests speak HTTP to the processes
+import psutil
+import pytest
+import test_crash
+import test_roles
+
+from servers.clickhouse import ClickHouse
+from servers.kafka import Kafka
+from servers.minio import Minio
+from servers.needed import needed
+from servers.postgres import Postgres
+from servers.redis import Redis
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from servers.base import Server
+
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(600)]
+SERVERS: dict[str, tuple[type[Server], dict[str, bool]]] = {
+    "tables": (ClickHouse, {}),
+    "records": (Postgres, {"durable": False}),
+    "objects": (Minio, {}),
+    "bus": (Kafka, {}),
+    "cache": (Redis, {}),
+}
+DOWN_S, STALL_S, BACK_S = 3.0, 10.0, 60.0
+MORE_THREADS, MORE_MB = 40, 150
+_pause = threading.Event()
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[cluster.Cluster]:
+    with cluster.running(tmp_path_factory.mktemp("faults")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def key(desk: cluster.Cluster) -> str:
+    made = desk.operator().post("/v1/operator/keys", json={"name": "reader", "scopes": ["api"]})
+    assert made.is_success, made.text
+    return str(made.json()["secret"])
+
+
+class Load(threading.Thread):
+    """Imports one file after another until told to stop; each as often as it takes to be acknowledged."""
+
+    def __init__(self, desk: cluster.Cluster, first: int) -> None:
+        super().__init__(daemon=True)
+        self.acknowledged: list[int] = []
+        self.stop = threading.Event()
+        self._desk = desk
+        self._first = first
+
+    def run(self) -> None:
+        """Import until told to stop."""
+        number = self._first
+        while not self.stop.is_set():
+            test_roles.imported(self._desk, number)
+            self.acknowledged.append(number)
+            number += 1
+
+    def await_more(self, count: int) -> None:
+        """Wait until so many more files are acknowledged."""
+        wanted = len(self.acknowledged) + count
+        for _ in range(round(BACK_S / 0.1)):
+            if len(self.acknowledged) >= wanted:
+                return
+            _pause.wait(0.1)
+        raise AssertionError(f"{len(self.acknowledged)} of {wanted} files acknowledged")
+
+
+def readiness(desk: cluster.Cluster) -> tuple[int, list[str]]:
+    """Return the status of the gateway's readiness and the engines it names as not well."""
+    answer = httpx.get(f"{desk.roles['gateway'].url}/ready", timeout=15)
+    return answer.status_code, answer.json()["degraded"]
+
+
+def await_readiness(desk: cluster.Cluster, status: int, degraded: list[str]) -> None:
+    found: object = None
+    for _ in range(round(BACK_S / 0.25)):
+        found = readiness(desk)
+        if found == (status, degraded):
+            return
+        _pause.wait(0.25)
+    raise AssertionError(f"{found}, not {(status, degraded)}")
+
+
+def await_cells(desk: cluster.Cluster, key: str, numbers: list[int]) -> None:
+    """Wait until the cells of the files are stored, and fail when one is there twice or with another price."""
+    expected = test_crash.expected(numbers)
+    reader = SimpleNamespace(client=desk.client(Authorization=f"Bearer {key}"))
+    ours = {}
+    for _ in range(round(BACK_S / 0.5)):
+        stored = test_crash.cells(reader)  # type: ignore[arg-type]  # all it asks of a desk
+        ours = {cell: price for cell, (price, _) in stored.items() if cell in expected}
+        if len(ours) == len(expected):
+            break
+        _pause.wait(0.5)
+    assert ours == expected
+
+
+@pytest.mark.parametrize("port", SERVERS)
+def test_a_server_killed_in_mid_load__loses_and_doubles_nothing(desk: cluster.Cluster, key: str, port: str) -> None:
+    kind, options = SERVERS[port]
+    server = needed(kind, **options)
+    load = Load(desk, first=1000 * (1 + list(SERVERS).index(port)))
+    load.start()
+    load.await_more(2)
+    server.kill()
+    try:
+        await_readiness(desk, 200 if port == "cache" else 503, [port])
+        _pause.wait(DOWN_S)
+    finally:
+        server.start()
+    await_readiness(desk, 200, [])
+    load.await_more(3)
+    load.stop.set()
+    load.join(BACK_S)
+    await_cells(desk, key, load.acknowledged)
+
+
+@pytest.mark.parametrize("port", SERVERS)
+def test_a_server_that_stalls__piles_up_neither_threads_nor_memory(desk: cluster.Cluster, key: str, port: str) -> None:
+    kind, options = SERVERS[port]
+    server = needed(kind, **options)
+    processes = [psutil.Process(role.running.pid) for role in desk.roles.values() if role.running is not None]
+    threads = sum(each.num_threads() for each in processes)
+    memory_mb = sum(each.memory_info().rss for each in processes) / 2**20
+    load = Load(desk, first=1000 * (1 + list(SERVERS).index(port)) + 500)
+    load.start()
+    load.await_more(1)
+    server.pause()
+    try:
+        answers = [
+            threading.Thread(target=lambda: httpx.get(f"{desk.base}/ready", timeout=30), daemon=True) for _ in range(20)
+        ]
+        for each in answers:
+            each.start()
+        _pause.wait(STALL_S)
+        more = sum(each.num_threads() for each in processes) - threads
+    finally:
+        server.resume()
+    assert more <= MORE_THREADS
+    await_readiness(desk, 200, [])
+    load.await_more(2)
+    load.stop.set()
+    load.join(BACK_S)
+    await_cells(desk, key, load.acknowledged)
+    assert sum(each.memory_info().rss for each in processes) / 2**20 - memory_mb <= MORE_MB
+
+
+def test_clocks_two_seconds_apart__reorder_nothing(tmp_path: Path) -> None:
+    skews_s = {"ingest": 2.0, "stream": -2.0, "jobs": 2.0}
+    numbers = list(range(9000, 9006))
+    with cluster.running(tmp_path, skews_s=skews_s) as desk:
+        made = desk.operator().post("/v1/operator/keys", json={"name": "listener", "scopes": ["api", "stream"]})
+        listener = test_roles.Listener(desk, made.json()["secret"])
+        listener.start()
+        for number in numbers:
+            test_roles.imported(desk, number)
+        expected = test_crash.expected(numbers)
+        listener.await_cells(set(expected))
+        listener.stop.set()
+        assert [cell for cell, _ in listener.heard] == list(dict.fromkeys(cell for cell, _ in listener.heard))
+        assert dict(listener.heard) == expected
+        heard = [number for number in numbers for cell, _ in listener.heard if cell in test_crash.expected([number])]
+        order = [next(n for n in numbers if cell in test_crash.expected([n])) for cell, _ in listener.heard]
+        assert order == heard, "files were heard in another order than they were accepted"
