@@ -81,10 +81,12 @@ class ClickTables:
         When it raises, the batch is not there or is wholly there; append it again to know.
         """
         doing = f"appending to table {table}"
+        if not batch_id:
+            raise faults.UnfitRequestError(found="a batch without an id", allowed="a text", remedy="name the batch")
         with self._writing:
             declared = self._declared(table, doing)
-            counted = ledger.read(self._client, table, doing=doing)
-            if ledger.has_batch(self._client, table, batch_id, counted, doing=doing):
+            counted, is_there = ledger.read_for(self._client, table, batch_id, doing=doing)
+            if is_there:
                 return False
             rows = declared_rows.checked_rows(declared, rows, position=counted.position)
             _check_instants(declared, rows)

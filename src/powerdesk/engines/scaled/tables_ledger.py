@@ -44,10 +44,12 @@ STATE = """
 SELECT epoch, min(floor) AS floor, (
     SELECT max(last_commit) FROM _batches
     WHERE name = {name:String} AND epoch = (SELECT max(epoch) FROM _epochs WHERE name = {name:String})
-) AS newest, (SELECT groupArray((floor_us, upto)) FROM _forgotten WHERE name = {name:String}) AS forgotten
+) AS newest, (SELECT groupArray((floor_us, upto)) FROM _forgotten WHERE name = {name:String}) AS forgotten, (
+    SELECT groupArray((epoch, last_commit)) FROM _batches
+    WHERE {batch:String} != '' AND name = {name:String} AND batch_id = {batch:String}
+) AS lines
 FROM _epochs WHERE name = {name:String} GROUP BY epoch ORDER BY epoch
 """
-BATCH = "SELECT epoch, last_commit FROM _batches WHERE name = {name:String} AND batch_id = {batch:String}"
 EPOCHS_SCHEMA = pa.schema([("name", pa.string()), ("epoch", pa.uint32()), ("floor", pa.int64())])
 
 
@@ -83,25 +85,26 @@ def make(client: ClickHouseClient) -> None:
 
 def read(client: ClickHouseClient, name: str, *, doing: str) -> Counted:
     """Return what counts now."""
-    found = client.ask(STATE, {"name": name}, doing=doing).to_pylist()
-    floors = [row["floor"] for row in found]
-    newest = [max(found[-1]["newest"] or 0, floors[-1])] if found else []
-    lines = [tuple(line.values()) for line in found[-1]["forgotten"]] if found else []
-    return Counted(
+    return read_for(client, name, "", doing=doing)[0]
+
+
+def read_for(client: ClickHouseClient, name: str, batch_id: str, *, doing: str) -> tuple[Counted, bool]:
+    """Return what counts now, and whether a batch is there and counts."""
+    found = client.ask(STATE, {"name": name, "batch": batch_id}, doing=doing).to_pylist()
+    if not found:
+        return Counted(), False
+    floors, last = [row["floor"] for row in found], found[-1]
+    forgotten = [tuple(line.values()) for line in last["forgotten"]]
+    counted = Counted(
         epochs=tuple(row["epoch"] for row in found),
-        bounds=(*floors[1:], *newest),
-        forgotten=tuple(line for line in lines if not any(_covers(other, line) for other in lines)),
+        bounds=(*floors[1:], max(last["newest"] or 0, floors[-1])),
+        forgotten=tuple(line for line in forgotten if not any(_covers(other, line) for other in forgotten)),
     )
+    return counted, any(counted.holds(*line.values()) for line in last["lines"])
 
 
 def _covers(line: tuple[int, int], other: tuple[int, int]) -> bool:
     return line != other and line[0] >= other[0] and line[1] >= other[1]
-
-
-def has_batch(client: ClickHouseClient, name: str, batch_id: str, counted: Counted, *, doing: str) -> bool:
-    """Tell whether the batch is there and counts."""
-    found = client.ask(BATCH, {"name": name, "batch": batch_id}, doing=doing).to_pylist()
-    return any(counted.holds(row["epoch"], row["last_commit"]) for row in found)
 
 
 def begin_epoch(client: ClickHouseClient, name: str, counted: Counted, *, doing: str) -> int:
