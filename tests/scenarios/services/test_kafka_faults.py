@@ -125,7 +125,7 @@ def test_kill__in_mid_load_loses_and_doubles_nothing_acknowledged(broker: Kafka)
     publishers = [Publishing(bus, f"p{n}") for n in range(4)]
     for _ in range(2):
         before = sum(len(one.acknowledged) for one in publishers)
-        until(lambda: sum(len(one.acknowledged) for one in publishers) > before + 200, what="load")  # noqa: B023
+        until(lambda: sum(len(one.acknowledged) for one in publishers) > before + 200, what="load")  # noqa: B023 - used up within its round
         broker.kill()
         broker.start()
     before = sum(len(one.acknowledged) for one in publishers)
@@ -223,8 +223,10 @@ class Member:
                 self._effects.setdefault(message.key, message)
                 try:
                     consumer.commit(message)
-                except faults.EngineUnavailableError:
-                    break  # the partition moved: the other member meets the message again
+                except faults.EngineUnavailableError:  # the partition moved: what is not committed comes again
+                    consumer.close()
+                    consumer = self._bus.consume("keyed", group="effects")
+                    break
         consumer.close()
 
     def leave(self) -> None:
@@ -241,6 +243,7 @@ def test_rebalance__of_two_consumers_does_each_effect_once_by_its_key(broker: Ka
     for start in range(0, 4000, 100):
         bus.publish("keyed", [Outgoing(key, b"") for key in keys[start : start + 100]])
         if start == 1000:
+            until(lambda: len({found.partition for found in members[0].seen}) == 4, what="reading all alone")
             members.append(Member(bus, effects))
             until(lambda: bool(members[1].seen), what="the second member's first message")
         if start == 2000:
@@ -255,6 +258,5 @@ def test_rebalance__of_two_consumers_does_each_effect_once_by_its_key(broker: Ka
     assert {key: (found.partition, found.position) for key, found in effects.items()} == {
         key: place for place, key in lying.items()
     }
-    assert len({found.partition for found in members[0].seen}) == 4
-    assert 0 < len({found.partition for found in members[1].seen}) <= 4
+    assert all(member.seen for member in members)
     bus.close()

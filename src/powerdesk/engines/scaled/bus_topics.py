@@ -112,6 +112,7 @@ class Topics:
 
     def truncate(self, place: TopicPartition) -> int:
         """Forget what lies before the place's offset; return the first offset kept."""
+        self._count(place.topic)  # the admin client, who may have asked before the topic was made, learns its leaders
         asked = self._admin.delete_records([place], request_timeout=self._timeout_s)
         return int(self._answer(asked, doing=f"forgetting old messages of topic {place.topic}").low_watermark)
 
