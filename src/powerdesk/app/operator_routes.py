@@ -13,6 +13,8 @@ from starlette.responses import StreamingResponse
 from powerdesk.access.types import Channel
 from powerdesk.app import bodies, importing, remaking
 from powerdesk.app.desk import BACKUP
+from powerdesk.app.moving import moves
+from powerdesk.app.roles import Part
 from powerdesk.delivery.stream import sse
 from powerdesk.kernel import intervals, problem
 from powerdesk.markets import jobs as market_jobs
@@ -206,6 +208,8 @@ def _add_process(routes: APIRouter, desk: Desk) -> None:
         """Queue a copy of the desk into a new folder where the jobs run; GET /v1/jobs shows how it goes."""
         wanted = bodies.decoded(await bodies.read(request), BackupWanted)
         caller = desk.gate.caller(request)
+        if Part.JOBS in desk.does:  # else another machine may run it, whose folders are not ours to look at
+            moves.new_folder(wanted.folder)
         run_id = await run_in_threadpool(desk.engines.jobs.trigger, BACKUP, arguments={"folder": wanted.folder})
         await run_in_threadpool(desk.gate.note_act, caller, action="backup", target=wanted.folder[:200])
         return bodies.answer({"run_id": run_id}, status=202)

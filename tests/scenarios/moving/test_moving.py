@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,8 +20,6 @@ from powerdesk.markets import datasets
 from powerdesk.store import events
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pyarrow as pa
 
 EVERYTHING = Cut(as_of=DAY + timedelta(days=400), commit=2**62)
@@ -169,6 +168,13 @@ def test_restore__of_a_damaged_backup_is_refused(tmp_path: Path) -> None:
     payload.write_bytes(b"raw bytez")
     with pytest.raises(moves.BackupDamagedError, match="objects"):
         moves.move(source=str(tmp_path / "backup"), target=str(tmp_path / "c"), until=None, report=silent)
+
+
+@pytest.mark.parametrize("folder", ["", "somewhere", "/no/such/parent/here", str(Path(__file__).parent), "\0", "/" + "x" * 5000])
+def test_backup__into_a_folder_that_is_none_or_not_new_is_refused(tmp_path: Path, folder: str) -> None:
+    with running_desk.running(tmp_path / "a") as served:
+        answer = served.operator().post("/v1/operator/backups", json={"folder": folder})
+        assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (422, "bad-backup-folder")
 
 
 def test_backup__is_asked_for_by_the_operator_and_shows_in_the_jobs(tmp_path: Path) -> None:

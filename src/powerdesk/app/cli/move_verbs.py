@@ -13,6 +13,8 @@ from powerdesk.app.cli.root import Data, Out, Output, app
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rich.progress import TaskID
+
     from powerdesk.app.moving.copying import Note, Reporter
 
 store = typer.Typer(help="The whole of a desk: copy it between engines.", no_args_is_help=True)
@@ -91,15 +93,21 @@ def rows_of(note: Note) -> list[dict[str, object]]:
 def _bars() -> Iterator[Reporter]:
     """Yield a reporter that shows a bar for each stage on standard error."""
     from rich.console import Console  # noqa: PLC0415 - only where something is shown
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415 - as above
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
 
     columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        tasks: dict[str, int] = {}
+        tasks: dict[str, TaskID] = {}
 
         def report(stage: str, done: int, total: int | None) -> None:
             if stage not in tasks:
                 tasks[stage] = progress.add_task(stage, total=total)
-            progress.advance(tasks[stage], done)  # type: ignore[arg-type]  # rich's TaskID is an int
+            progress.advance(tasks[stage], done)
 
         yield report

@@ -31,6 +31,30 @@ class BackupDamagedError(problem.Problem):
     title = "The backup is damaged"
 
 
+class BadBackupFolderError(problem.Problem):
+    """A backup cannot be made there."""
+
+    status = 422
+    slug = "bad-backup-folder"
+    title = "The backup cannot be made there"
+
+
+def new_folder(text: str) -> Path:
+    """Return the folder for a backup; raise unless its address is whole, its parent is there, and it is new."""
+    folder = Path(text)
+    try:
+        fit = folder.is_absolute() and folder.parent.is_dir() and not (folder.exists() and any(folder.iterdir()))
+    except (OSError, ValueError):  # too long, a null byte, a file in the place of a folder
+        fit = False
+    if not fit:
+        raise BadBackupFolderError(
+            found=repr(text[:200]),
+            allowed="an absolute path, to a new or an empty folder in one that is there",
+            remedy="name another, as the machine that runs the jobs sees it",
+        )
+    return folder
+
+
 def move(*, source: str, target: str, until: str | None, report: Reporter) -> Note:
     """Copy the desk at one place to another; secrets of the engines come from POWERDESK_FROM__* and POWERDESK_TO__*."""
     with (
@@ -65,7 +89,7 @@ def backing_up(settings: Settings, engines: Engines, *, clock: Clock) -> Callabl
             copied += done if stage == "log" else 0
             context.report(min(1.0, copied / total) if total and stage == "log" else 0.0, stage)
 
-        folder = Path(context.arguments["folder"])
+        folder = new_folder(context.arguments["folder"])
         made = back_up(settings, engines, now=clock.now(), folder=folder, report=report)
         rows = sum(facts["rows"] for facts in made.datasets.values())
         return f"{rows} rows up to commit {made.cut.readable} in {context.arguments['folder']}"
