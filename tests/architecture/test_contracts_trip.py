@@ -47,8 +47,8 @@ PLANTS = (
     Plant(
         "engines",
         "delivery_picks_an_engine",
-        {"delivery/planted.py": "import powerdesk.engines.embedded"},
-        ("powerdesk.delivery.planted -> powerdesk.engines.embedded",),
+        {"delivery/planted.py": "import powerdesk.engines.scaled"},
+        ("powerdesk.delivery.planted -> powerdesk.engines.scaled",),
     ),
     Plant(
         "ports",
