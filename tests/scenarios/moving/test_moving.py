@@ -170,7 +170,9 @@ def test_restore__of_a_damaged_backup_is_refused(tmp_path: Path) -> None:
         moves.move(source=str(tmp_path / "backup"), target=str(tmp_path / "c"), until=None, report=silent)
 
 
-@pytest.mark.parametrize("folder", ["", "somewhere", "/no/such/parent/here", str(Path(__file__).parent), "\0", "/" + "x" * 5000])
+@pytest.mark.parametrize(
+    "folder", ["", "somewhere", "/no/such/parent/here", str(Path(__file__).parent), "\0", "/" + "x" * 5000]
+)
 def test_backup__into_a_folder_that_is_none_or_not_new_is_refused(tmp_path: Path, folder: str) -> None:
     with running_desk.running(tmp_path / "a") as served:
         answer = served.operator().post("/v1/operator/backups", json={"folder": folder})
