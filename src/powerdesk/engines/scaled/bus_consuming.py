@@ -21,6 +21,7 @@ SLICE_S = 0.1
 JOIN_S = 30.0
 """A cluster's first group has its own topic made first, and most clusters wait 3 s for more members."""
 HELD = 256
+FLOW, FLOW_S = 16, 0.01
 MEMBERSHIP: dict[str, Any] = {
     "partition.assignment.strategy": "cooperative-sticky",  # who reads goes on reading when another joins
     "heartbeat.interval.ms": 500,
@@ -131,8 +132,14 @@ class Member:
         return ()
 
     def _more(self, limit: int) -> list[Message]:
-        """Return what the client has at hand already."""
-        return self._consumer.consume(limit, 0) if limit else []
+        """Return what the client has at hand already; in a flow of messages wait a moment for a page's worth.
+
+        Pages cost a commit each, which takes longer than the moment; a lone message is not held up.
+        """
+        found = self._consumer.consume(limit, 0) if limit else []
+        if FLOW <= len(found) < limit:
+            found += self._consumer.consume(limit - len(found), FLOW_S)
+        return found
 
     def _taken_in(self, raw: list[Message]) -> list[port.Message]:
         """Return the messages among what the client gave, noting how far each partition has come.
