@@ -182,7 +182,7 @@ def _form(kind: str, body: bytes) -> dict[str, str]:
     """Return the fields of a form in several parts."""
     message = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
     fields = {}
-    for part in message.iter_parts():  # type: ignore[attr-defined] # the HTTP policy makes EmailMessages
+    for part in message.iter_parts():
         content = part.get_payload(decode=True)
         fields[str(part.get_param("name", header="content-disposition"))] = bytes(content).decode()
     return fields
