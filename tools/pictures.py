@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "pictures"
 LARGEST_BYTES = 300_000
-READY_S = 180.0
+READY_S = 600.0
 LOOK_EVERY_S = 1.0
 HISTORY = timedelta(hours=47, minutes=50)
 SHOTS = (
@@ -101,7 +101,7 @@ def shoot(program: str, chrome: str, node: str, *, environment: dict[str, str]) 
 
 
 def wait_for(ready: Callable[[], bool], *, what: str) -> None:
-    """Return once `ready` says so; TimeoutError after three minutes."""
+    """Return once `ready` says so; TimeoutError after ten minutes."""
     until = time.monotonic() + READY_S
     while not ready():
         if time.monotonic() > until:
