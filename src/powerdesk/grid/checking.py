@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from powerdesk.grid.types import Branches, Buses, Generators, HvdcLines, Network
 
     Locate = Callable[[str, int], str]
-    """Place of a row: table (`bus`, `branch`, `gen`, `gencost`, `dcline`) and position give `file:line` or what there is."""
+    """Place of a row: table (`bus`, `branch`, `gen`, `gencost`, `dcline`) and position give `file:line`."""
 
 MOST_FINDINGS = 200
 """A broken file may be wrong in each row; more than this many lines help nobody."""

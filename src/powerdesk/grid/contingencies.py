@@ -1,7 +1,7 @@
 """Outages: flows after them by line outage distribution factors, without solving the network anew.
 
 `LODF[k, o]` is the share of o's flow that k takes over when o is out: with h the flow on each branch per MW sent from
-o's one end to the other, LODF = h_k / (1 - h_o). An outage that parts an island has none: it is flagged by the topology,
+o's one end to the other, LODF = h_k / (1 - h_o). An outage that parts an island has none: the topology flags it, it is
 never found by dividing. Outages of several branches solve a small system (Woodbury).
 Guler, Gross, Liu (2007), "Generalized line outage distribution factors".
 """

@@ -8,11 +8,16 @@ from __future__ import annotations
 import re
 import zlib
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from powerdesk.kernel.problem import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
 LARGEST_BYTES = 256 * 2**20
 """Decompressed size beyond which a file is refused; the largest PGLib case (78 484 buses) has 20 MiB."""
@@ -174,6 +179,28 @@ def _matrix(out: Document, name: str, body: list[tuple[int, str]], began: int, f
     rows: list[tuple[float, ...]] = []
     places: list[int] = []
     named: list[tuple[int, tuple[str, ...]]] = []
+    for number, tokens in _token_rows(body):
+        try:
+            row = tuple(map(float, tokens))
+        except ValueError:
+            row = ()
+        if not row or any("_" in one for one in tokens):
+            named.append((number, tuple(tokens)))
+        else:
+            rows.append(row)
+            places.append(number)
+    if named and not rows:
+        out.words[name] = tuple(named)
+        return
+    for number, held in named:
+        bad = next((one for one in held if not _is_number(one)), held[0])
+        allowed = "numbers, Inf and NaN"
+        out.findings.append(Finding(f"{file}:{number}", f"{bad[:40]!r} in {name}", allowed, "write the number out"))
+    out.matrices[name] = Matrix(tuple(rows), tuple(places), began)
+
+
+def _token_rows(body: list[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the words of each row with its line: rows end at a semicolon or at a line that `...` does not continue."""
     carried: list[str] = []
     for number, text in body:
         pieces = text.split(";")
@@ -182,27 +209,9 @@ def _matrix(out: Document, name: str, body: list[tuple[int, str]], began: int, f
             if at == len(pieces) - 1 and tokens and tokens[-1].endswith("..."):
                 carried += [*tokens[:-1], *filter(None, [tokens[-1].removesuffix("...")])]
                 continue
-            if carried:
-                tokens, carried = carried + tokens, []
-            if not tokens:
-                continue
-            try:
-                row = tuple(map(float, tokens))
-                if "_" in piece:
-                    raise ValueError
-            except ValueError:
-                named.append((number, tuple(tokens)))
-            else:
-                rows.append(row)
-                places.append(number)
-    if named and not rows:
-        out.words[name] = tuple(named)
-        return
-    for number, tokens in named:
-        bad = next((one for one in tokens if not _is_number(one)), tokens[0])
-        allowed = "numbers, Inf and NaN"
-        out.findings.append(Finding(f"{file}:{number}", f"{bad[:40]!r} in {name}", allowed, "write the number out"))
-    out.matrices[name] = Matrix(tuple(rows), tuple(places), began)
+            tokens, carried = carried + tokens, []
+            if tokens:
+                yield number, tokens
 
 
 def _is_number(token: str) -> bool:

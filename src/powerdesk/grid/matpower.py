@@ -1,7 +1,7 @@
 """MATPOWER and PGLib case files, version 2: read with every fault named at once, and written back.
 
-Format: MATPOWER User's Manual, appendix B. Zero means "no limit" for a rating, and each angle limit that is 0 (or beyond
-+-360 degrees) is none; a tap of 0 is 1; a bus of type 4 is isolated and what stands on it is out of service.
+Format: MATPOWER User's Manual, appendix B. A rating of 0 is none, and so is each angle limit of 0 or beyond +-360
+degrees; a tap of 0 is 1; a bus of type 4 is isolated and what stands on it is out of service.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ UNREAD = frozenset({"areas", "genfuel", "gentype", "bus_name", "gen_name"})
 
 POLYNOMIAL, PIECEWISE = 2, 1
 FULL_TURN_DEG = 360.0
+MOST_COST_NUMBERS = 10_000
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -266,7 +267,7 @@ def _cost_row(row: tuple[float, ...]) -> tuple[tuple[str, str, str] | None, tupl
     if len(row) < 4 or row[0] not in {PIECEWISE, POLYNOMIAL}:  # noqa: PLR2004 - model, two costs, count
         return (f"cost model {row[0]:g} in {len(row)} columns", "1 or 2 and its numbers", "write the row anew"), ()
     count = row[3]
-    if not (0.0 <= count <= 10_000.0 and count == int(count)):
+    if not (0.0 <= count <= MOST_COST_NUMBERS and count == int(count)):
         return (f"{count:g} cost numbers", "a whole number", "correct the count"), ()
     need = int(count) * (2 if row[0] == PIECEWISE else 1)
     held = row[4 : 4 + need]
@@ -306,7 +307,7 @@ def _unlimited_at_zero(rating: FloatArray) -> FloatArray:
 
 
 def _none_angle(angle: FloatArray) -> BoolArray:
-    return (angle == 0.0) | (np.abs(angle) >= FULL_TURN_DEG)
+    return np.asarray((angle == 0.0) | (np.abs(angle) >= FULL_TURN_DEG))
 
 
 def numbered(names: list[str]) -> tuple[str, ...]:

@@ -94,7 +94,7 @@ class Sensitivities:
         return factor
 
     def angles_rad(self, injection_mw: FloatArray) -> FloatArray:
-        """Return voltage angles (n_bus,) or (n_bus, k) for injections of that shape, zero at each island's reference."""
+        """Return voltage angles (n_bus,) or (n_bus, k) of injections of that shape, 0 at each island's reference."""
         out = np.zeros_like(injection_mw, dtype=np.float64)
         if self._lu is not None:
             out[self._inner] = self._lu.solve(np.ascontiguousarray(injection_mw[self._inner]))
@@ -117,7 +117,7 @@ class Sensitivities:
         driven = self.susceptance_mw * self.shift_rad
         if not driven.any():
             return np.zeros(driven.size)
-        injection = np.bincount(self._from, driven, len(self.network.buses))
+        injection = np.bincount(self._from, driven, len(self.network.buses)).astype(np.float64)
         injection -= np.bincount(self._to, driven, len(self.network.buses))
         flow: FloatArray = self._weighted @ self.angles_rad(injection) - driven
         return flow
@@ -191,15 +191,15 @@ class Sensitivities:
     def weights_of(self, reference: int | NDArray[np.float64] | None) -> FloatArray:
         """Return weights (n_bus,) that sum to 1 on each island: a bus, a vector (scaled), or None for the own buses.
 
-        An island where a bus or vector says nothing keeps its own reference bus. Raises NetworkError for a vector that
-        is negative or of another size.
+        An island where a bus or vector says nothing keeps its own reference bus. Raises NetworkError for a vector of
+        another size. Weights below zero (a bus that feeds in) are allowed; their sum must be above.
         """
         weights = np.zeros(len(self.network.buses))
         if isinstance(reference, np.ndarray):
-            if reference.shape != weights.shape or not (np.isfinite(reference) & (reference >= 0.0)).all():
+            if reference.shape != weights.shape or not np.isfinite(reference).all():
                 raise NetworkError(
-                    found="weights of another size, or below zero",
-                    allowed=f"{weights.size} weights of 0 or more",
+                    found="weights of another size, or not numbers",
+                    allowed=f"{weights.size} weights",
                     remedy="give a weight for each bus",
                 )
             weights += np.where(self.network.live, reference, 0.0)

@@ -68,7 +68,9 @@ def _buses(n_bus: int, draw: np.random.Generator) -> Buses:
     kind = ones.copy()
     kind[0] = 3
     number = np.arange(1, n_bus + 1)
-    return Buses(number, tuple(map(str, number)), kind, load, np.zeros(n_bus), ones.copy(), ones.copy(), 230.0 * ones)
+    return Buses(
+        number, tuple(map(str, number)), kind, load, np.zeros(n_bus), ones.copy(), ones.copy(), np.full(n_bus, 230.0)
+    )
 
 
 def _generators(buses: Buses, draw: np.random.Generator) -> Generators:

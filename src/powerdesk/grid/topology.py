@@ -99,7 +99,7 @@ def bridges(network: Network) -> BoolArray:
 
 
 def radial_buses(network: Network) -> BoolArray:
-    """Return the buses in trees that hang on the meshed part by one branch (n_bus,): leaves, taken off again and again."""
+    """Return the buses in trees that hang on the meshed part (n_bus,): leaves, taken off again and again."""
     n_bus = len(network.buses)
     on = network.live_branches
     head, tail = network.branches.from_bus[on], network.branches.to_bus[on]
@@ -122,7 +122,7 @@ def radial_buses(network: Network) -> BoolArray:
 
 def injecting_buses(network: Network) -> BoolArray:
     """Return the buses where power enters or leaves the network (n_bus,): load, generation or a direct-current end."""
-    found = network.demand_mw != 0.0
+    found = np.asarray(network.demand_mw != 0.0)
     found[network.generators.bus[network.live_generators]] = True
     for ends in (network.hvdc.from_bus, network.hvdc.to_bus):
         found[ends[network.live_hvdc]] = True
@@ -130,7 +130,7 @@ def injecting_buses(network: Network) -> BoolArray:
 
 
 def equivalence_classes(network: Network, *, observed: BoolArray) -> IntArray:
-    """Return a label per branch (n_branch,), equal where flows are proportional for any injection observed; -1 if out.
+    """Return a label per branch (n_branch,), equal where flows stay in proportion for any injection observed; -1: out.
 
     Parallel branches share one label; so do branches in series through buses that are not `observed` (n_bus,) and where
     just two corridors meet. Prices or injections at the observed buses cannot tell such branches apart.

@@ -133,7 +133,7 @@ class Generators(_Table):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class HvdcLines(_Table):
-    """Per direct-current line (n_hvdc,): power leaves `from_bus` within limits; what arrives is p - (loss_mw + share p)."""
+    """Per direct-current line (n_hvdc,): p leaves `from_bus` within limits, p - (loss_mw + loss_share p) arrives."""
 
     name: tuple[str, ...]
     from_bus: IntArray
@@ -185,7 +185,7 @@ class Network:
     @cached_property
     def live(self) -> BoolArray:
         """Which buses are not declared isolated (n_bus,)."""
-        return self.buses.kind != ISOLATED_TYPE
+        return np.asarray(self.buses.kind != ISOLATED_TYPE)
 
     @cached_property
     def live_branches(self) -> IntArray:

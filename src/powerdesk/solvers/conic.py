@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 TOLERANCE = 1e-10
+"""Of feasibility and gap. Asked for less, it ends large cases as `AlmostSolved`, at its reduced tolerance of 5e-5."""
+
 ITERATION_LIMIT = 200
 TIME_LIMIT_S = 300.0
 

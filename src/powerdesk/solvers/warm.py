@@ -88,7 +88,14 @@ class WarmProgram:
         self.add_columns(cost=cost, lower=lower, upper=upper, start=none, index=none, value=np.empty(0))
 
     def add_columns(
-        self, *, cost: FloatArray, lower: FloatArray, upper: FloatArray, start: IntArray, index: IntArray, value: FloatArray
+        self,
+        *,
+        cost: FloatArray,
+        lower: FloatArray,
+        upper: FloatArray,
+        start: IntArray,
+        index: IntArray,
+        value: FloatArray,
     ) -> None:
         """Append columns with their entries in rows there are (CSC without the last start); they start at a bound."""
         _require(np.isfinite(cost).all() and (lower <= upper).all(), "columns with finite costs and lower <= upper")
@@ -115,7 +122,8 @@ class WarmProgram:
     def set_rows(self, *, lower: FloatArray, upper: FloatArray) -> None:
         """Set the bounds of all rows (n_rows,)."""
         _require((lower <= upper).all(), "row bounds with lower <= upper")
-        self._engine.changeRowsBounds(self.n_rows, np.arange(self.n_rows, dtype=np.int32), lower, upper)
+        engine: Any = self._engine  # its stub lacks the call
+        engine.changeRowsBounds(self.n_rows, np.arange(self.n_rows, dtype=np.int32), lower, upper)
 
     def set_columns(self, *, lower: FloatArray, upper: FloatArray) -> None:
         """Set the bounds of the first columns (len(lower),)."""

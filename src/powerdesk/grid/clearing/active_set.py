@@ -2,8 +2,9 @@
 
     minimise sum_j c_j x_j + q_j x_j^2   subject to row_lower <= A x <= row_upper, lower <= x <= upper
 
-Given the guess, optimality is a linear system in row prices and free linear columns; its answer corrects the guess, until
-nothing changes. Hintermueller, Ito, Kunisch (2002), "The primal-dual active set strategy as a semismooth Newton method".
+Given the guess, optimality is a linear system in row prices and free linear columns; its answer corrects the guess,
+until nothing changes. Hintermueller, Ito, Kunisch (2002), "The primal-dual active set strategy as a semismooth Newton
+method".
 Cost per step O(rows^2 columns). It may cycle or meet a singular system: then there is no answer, and the caller goes on
 with another method.
 """

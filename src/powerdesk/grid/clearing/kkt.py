@@ -20,6 +20,7 @@ import numpy as np
 from powerdesk.solvers.linear import KktResidual
 
 if TYPE_CHECKING:
+    from powerdesk.grid.clearing.cuts import LossCuts
     from powerdesk.grid.clearing.programme import Programme
     from powerdesk.grid.clearing.rows import FlowRows
     from powerdesk.grid.types import FloatArray
@@ -35,7 +36,7 @@ FLOW_TOLERANCE_MW = 1e-6
 class Candidate:
     """An answer to check. `x` and bounds (n_column,), `energy` (n_island,), `lmp` (n_bus,) and flows (n_branch,).
 
-    `lmp` leaves out what loss rows add, see `loss_part` (n_bus,); `row_price` (n_row,) belongs to the flow rows.
+    `lmp` leaves out what the loss cuts add; `row_price` (n_row,) belongs to flow rows, `cut_price` (n_cut,) to cuts.
     """
 
     x: FloatArray
@@ -47,6 +48,9 @@ class Candidate:
     flows_mw: FloatArray
     row_price: FloatArray
     injection_mw: FloatArray
+    loss_withdrawn_mw: FloatArray
+    cut_price: FloatArray
+    cuts: LossCuts
 
 
 def residual(programme: Programme, rows: FlowRows, one: Candidate) -> KktResidual:
@@ -56,9 +60,14 @@ def residual(programme: Programme, rows: FlowRows, one: Candidate) -> KktResidua
         return KktResidual(float("nan"), float("nan"), float("nan"))
     scale = 1.0 + float(np.max(np.abs(programme.cost + 2.0 * programme.quadratic * one.x), initial=0.0))
     return KktResidual(
-        primal=max(_balance(programme, one), _bounds(programme, rows, one)),
+        primal=max(_balance(programme, one), _bounds(programme, rows, one), one.cuts.loss_gap(programme, one)),
         dual=_network_dual(programme, rows, one) / scale,
-        complementarity=max(_columns(programme, one), rows.natural_residual(one.flows_mw, one.row_price)) / scale,
+        complementarity=max(
+            _columns(programme, one),
+            rows.natural_residual(one.flows_mw, one.row_price),
+            one.cuts.natural_residual(one),
+        )
+        / scale,
     )
 
 
@@ -96,5 +105,7 @@ def _network_dual(programme: Programme, rows: FlowRows, one: Candidate) -> float
 def _columns(programme: Programme, one: Candidate) -> float:
     """Return the worst natural residual of a column: its reduced cost, or its distance to the bound it presses."""
     reduced = programme.cost + 2.0 * programme.quadratic * one.x - programme.placement.T @ one.lmp
+    if one.cut_price.size:
+        reduced = reduced - one.cut_price @ one.cuts.matrix(programme)
     moved = np.clip(one.x - reduced, one.lower, one.upper)
     return float(np.max(np.abs(one.x - moved), initial=0.0))

@@ -11,7 +11,8 @@ because its prices rise; a direct-current line has one column that withdraws at 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,6 +46,31 @@ class Programme:
     flow_high_mw: FloatArray
     low_by_angle: BoolArray
     high_by_angle: BoolArray
+
+    loss: IntArray
+    """The column of each island's losses (n_island,), or empty: it withdraws at `loss_weights` (n_bus,)."""
+    loss_weights: FloatArray
+
+    def with_losses(self, weights: FloatArray) -> Programme:
+        """Return the programme with a column of losses per island, withdrawn at `weights`, which sum to 1 on each."""
+        islands = self.sensitivities.islands
+        count, n_column = islands.count, self.cost.size
+        live = np.flatnonzero(islands.of_bus >= 0)
+        drawn = sparse.csr_array((-weights[live], (live, islands.of_bus[live])), shape=(weights.size, count))
+        none, nobody = np.zeros(count), np.full(count, -1)
+        return replace(
+            self,
+            cost=np.concatenate((self.cost, none)),
+            quadratic=np.concatenate((self.quadratic, none)),
+            lower=np.concatenate((self.lower, none - np.inf)),
+            upper=np.concatenate((self.upper, none + np.inf)),
+            generator=np.concatenate((self.generator, nobody)),
+            hvdc=np.concatenate((self.hvdc, nobody)),
+            segment_begin_mw=np.concatenate((self.segment_begin_mw, none)),
+            placement=sparse.csr_array(sparse.hstack((self.placement, drawn))),
+            loss=n_column + np.arange(count),
+            loss_weights=weights,
+        )
 
     @property
     def network(self) -> Network:
@@ -105,7 +131,7 @@ def of(sensitivities: Sensitivities) -> Programme:
         ),
         shape=(len(network.buses), at.size),
     )
-    fixed = -np.bincount(hvdc.to_bus[lines], hvdc.loss_mw[lines], len(network.buses))
+    fixed = -np.bincount(hvdc.to_bus[lines], hvdc.loss_mw[lines], len(network.buses)).astype(np.float64)
     low, high, low_by_angle, high_by_angle = flow_limits(sensitivities)
     none = np.zeros(lines.size)
     nobody = np.full(lines.size, -1)
@@ -125,6 +151,8 @@ def of(sensitivities: Sensitivities) -> Programme:
         flow_high_mw=high,
         low_by_angle=low_by_angle,
         high_by_angle=high_by_angle,
+        loss=np.empty(0, np.int64),
+        loss_weights=np.zeros(len(network.buses)),
     )
 
 
@@ -166,7 +194,7 @@ class _Columns:
 
 
 def segments(power: FloatArray, cost: FloatArray, low: float, high: float) -> tuple[FloatArray, FloatArray]:
-    """Return the points of a convex curve between `low` and `high` MW, its outer slopes continued, kinks of rounding gone.
+    """Return the points of a convex curve from `low` to `high` MW, outer slopes continued, kinks of rounding gone.
 
     When the limits agree, one segment of 1 MW follows them, to give the price.
     """
@@ -175,7 +203,7 @@ def segments(power: FloatArray, cost: FloatArray, low: float, high: float) -> tu
         while len(hull) > 1 and _slope(hull[-1], point) <= _slope(hull[-2], hull[-1]):
             hull.pop()
         hull.append(point)
-    slopes = [_slope(one, other) for one, other in zip(hull, hull[1:], strict=False)]
+    slopes = [_slope(one, other) for one, other in itertools.pairwise(hull)]
     end = high if high > low else low + 1.0
     kept = sorted({low, end, *(p for p, _ in hull[1:-1] if low < p < end)})
 

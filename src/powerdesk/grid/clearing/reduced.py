@@ -13,12 +13,12 @@ import numpy as np
 from scipy import sparse
 
 from powerdesk.grid.clearing import active_set, kkt
+from powerdesk.grid.clearing.cuts import LossCuts
+from powerdesk.grid.clearing.pieces import Pieces
 from powerdesk.solvers import conic
-from powerdesk.solvers.warm import Method, Verdict, WarmProgram
+from powerdesk.solvers.warm import Answer, Method, Verdict, WarmProgram
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from powerdesk.grid.clearing.programme import Programme
     from powerdesk.grid.clearing.rows import FlowRows
     from powerdesk.grid.types import FloatArray
@@ -26,24 +26,22 @@ if TYPE_CHECKING:
 CLARABEL = "clarabel"
 ACTIVE_SET = "active-set"
 
-SEGMENTS = 8
-"""Straight pieces of a quadratic cost in the linear programme that starts the active-set step."""
+MOST_REFINEMENTS = 7
+"""Times that the pieces of quadratic costs are drawn closer round the last dispatch: each divides them by 6."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Optimum:
-    """What a rung gave: verdict and words; when optimal, all flows and the candidate for the check."""
+    """What a rung gave: verdict and words; when optimal, the candidate for the check."""
 
     verdict: Verdict
     words: str
-    flows_mw: FloatArray
-    candidate: kkt.Candidate
+    candidate: kkt.Candidate | None
 
 
 def failed(words: str, verdict: Verdict = Verdict.FAILED) -> Optimum:
     """Return the outcome of a rung without an answer."""
-    none = np.empty(0)
-    return Optimum(verdict, words, none, kkt.Candidate(*(none for _ in range(9))))
+    return Optimum(verdict, words, None)
 
 
 class ReducedProgramme:
@@ -60,47 +58,56 @@ class ReducedProgramme:
         )
         self._to_columns = sparse.csr_array(programme.placement.T)
         self.balance_rows = np.asarray((self._islands @ programme.placement).toarray())
-        self.flow_rows = np.empty((0, programme.cost.size))
+        self.matrix = self.balance_rows
+        self.flow_at = np.empty(0, np.int64)
+        self._cut_at = np.empty(0, np.int64)
+        self._nothing = np.zeros(len(programme.network.buses))
+        self.cuts: LossCuts = LossCuts.none(programme)
         lower, upper = self._pieces.bounds(programme.lower, programme.upper)
         self._lp = WarmProgram(cost=self._pieces.cost, lower=lower, upper=upper)
         none = np.zeros(islands.count)
         self._lp.add_dense_rows(lower=none, upper=none, matrix=self._pieces.spread(self.balance_rows))
         self.is_quadratic = bool(programme.quadratic.any())
-        self._bounded = (programme.lower, programme.upper)
+        self._set_bounds(programme.lower, programme.upper)
         self._sets: active_set.Sets | None = None
 
     def set_interval(self, demand_mw: FloatArray, lower: FloatArray, upper: FloatArray) -> None:
         """Take the demand (n_bus,) and column bounds of an interval."""
         sensitivities = self.programme.sensitivities
-        self.demand_mw, self.lower, self.upper = demand_mw, lower, upper
+        self.demand_mw = demand_mw
         self.outside_mw = self.programme.fixed_mw - demand_mw
         self.outside_flow_mw = sensitivities.flows_mw(self.outside_mw)
         self.balance_mw = -(self._islands @ self.outside_mw)
         if self._bounded[0] is not lower or self._bounded[1] is not upper:
-            self._bounded = (lower, upper)
-            low, high = self._pieces.bounds(lower, upper)
-            self._lp.set_columns(lower=low, upper=high)
+            self._set_bounds(lower, upper)
         self._lp.set_rows(**self.row_bounds())
 
+    def _set_bounds(self, lower: FloatArray, upper: FloatArray) -> None:
+        """Set the columns' bounds; losses are zero while there is no cut, so that the first is lossless."""
+        self._bounded = (lower, upper)
+        self.lower, self.upper = lower, upper
+        if self.programme.loss.size and not self.cuts:
+            self.lower, self.upper = lower.copy(), upper.copy()
+            self.lower[self.programme.loss] = self.upper[self.programme.loss] = 0.0
+        low, high = self._pieces.bounds(self.lower, self.upper)
+        self._lp.set_columns(lower=low, upper=high)
+
     def row_bounds(self) -> dict[str, FloatArray]:
-        """Return lower and upper bounds of balances and flow rows, the outside flow taken off."""
+        """Return lower and upper bounds of all rows, with what comes from outside the columns taken off."""
+        lower = np.full(len(self.matrix), np.inf)
+        lower[: self.balance_mw.size] = self.balance_mw
+        upper = lower.copy()
         flow = self.rows.flows(self.outside_flow_mw)
-        return {
-            "lower": np.concatenate((self.balance_mw, self.rows.low_mw - flow)),
-            "upper": np.concatenate((self.balance_mw, self.rows.high_mw - flow)),
-        }
+        lower[self.flow_at], upper[self.flow_at] = self.rows.low_mw - flow, self.rows.high_mw - flow
+        if self._cut_at.size:
+            cut = self.cuts.constant_mw + self.cuts.factor @ self.outside_mw
+            lower[self._cut_at] = cut
+            upper[self._cut_at] = np.where(self.cuts.equal, cut, np.inf)
+        return {"lower": lower, "upper": upper}
 
     def add_last_rows(self, count: int) -> None:
         """Take the last `count` flow rows into the programme, with a column per penalty step and side."""
-        added = np.asarray(self.rows.shift_factors[-count:] @ self.programme.placement)
-        self.flow_rows = np.concatenate((self.flow_rows, added))
-        bounds = self.row_bounds()
-        first = self._lp.n_rows
-        self._lp.add_dense_rows(
-            lower=bounds["lower"][first:],
-            upper=bounds["upper"][first:],
-            matrix=np.pad(self._pieces.spread(added), ((0, 0), (0, self._lp.n_columns - self._pieces.cost.size))),
-        )
+        first = self._add(np.asarray(self.rows.shift_factors[-count:] @ self.programme.placement), "flow_at")
         for step in self.rows.steps:
             self._lp.add_columns(
                 cost=np.full(2 * count, step.price_usd_per_mwh),
@@ -111,15 +118,40 @@ class ReducedProgramme:
                 value=np.repeat([-1.0, 1.0], count),
             )
 
+    def add_cut(self, cut: LossCuts) -> None:
+        """Take one more loss cut: loss column - factor . injections >= constant, or = when the factors are frozen."""
+        first = not self.cuts
+        self.cuts = self.cuts.joined(cut)
+        if first:
+            self._set_bounds(*self._bounded)
+        self._add(cut.matrix(self.programme), "_cut_at")
+
+    def _add(self, added: FloatArray, kind: str) -> int:
+        first = self._lp.n_rows
+        self.matrix = np.concatenate((self.matrix, added))
+        setattr(self, kind, np.concatenate((getattr(self, kind), np.arange(first, first + len(added)))))
+        bounds = self.row_bounds()
+        slack = self._lp.n_columns - self._pieces.cost.size
+        self._lp.add_dense_rows(
+            lower=bounds["lower"][first:],
+            upper=bounds["upper"][first:],
+            matrix=np.pad(self._pieces.spread(added), ((0, 0), (0, slack))) if slack else self._pieces.spread(added),
+        )
+        return first
+
     def ladder(self, *, warm: bool) -> tuple[str, ...]:
         """Return the rungs to try, in order."""
         if self.is_quadratic:
             if self.rows.steps:
                 return (CLARABEL,)
-            start = (ACTIVE_SET, Method.SIMPLEX_WARM) if warm else ()
-            return (*start, Method.SIMPLEX, CLARABEL)
-        start = (Method.SIMPLEX_WARM,) if warm else ()
-        return (*start, Method.SIMPLEX, Method.PRIMAL_SIMPLEX, Method.INTERIOR_POINT, CLARABEL)
+            return (*((ACTIVE_SET, Method.SIMPLEX_WARM) if warm else ()), Method.SIMPLEX, CLARABEL)
+        return (
+            *((Method.SIMPLEX_WARM,) if warm else ()),
+            Method.SIMPLEX,
+            Method.PRIMAL_SIMPLEX,
+            Method.INTERIOR_POINT,
+            CLARABEL,
+        )
 
     def solve(self, rung: str) -> Optimum:
         """Return what one rung gives for the rows there are."""
@@ -131,28 +163,48 @@ class ReducedProgramme:
         answer = self._lp.run(Method(rung))
         if answer.verdict is not Verdict.OPTIMAL:
             return failed(answer.words, answer.verdict)
-        x, price = self._pieces.gather(answer.primal[: self._pieces.cost.size]), answer.row_duals
         if self.is_quadratic:
-            sets = active_set.sets_of(x, price, self._problem())
-            settled = self._exact(sets)
-            if settled is not None:
-                return self._optimum(settled)
-        return self._optimum(active_set.Point(x, price))
+            return self._optimum(self._refined(answer))
+        return self._optimum(self._point(answer))
 
-    def _problem(self) -> active_set.Problem:
+    def _point(self, answer: Answer) -> active_set.Point:
+        x = self._pieces.gather(answer.primal[: self._pieces.cost.size])
+        return active_set.Point(x, answer.row_duals)
+
+    def _refined(self, answer: Answer) -> active_set.Point:
+        """Return the exact optimum near a dispatch by pieces: an active-set step, from ever finer pieces if it must."""
+        problem = self.problem()
+        share = 1.0
+        for _ in range(MOST_REFINEMENTS):
+            point = self._point(answer)
+            settled = self._exact(active_set.sets_of(point.x, point.price, problem))
+            if settled is not None:
+                break
+            share /= 6.0
+            self._pieces = self._pieces.around(self.programme, point.x, share=share)
+            low, high = self._pieces.bounds(self.lower, self.upper)
+            self._lp.set_columns(lower=low, upper=high)
+            self._lp.set_costs(self._pieces.cost)
+            answer = self._lp.run(Method.SIMPLEX_WARM)
+            if answer.verdict is not Verdict.OPTIMAL:
+                return point
+        return point if settled is None else settled
+
+    def problem(self) -> active_set.Problem:
+        """Return the programme of the interval as arrays."""
         bounds = self.row_bounds()
         return active_set.Problem(
             cost=self.programme.cost,
             quadratic=self.programme.quadratic,
             lower=self.lower,
             upper=self.upper,
-            rows=np.concatenate((self.balance_rows, self.flow_rows)),
+            rows=self.matrix,
             row_lower=bounds["lower"],
             row_upper=bounds["upper"],
         )
 
     def _exact(self, sets: active_set.Sets) -> active_set.Point | None:
-        problem = self._problem()
+        problem = self.problem()
         settled = active_set.solve(problem, sets.grown(problem.row_lower.size))
         if settled is None:
             return None
@@ -160,9 +212,9 @@ class ReducedProgramme:
         return settled[0]
 
     def _by_clarabel(self) -> Optimum:
-        problem = self._problem()
+        problem = self.problem()
         count, steps = len(self.rows), self.rows.steps
-        slack = sparse.vstack((sparse.csr_array((self.balance_mw.size, count)), -sparse.eye_array(count)))
+        slack = sparse.csr_array((-np.ones(count), (self.flow_at, np.arange(count))), (len(self.matrix), count))
         matrix = sparse.hstack((sparse.csr_array(problem.rows), *(part for _ in steps for part in (slack, -slack))))
         prices = np.repeat([step.price_usd_per_mwh for step in steps], 2 * count)
         widths = np.repeat([step.width_mw for step in steps], 2 * count)
@@ -186,7 +238,8 @@ class ReducedProgramme:
         sensitivities = self.programme.sensitivities
         placed = self.programme.placement @ point.x
         flows = self.outside_flow_mw + sensitivities.injected_flows_mw(placed)
-        energy, row_price = point.price[: self.balance_mw.size], point.price[self.balance_mw.size :]
+        energy, row_price = point.price[: self.balance_mw.size], point.price[self.flow_at]
+        cut_price = point.price[self._cut_at]
         pressed = np.flatnonzero(row_price)
         lmp = np.append(energy, 0.0)[sensitivities.islands.of_bus]  # an isolated bus, -1, takes the 0 at the end
         lmp += row_price[pressed] @ self.rows.shift_factors[pressed]
@@ -200,57 +253,25 @@ class ReducedProgramme:
             flows_mw=flows,
             row_price=row_price,
             injection_mw=placed + self.outside_mw,
+            loss_withdrawn_mw=self._withdrawn(point.x),
+            cut_price=cut_price,
+            cuts=self.cuts,
         )
-        return Optimum(Verdict.OPTIMAL, "Optimal", flows, candidate)
+        return Optimum(Verdict.OPTIMAL, "Optimal", candidate)
 
-    def objective(self, found: Optimum) -> float:
+    def _withdrawn(self, x: FloatArray) -> FloatArray:
+        loss = self.programme.loss
+        if not loss.size:
+            return self._nothing
+        taken: FloatArray = -(self.programme.placement[:, loss] @ x[loss])
+        return taken
+
+    def objective(self, one: kkt.Candidate) -> float:
         """Return the cost of an optimum in USD/h, with the penalties of its excess flows."""
-        cost = self.programme.objective(found.candidate.x)
-        left = self.rows.excess(found.flows_mw) if self.rows.steps else np.zeros(0)
+        cost = self.programme.objective(one.x)
+        left = self.rows.excess(one.flows_mw) if self.rows.steps else np.zeros(0)
         for step in self.rows.steps:
             taken = np.minimum(left, step.width_mw)
             cost += step.price_usd_per_mwh * float(taken.sum())
             left = left - taken
         return cost
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Pieces:
-    """Columns of the linear programme: `column` (n_piece,) of the programme, `cost`, width and where each begins."""
-
-    column: NDArray[np.int64]
-    cost: FloatArray
-    begin: FloatArray
-    lower: FloatArray
-    upper: FloatArray
-    n_column: int
-
-    @staticmethod
-    def of(programme: Programme) -> Pieces:
-        """Return one piece per linear column and SEGMENTS of equal width per quadratic one."""
-        curved = (programme.quadratic > 0.0) & (programme.upper > programme.lower)
-        column = np.repeat(np.arange(curved.size), np.where(curved, SEGMENTS, 1))
-        number = np.arange(column.size) - np.searchsorted(column, column)
-        width = np.where(curved, (programme.upper - programme.lower) / SEGMENTS, 0.0)[column]
-        low = programme.lower[column] + number * width
-        slope = programme.cost[column] + programme.quadratic[column] * (2.0 * low + width)
-        first = number == 0
-        upper = np.where(curved[column], np.where(first, low + width, width), programme.upper[column])
-        lower = np.where(first, programme.lower[column], 0.0)
-        return Pieces(column, slope, np.where(first, 0.0, low), lower, upper, curved.size)
-
-    def bounds(self, lower: FloatArray, upper: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the pieces' bounds when columns are held within `lower` and `upper` (n_column,)."""
-        low = np.clip(lower[self.column] - self.begin, self.lower, self.upper)
-        high = np.clip(upper[self.column] - self.begin, self.lower, self.upper)
-        return low, high
-
-    def spread(self, rows: FloatArray) -> FloatArray:
-        """Return rows over columns (k, n_column) as rows over pieces (k, n_piece)."""
-        return rows if self.column.size == self.n_column else rows[:, self.column]
-
-    def gather(self, piece: FloatArray) -> FloatArray:
-        """Return what the columns take (n_column,) from what the pieces take."""
-        if self.column.size == self.n_column:
-            return piece
-        return np.bincount(self.column, piece, self.n_column).astype(np.float64)

@@ -11,6 +11,7 @@ from powerdesk.grid.clearing.rows import NO_OUTAGE
 from powerdesk.kernel.problem import Problem
 
 if TYPE_CHECKING:
+    from powerdesk.grid.clearing.kkt import Candidate
     from powerdesk.grid.clearing.programme import Programme
     from powerdesk.grid.clearing.rows import FlowRows
     from powerdesk.grid.types import FloatArray
@@ -53,33 +54,76 @@ class Constraint:
     limit_mw: float
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How an optimum was found: engine, the rung of its ladder, rounds of its loop, and the residuals of our check."""
+
+    engine: str
+    rung: str
+    rounds: int
+    kkt: KktResidual
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Clearing:
-    """A verified optimum; `engine` and `rung` say what found it.
+    """A verified optimum.
 
     Per generator generation_mw, per direct-current line hvdc_mw (leaving its from-bus), per branch flows_mw, per bus
-    lmp in USD/MWh and demand_mw, per island energy: the price at its own reference bus. `loss_factor` (n_bus,) and
-    `losses_mw` are zero without losses; losses are withdrawn at `loss_weights` (n_bus,).
+    demand_mw and lmp in USD/MWh (NaN at a bus declared isolated), per island losses_mw. Prices as they were found:
+    lmp = energy (1 - loss_factor) + congestion, energy (n_island,) being the price at `base_weights` (n_bus,), where
+    losses are withdrawn; `grid.prices` moves them to any other reference.
     """
 
     programme: Programme
+    found: Found
     objective_usd_per_h: float
-    engine: str
-    rung: str
-    kkt: KktResidual
-    rounds: int
     demand_mw: FloatArray
     generation_mw: FloatArray
     hvdc_mw: FloatArray
     flows_mw: FloatArray
     lmp: FloatArray
-    energy: FloatArray
     constraints: tuple[Constraint, ...]
+    energy: FloatArray
     loss_factor: FloatArray
-    losses_mw: float
+    base_weights: FloatArray
+    losses_mw: FloatArray
 
 
-def constraints_of(programme: Programme, rows: FlowRows, flows_mw: FloatArray, price: FloatArray) -> tuple[Constraint, ...]:
+def cleared(
+    programme: Programme, rows: FlowRows, one: Candidate, *, objective_usd_per_h: float, found: Found
+) -> Clearing:
+    """Return the clearing that a checked candidate is."""
+    sensitivities, network = programme.sensitivities, programme.network
+    islands = sensitivities.islands
+    energy, factor, weights = one.energy, np.zeros(one.lmp.size), np.zeros(one.lmp.size)
+    if programme.loss.size:
+        weights = programme.loss_weights
+        live = islands.of_bus >= 0
+        energy = np.bincount(islands.of_bus[live], (weights * one.lmp)[live], islands.count).astype(np.float64)
+        dear = np.where(energy == 0.0, 1.0, energy)
+        factor = (one.cut_price @ one.cuts.factor) / np.append(dear, 1.0)[islands.of_bus]
+    else:
+        weights[sensitivities.reference_of] = 1.0
+    return Clearing(
+        programme=programme,
+        found=found,
+        objective_usd_per_h=objective_usd_per_h,
+        demand_mw=one.demand_mw,
+        generation_mw=programme.generation_mw(one.x),
+        hvdc_mw=programme.hvdc_mw(one.x),
+        flows_mw=one.flows_mw,
+        lmp=np.where(network.live, one.lmp - one.cut_price @ one.cuts.factor, np.nan),
+        constraints=constraints_of(programme, rows, one.flows_mw, one.row_price),
+        energy=energy,
+        loss_factor=factor,
+        base_weights=weights,
+        losses_mw=one.x[programme.loss],
+    )
+
+
+def constraints_of(
+    programme: Programme, rows: FlowRows, flows_mw: FloatArray, price: FloatArray
+) -> tuple[Constraint, ...]:
     """Return the rows with a price as named constraints, dearest first."""
     found = np.flatnonzero(np.abs(price) > PRICE_TOLERANCE_USD_PER_MWH)
     found = found[np.argsort(-np.abs(price[found]), kind="stable")]

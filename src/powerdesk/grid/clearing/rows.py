@@ -72,7 +72,7 @@ class FlowRows:
         return found
 
     def per_branch(self, price: FloatArray) -> FloatArray:
-        """Return the rows' prices gathered on branches (n_branch,): an outage row also presses the branch that is out."""
+        """Return the prices gathered on branches (n_branch,): an outage row also presses the branch that is out."""
         out = np.bincount(self.branch, price, self._n_branch)
         after = self.outage != NO_OUTAGE
         if after.any():
@@ -96,7 +96,7 @@ class FlowRows:
         return np.maximum(np.maximum(self.low_mw - flow, flow - self.high_mw), 0.0)
 
     def natural_residual(self, flows_mw: FloatArray, price: FloatArray) -> float:
-        """Return the worst of: a price with the wrong sign, a price away from its limit, a price that its step forbids."""
+        """Return the worst of: a price of the wrong sign, one away from its limit, one that its step forbids."""
         if not len(self):
             return 0.0
         flow = self.flows(flows_mw)

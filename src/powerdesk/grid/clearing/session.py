@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from powerdesk.grid.clearing import diagnosis, kkt, programme, reduced, result
+from powerdesk.grid.clearing import cuts, diagnosis, kkt, programme, reduced, result
+from powerdesk.grid.clearing.cuts import Losses
 from powerdesk.grid.clearing.reduced import ReducedProgramme
 from powerdesk.grid.clearing.rows import NO_OUTAGE, FlowRows
 from powerdesk.solvers.warm import Method, Verdict
@@ -22,11 +23,15 @@ if TYPE_CHECKING:
     from powerdesk.grid.clearing.rows import PenaltyStep
     from powerdesk.grid.sensitivities import Sensitivities
     from powerdesk.grid.types import FloatArray, IntArray
+    from powerdesk.solvers.linear import KktResidual
 
 ROWS_PER_ROUND = 30
 """Limits added in one round: most of the first round's would turn out slack once the worst are kept."""
 
 MOST_ROUNDS = 400
+LOSS_TOLERANCE = 1e-7
+"""Losses that the cuts may miss, over 1 + the losses."""
+
 MOST_ROWS = 4_000
 """Bounds of the loop. The largest published case tried so far (10 480 buses) needs some hundreds of rows."""
 
@@ -34,9 +39,20 @@ MOST_ROWS = 4_000
 class Session:
     """One network cleared again and again. Not safe to share between threads."""
 
-    def __init__(self, sensitivities: Sensitivities, *, steps: tuple[PenaltyStep, ...] = ()) -> None:
+    def __init__(
+        self,
+        sensitivities: Sensitivities,
+        *,
+        steps: tuple[PenaltyStep, ...] = (),
+        losses: Losses = Losses.NONE,
+        loss_weights: FloatArray | None = None,
+    ) -> None:
         self.sensitivities = sensitivities
+        self.losses = losses
         self.programme = programme.of(sensitivities)
+        if losses is not Losses.NONE:
+            weights = sensitivities.network.demand_mw.clip(min=0.0) if loss_weights is None else loss_weights
+            self.programme = self.programme.with_losses(sensitivities.weights_of(weights))
         self.rows = FlowRows(sensitivities, steps=steps)
         self._reduced = ReducedProgramme(self.programme, self.rows)
         limited = np.isfinite(self.programme.flow_low_mw) | np.isfinite(self.programme.flow_high_mw)
@@ -67,11 +83,11 @@ class Session:
             found, rounds = self._lazily(rung)
             if found.verdict is Verdict.INFEASIBLE:
                 diagnosis.explain(self._reduced)  # raises, unless the solver erred
-            if found.verdict is Verdict.OPTIMAL:
+            if found.candidate is not None:
                 checked = kkt.residual(self.programme, self.rows, found.candidate)
                 if checked.worst <= kkt.TOLERANCE:
                     self._warm = True
-                    return self._cleared(found, rung, rounds, checked)
+                    return self._cleared(found.candidate, rung, rounds, checked)
                 verdicts.append(f"{rung}: residual {checked.worst:.1e}")
             else:
                 verdicts.append(f"{rung}: {found.words}")
@@ -92,9 +108,10 @@ class Session:
         """Return what a rung gives once no limit is broken, or its failure, and the rounds it took."""
         for rounds in range(1, MOST_ROUNDS + 1):
             found = self._reduced.solve(rung)
-            if found.verdict is not Verdict.OPTIMAL:
+            if found.candidate is None:
                 return found, rounds
-            if not self._add_broken(found.flows_mw):
+            broken = self._add_broken(found.candidate.flows_mw)
+            if not (broken or self._add_loss_cut(found.candidate)):
                 return found, rounds
             if rung == Method.SIMPLEX:
                 rung = Method.SIMPLEX_WARM
@@ -126,22 +143,22 @@ class Session:
         )
         return True
 
-    def _cleared(self, found: Optimum, rung: str, rounds: int, checked: kkt.KktResidual) -> Clearing:
-        one = found.candidate
-        return result.Clearing(
-            programme=self.programme,
-            objective_usd_per_h=self._reduced.objective(found),
-            engine="ptdf",
-            rung=rung,
-            kkt=checked,
-            rounds=rounds,
-            demand_mw=one.demand_mw,
-            generation_mw=self.programme.generation_mw(one.x),
-            hvdc_mw=self.programme.hvdc_mw(one.x),
-            flows_mw=one.flows_mw,
-            lmp=one.lmp,
-            energy=one.energy,
-            constraints=result.constraints_of(self.programme, self.rows, one.flows_mw, one.row_price),
-            loss_factor=np.zeros(one.lmp.size),
-            losses_mw=0.0,
+    def _add_loss_cut(self, one: kkt.Candidate) -> bool:
+        """Add a tangent of the losses at the dispatch where the cuts fall short; return whether one was added."""
+        if self.losses is Losses.NONE:
+            return False
+        frozen = self.losses is Losses.FROZEN
+        held = bool(self._reduced.cuts)
+        if (frozen and held) or (held and one.cuts.loss_gap(self.programme, one) <= LOSS_TOLERANCE):
+            return False
+        self._reduced.add_cut(cuts.tangent(self.programme, one, equal=frozen))
+        return True
+
+    def _cleared(self, one: kkt.Candidate, rung: str, rounds: int, checked: KktResidual) -> Clearing:
+        return result.cleared(
+            self.programme,
+            self.rows,
+            one,
+            objective_usd_per_h=self._reduced.objective(one),
+            found=result.Found("ptdf", str(rung), rounds, checked),
         )

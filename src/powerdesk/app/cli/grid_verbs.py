@@ -1,0 +1,248 @@
+"""Verbs about case files of networks: opf, ptdf, contingencies. They need no desk."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from powerdesk.app.cli.root import Out, Output, RowsOut, app
+
+if TYPE_CHECKING:
+    from powerdesk.grid.clearing.result import Clearing
+    from powerdesk.grid.types import FloatArray, Network
+
+grid = typer.Typer(help="Networks: clear a case file, its shift factors, its outages.", no_args_is_help=True)
+app.add_typer(grid, name="grid")
+
+
+class Model(StrEnum):
+    """The branch model; see grid.types.BranchModel."""
+
+    DCP = "dcp"
+    MATPOWER = "matpower"
+
+
+class Engine(StrEnum):
+    """The formulation; see grid.clearing.engines."""
+
+    PTDF = "ptdf"
+    ANGLE = "angle"
+    CLARABEL = "clarabel"
+
+
+class Losses(StrEnum):
+    """How losses are taken; see grid.clearing.cuts."""
+
+    NONE = "none"
+    FROZEN = "frozen"
+    QUADRATIC = "quadratic"
+
+
+Case = Annotated[Path, typer.Argument(help="MATPOWER or PGLib case, plain or gzip.", metavar="CASE.m[.gz]")]
+Models = Annotated[Model, typer.Option(help="dcp: x/(r^2+x^2), taps ignored; matpower: 1/(x tap), phase shifts.")]
+Reference = Annotated[
+    str | None,
+    typer.Option(
+        help="Reference of the parts: a bus number, or 'load' for the load-weighted mean.", show_default="case"
+    ),
+]
+
+
+@grid.command()
+def opf(
+    case: Case,
+    model: Models = Model.DCP,
+    losses: Annotated[Losses, typer.Option(help="none, frozen factors, or quadratic.")] = Losses.NONE,
+    engine: Annotated[Engine, typer.Option(help="ptdf, angle or clarabel: they agree.")] = Engine.PTDF,
+    reference: Reference = None,
+    output: Out = None,
+) -> None:
+    """Dispatch a case at least cost and price every bus: energy, losses, congestion."""
+    import time  # noqa: PLC0415 - used here only
+
+    from powerdesk.app.cli import printing  # noqa: PLC0415 - as above
+    from powerdesk.grid import prices  # noqa: PLC0415 - the solvers load only when a verb needs them
+    from powerdesk.grid.clearing import cuts, engines  # noqa: PLC0415 - as above
+    from powerdesk.grid.types import BranchModel  # noqa: PLC0415 - as above
+
+    network = _network(case)
+    weights = _reference(network, reference)
+    began = time.perf_counter()
+    cleared = engines.clear(
+        network,
+        model=BranchModel(model.value),
+        engine=engines.Engine(engine.value),
+        losses=cuts.Losses(losses.value),
+    )
+    seconds = time.perf_counter() - began
+    answer = _answer(cleared, prices.parts(cleared, reference=weights), seconds)
+    if printing.chosen(output) is Output.JSON:
+        printing.one(answer, output=output)
+    elif printing.chosen(output) is Output.CSV:
+        printing.records(answer["prices"], output=output)
+    else:
+        printing.one({name: value for name, value in answer.items() if not isinstance(value, list)}, output=output)
+        printing.records(answer["binding"], output=output)
+        printing.records(answer["prices"], output=output)
+
+
+def _answer(cleared: Clearing, found: Any, seconds: float) -> dict[str, Any]:
+    """Return what `opf` prints; a bus declared isolated has no price."""
+    import numpy as np  # noqa: PLC0415 - loads only when a verb needs it
+
+    network = cleared.programme.network
+    columns = (cleared.lmp, found.energy, found.loss, found.congestion)
+    lists = ([None if np.isnan(price) else price for price in one.tolist()] for one in columns)
+    rows = zip(network.buses.number.tolist(), *lists, strict=True)
+    return {
+        "objective_usd_per_h": cleared.objective_usd_per_h,
+        "status": "optimal",
+        "rung": cleared.found.rung,
+        "kkt_residual": cleared.found.kkt.worst,
+        "seconds": seconds,
+        "losses_mw": float(cleared.losses_mw.sum()),
+        "binding": [
+            {
+                "constraint": one.name,
+                "shadow_price": one.shadow_price_usd_per_mwh,
+                "flow_mw": one.flow_mw,
+                "limit_mw": one.limit_mw,
+            }
+            for one in cleared.constraints
+        ],
+        "prices": [dict(zip(("bus", "lmp", "energy", "loss", "congestion"), row, strict=True)) for row in rows],
+    }
+
+
+@grid.command()
+def ptdf(
+    case: Case,
+    branches: Annotated[str, typer.Option(help="Names as FROM-TO, comma separated; 'rated' for all with a limit.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Write to a file.")] = None,
+    model: Models = Model.DCP,
+    reference: Reference = None,
+    output: RowsOut = None,
+) -> None:
+    """Write shift factors: MW on a branch per MW injected at a bus and withdrawn at the reference."""
+    import numpy as np  # noqa: PLC0415 - loads only when a verb needs it
+    import pyarrow as pa  # noqa: PLC0415 - as above
+
+    from powerdesk.grid.sensitivities import Sensitivities  # noqa: PLC0415 - as above
+    from powerdesk.grid.types import BranchModel  # noqa: PLC0415 - as above
+
+    network = _network(case)
+    chosen = _branches(network, branches)
+    sensitivities = Sensitivities(network, model=BranchModel(model.value))
+    weights = sensitivities.weights_of(_reference(network, reference))
+    rows = sensitivities.ptdf(np.array(chosen, np.int64), weights=weights)
+    names = pa.array([network.branches.name[one] for one in chosen])
+    table = pa.table(
+        {
+            "branch": names.take(pa.array(np.repeat(np.arange(len(chosen)), len(network.buses)))),
+            "bus": pa.array(np.tile(network.buses.number, len(chosen))),
+            "shift_factor": pa.array(rows.ravel()),
+        }
+    )
+    _write(table, output, out)
+
+
+@grid.command()
+def contingencies(
+    case: Case,
+    model: Models = Model.DCP,
+    output: Out = None,
+) -> None:
+    """List the single outages that overload a branch of the least-cost dispatch, or part the network."""
+    import numpy as np  # noqa: PLC0415 - loads only when a verb needs it
+
+    from powerdesk.app.cli import printing  # noqa: PLC0415 - as above
+    from powerdesk.grid import contingencies as outages  # noqa: PLC0415 - as above
+    from powerdesk.grid.clearing import engines  # noqa: PLC0415 - as above
+    from powerdesk.grid.types import BranchModel  # noqa: PLC0415 - as above
+
+    network = _network(case)
+    cleared = engines.clear(network, model=BranchModel(model.value))
+    whole, parting = outages.single_outages(network)
+    emergency, normal = network.branches.emergency_rating_mw, network.branches.rating_mw
+    found = outages.screen(
+        cleared.programme.sensitivities,
+        flows_mw=cleared.flows_mw,
+        limits_mw=np.where(np.isfinite(emergency), emergency, normal),
+        outages=whole,
+        tolerance_mw=1e-3,
+    )
+    name = network.branches.name
+    nothing = dict.fromkeys(("branch", "flow_mw", "limit_mw", "outage_factor"))
+    rows: list[dict[str, Any]] = [{"outage": name[one], "parts_network": True, **nothing} for one in parting.tolist()]
+    columns = (found.outage, found.branch, found.flow_mw, found.limit_mw, found.factor)
+    for outage, branch, flow, limit, factor in zip(*(one.tolist() for one in columns), strict=True):
+        row = {"branch": name[branch], "flow_mw": flow, "limit_mw": limit, "outage_factor": factor}
+        rows.append({"outage": name[outage], "parts_network": False, **row})
+    printing.records(rows, output=output)
+
+
+def _network(case: Path) -> Network:
+    from powerdesk.app.cli.leaving import FileUnusableError  # noqa: PLC0415 - problems load only when needed
+    from powerdesk.grid import matpower  # noqa: PLC0415 - as above
+
+    try:
+        data = case.read_bytes()
+    except OSError as error:
+        raise FileUnusableError.of(error, allowed="a readable file") from error
+    read = matpower.read(data, file=case.name)
+    for note in read.notes:
+        typer.echo(f"note: {note}", err=True)
+    return read.network
+
+
+def _reference(network: Network, named: str | None) -> int | FloatArray | None:
+    """Return the reference that was asked for: a position, weights, or None for the case's own."""
+    if named is None:
+        return None
+    if named == "load":
+        return network.demand_mw
+    if not named.isdigit():
+        raise typer.BadParameter(f"'{named}' is no reference: give a bus number, or 'load'")
+    return network.position(int(named))
+
+
+def _branches(network: Network, named: str) -> list[int]:
+    """Return the positions of branches by name."""
+    import numpy as np  # noqa: PLC0415 - loads only when a verb needs it
+
+    if named == "rated":
+        on = network.live_branches
+        return [int(one) for one in on[np.isfinite(network.branches.rating_mw[on])]]
+    place = {name: at for at, name in enumerate(network.branches.name)}
+    asked = [one.strip() for one in named.split(",")]
+    missing = [one for one in asked if one not in place]
+    if missing:
+        raise typer.BadParameter(
+            f"no branch {', '.join(missing)}: names are FROM-TO, the second in parallel FROM-TO #2"
+        )
+    return [place[one] for one in asked]
+
+
+def _write(table: Any, output: Output | None, out: Path | None) -> None:
+    """Write a table as a file of columns, or print its rows."""
+    import sys  # noqa: PLC0415 - used here only
+
+    from powerdesk.app.cli import printing  # noqa: PLC0415 - as above
+    from powerdesk.app.cli.leaving import FileUnusableError  # noqa: PLC0415 - as above
+    from powerdesk.delivery.rest import encoding  # noqa: PLC0415 - as above
+
+    how = printing.chosen(output)
+    if how not in {Output.CSV, Output.PARQUET, Output.ARROW}:
+        printing.records(table.to_pylist(), output=how)
+        return
+    data = encoding.BULK[encoding.Format(how.value)](table)
+    if out is None:
+        sys.stdout.buffer.write(data)
+        return
+    try:
+        out.write_bytes(data)
+    except OSError as error:
+        raise FileUnusableError.of(error, allowed="a file in a folder that this user may write to") from error

@@ -1,0 +1,108 @@
+"""Losses by tangents: a loss column per island that may not be less than any tangent of the quadratic losses.
+
+    losses = sum_k r_k f_k^2 / base
+    tangent at injections i0:  losses(i0) + LF0 . (i - i0),   LF0 = T^w' (2 r f / base)
+
+Flows carry no losses on the way (r f^2 is withdrawn at the loss weights w), so losses are a convex function of the
+injections and every tangent is a valid cut as long as energy is worth something. Plain successive linearisation
+oscillates between vertices; cuts do not. With frozen factors one tangent is an equality, as system operators do it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from powerdesk.grid.clearing.kkt import Candidate
+    from powerdesk.grid.clearing.programme import Programme
+    from powerdesk.grid.types import BoolArray, FloatArray, IntArray
+
+
+class Losses(StrEnum):
+    """How a clearing treats losses."""
+
+    NONE = "none"
+    FROZEN = "frozen"
+    """Loss factors of the lossless dispatch, kept: the programme stays linear and its prices exact."""
+    QUADRATIC = "quadratic"
+    """r f^2, by tangent cuts until they touch."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class LossCuts:
+    """Per cut (n_cut,): island, constant in MW, equality or not; `factor` (n_cut, n_bus) in MW lost per MW injected."""
+
+    island: IntArray
+    constant_mw: FloatArray
+    equal: BoolArray
+    factor: FloatArray
+
+    def __bool__(self) -> bool:
+        return bool(self.island.size)
+
+    @staticmethod
+    def none(programme: Programme) -> LossCuts:
+        """Return no cuts."""
+        empty = np.empty(0)
+        return LossCuts(empty.astype(np.int64), empty, empty.astype(bool), np.empty((0, programme.fixed_mw.size)))
+
+    def joined(self, other: LossCuts) -> LossCuts:
+        """Return these cuts and others."""
+        return LossCuts(
+            np.concatenate((self.island, other.island)),
+            np.concatenate((self.constant_mw, other.constant_mw)),
+            np.concatenate((self.equal, other.equal)),
+            np.concatenate((self.factor, other.factor)),
+        )
+
+    def matrix(self, programme: Programme) -> FloatArray:
+        """Return the cuts over columns (n_cut, n_column): 1 at the loss column, minus the factor of each other."""
+        rows: FloatArray = -np.asarray(self.factor @ programme.placement)
+        rows[:, programme.loss] = 0.0
+        rows[np.arange(self.island.size), programme.loss[self.island]] = 1.0
+        return rows
+
+    def loss_gap(self, programme: Programme, one: Candidate) -> float:
+        """Return how far the loss columns are from the flows' losses, over 1 + the losses; frozen ones may differ."""
+        if not programme.loss.size or (self.equal.size and self.equal.all()):
+            return 0.0
+        truly = losses_mw(programme, one.flows_mw)
+        return float(np.max(np.abs(truly - one.x[programme.loss]) / (1.0 + truly)))
+
+    def natural_residual(self, one: Candidate) -> float:
+        """Return the worst of: a negative cut price, a price on a cut that is slack, a broken cut."""
+        if not self.island.size:
+            return 0.0
+        at = one.x.size - int(one.energy.size)
+        slack = one.x[at:][self.island] - self.factor @ (one.injection_mw + one.loss_withdrawn_mw) - self.constant_mw
+        moved = np.where(self.equal, 0.0, np.maximum(slack - one.cut_price, 0.0))
+        return float(np.max(np.abs(slack - moved)))
+
+
+def losses_mw(programme: Programme, flows_mw: FloatArray) -> FloatArray:
+    """Return r f^2 / base summed over each island (n_island,), in MW."""
+    network, islands = programme.network, programme.sensitivities.islands
+    on = network.live_branches
+    lost = network.branches.resistance_pu[on] * flows_mw[on] ** 2 / network.base_mva
+    return np.bincount(islands.of_bus[network.branches.from_bus[on]], lost, islands.count).astype(np.float64)
+
+
+def tangent(programme: Programme, one: Candidate, *, equal: bool) -> LossCuts:
+    """Return the tangents of all islands' losses at a dispatch: one solve."""
+    sensitivities, network = programme.sensitivities, programme.network
+    islands = sensitivities.islands
+    gradient = 2.0 * network.branches.resistance_pu * one.flows_mw / network.base_mva
+    gradient[sensitivities.susceptance_mw == 0.0] = 0.0
+    effect = sensitivities.bus_effect(gradient)
+    live = np.flatnonzero(islands.of_bus >= 0)
+    where = islands.of_bus[live]
+    level = np.bincount(where, (programme.loss_weights * effect)[live], islands.count)
+    factor = np.zeros((islands.count, effect.size))
+    factor[where, live] = effect[live] - level[where]
+    injection = one.injection_mw + one.loss_withdrawn_mw
+    constant = losses_mw(programme, one.flows_mw) - factor @ injection
+    return LossCuts(np.arange(islands.count), constant, np.full(islands.count, equal), factor)

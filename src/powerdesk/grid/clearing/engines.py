@@ -1,0 +1,52 @@
+"""One call for one interval of one network, by the engine of choice."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from powerdesk.grid.clearing import whole
+from powerdesk.grid.clearing.cuts import Losses
+from powerdesk.grid.clearing.session import Session
+from powerdesk.grid.sensitivities import Sensitivities
+from powerdesk.grid.types import NetworkError
+
+if TYPE_CHECKING:
+    from powerdesk.grid.clearing.result import Clearing
+    from powerdesk.grid.types import BranchModel, FloatArray, Network
+
+
+class Engine(StrEnum):
+    """Formulation and solver; all three agree, which is a proof that ships."""
+
+    PTDF = "ptdf"
+    """Shift-factor rows on demand, HiGHS: the fast one, and the one that knows losses."""
+    ANGLE = "angle"
+    """All angles and limits at once, HiGHS; Clarabel for quadratic costs."""
+    CLARABEL = "clarabel"
+    """All angles and limits at once, Clarabel's interior point."""
+
+
+def clear(
+    network: Network,
+    *,
+    model: BranchModel,
+    engine: Engine = Engine.PTDF,
+    losses: Losses = Losses.NONE,
+    demand_mw: FloatArray | None = None,
+) -> Clearing:
+    """Return the verified optimum of a network for a demand (n_bus,), the case's own when none is given.
+
+    Raises result.InfeasibleError or result.DispatchUnverifiedError; NetworkError for losses by an engine without them.
+    """
+    sensitivities = Sensitivities(network, model=model)
+    if engine is Engine.PTDF:
+        return Session(sensitivities, losses=losses).clear(demand_mw=demand_mw)
+    if losses is not Losses.NONE:
+        raise NetworkError(
+            found=f"losses '{losses}' with the engine '{engine}'",
+            allowed="losses with the engine 'ptdf'",
+            remedy="leave the engine out, or clear without losses",
+        )
+    ladder = whole.LADDER if engine is Engine.ANGLE else (whole.CLARABEL,)
+    return whole.clear(sensitivities, demand_mw=demand_mw, ladder=ladder, engine=engine.value)
