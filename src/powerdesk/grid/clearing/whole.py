@@ -1,7 +1,8 @@
 """The second and third opinion: all angles and all limits at once, by HiGHS or by Clarabel.
 
 Columns are those of the programme and an angle per bus, in radians times the base; rows are a balance per bus and
-a limit per branch. The scale matters: with angles scaled to MW, Clarabel ends a case of 10 000 buses far from its optimum.
+a limit per branch. The scale matters: with angles scaled to MW, Clarabel ends a case of 10 000 buses far from the
+optimum.
 Nothing here uses a shift factor. Quadratic costs go to Clarabel: HiGHS's solver for them failed on three of four
 published cases.
 """

@@ -1,0 +1,189 @@
+"""The grid engine against published results: PGLib's table, Egret's solutions, and failures met on the way."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from powerdesk.grid import matpower
+from powerdesk.grid.clearing import engines, result, whole
+from powerdesk.grid.clearing.session import Session
+from powerdesk.grid.sensitivities import Sensitivities
+from powerdesk.grid.types import BranchModel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from powerdesk.grid.types import Network
+
+    Published = Callable[[str], Network]
+
+FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "networks"
+LARGE = 3_500
+"""Buses from which a case is for the slow tests."""
+
+
+@cache
+def baseline() -> dict[str, str]:
+    """Return the published DC objective of each case, as printed."""
+    path = FOLDER / "pglib-opf" / "BASELINE.md"
+    if not path.is_file():
+        pytest.skip("PGLib's table is not beside the checkout: put it into shared/data/networks/pglib-opf")
+    rows = [[cell.strip() for cell in line.split("|")] for line in path.read_text(encoding="utf-8").splitlines()]
+    return {row[1]: row[4] for row in rows if len(row) > 4 and row[1].startswith("pglib")}
+
+
+def cases() -> list[str]:
+    names = sorted(path.name.removesuffix(".m.gz") for path in (FOLDER / "pglib-opf").glob("*/*.m.gz"))
+    return names or ["pglib_opf_case118_ieee"]  # skipped with its reason where the data are not there
+
+
+def marked() -> list[Any]:
+    return [
+        pytest.param(name, marks=[pytest.mark.slow] if int("".join(filter(str.isdigit, name))) > LARGE else [])
+        for name in cases()
+        if "case8387" not in name  # 680 limits bind: a test of its own
+    ]
+
+
+@pytest.mark.parametrize("name", marked())
+def test_objective__equals_the_table_of_pglib_to_its_printed_digits(name: str, published: Published) -> None:
+    expected = baseline()[name]
+    cleared = engines.clear(published(name), model=BranchModel.DCP)
+    assert f"{cleared.objective_usd_per_h:.4e}" == expected
+    assert cleared.found.kkt.worst <= 1e-7
+
+
+@pytest.mark.slow
+def test_objective__of_a_case_with_hundreds_of_binding_limits(published: Published) -> None:
+    cleared = engines.clear(published("pglib_opf_case8387_pegase"), model=BranchModel.DCP)
+    assert f"{cleared.objective_usd_per_h:.4e}" == baseline()["pglib_opf_case8387_pegase"]
+    assert len(cleared.constraints) > 500
+
+
+SMALL = [name for name in cases() if int("".join(filter(str.isdigit, name.split("_case")[1].split("_")[0]))) <= 800]
+
+
+@pytest.mark.parametrize("model", list(BranchModel))
+@pytest.mark.parametrize("name", SMALL)
+def test_engines__agree_on_published_cases(name: str, model: BranchModel, published: Published) -> None:
+    network = published(name)
+    try:
+        own = engines.clear(network, model=model)
+    except result.InfeasibleError:
+        pytest.fail(f"{name} has a dispatch in both models")
+    for engine in (engines.Engine.ANGLE, engines.Engine.CLARABEL):
+        other = engines.clear(network, model=model, engine=engine)
+        assert other.objective_usd_per_h == pytest.approx(own.objective_usd_per_h, rel=1e-8)
+        assert other.found.engine == engine
+
+
+@pytest.mark.parametrize("name", ["pglib_opf_case118_ieee__api", "pglib_opf_case2869_pegase__api"])
+def test_prices__of_the_angle_form_are_those_of_shift_factors(name: str, published: Published) -> None:
+    made = Sensitivities(published(name), model=BranchModel.DCP)
+    own = Session(made).clear()
+    assert whole.clear(made).lmp == pytest.approx(own.lmp, abs=1e-6)
+    third = whole.clear(made, ladder=(whole.CLARABEL,), engine="clarabel")
+    assert third.lmp == pytest.approx(own.lmp, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "solution"),
+    [
+        ("pglib_opf_case3_lmbd", "pglib_opf_case3_lmbd_dcopf_solution"),
+        ("pglib_opf_case30_ieee", "pglib_opf_case30_ieee_dcopf_solution"),
+        ("pglib_opf_case3012wp_k", "pglib_opf_case3012wp_k_dcopf_solution"),
+    ],
+)
+def test_objective__equals_egret_in_matpower_s_model(name: str, solution: str, published: Published) -> None:
+    path = FOLDER / "egret_solutions" / f"{solution}.json.gz"
+    if not path.is_file():
+        pytest.skip(f"{solution} is not beside the checkout")
+    reference = json.loads(gzip.decompress(path.read_bytes()))
+    cleared = engines.clear(published(name), model=BranchModel.MATPOWER)
+    assert cleared.objective_usd_per_h == pytest.approx(reference["system"]["total_cost"], rel=1e-9)
+
+
+def test_objective__in_matpower_s_model_is_what_pypower_pandapower_and_egret_find(published: Published) -> None:
+    small = engines.clear(published("pglib_opf_case118_ieee__api"), model=BranchModel.MATPOWER)
+    assert small.objective_usd_per_h == pytest.approx(234_168.6344, abs=1e-4)
+    large = engines.clear(published("pglib_opf_case2869_pegase__api"), model=BranchModel.MATPOWER)
+    assert large.objective_usd_per_h == pytest.approx(2_965_660.4525, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["pglib_opf_case118_ieee__api", "pglib_opf_case30_as", "pglib_opf_case2000_goc"])
+def test_lmp__is_the_finite_difference_of_the_whole_problem(name: str, published: Published) -> None:
+    network = published(name)
+    kept = Session(Sensitivities(network, model=BranchModel.DCP))
+    base = kept.clear()
+    quadratic = bool(network.generators.quadratic_usd_per_mw2h.any())
+    step = 1e-2
+    buses = np.random.default_rng(0).choice(len(network.buses), size=min(20, len(network.buses)), replace=False)
+    for bus in buses.tolist():
+        costs = []
+        for sign in (-1.0, 1.0):
+            demand = network.demand_mw.copy()
+            demand[bus] += sign * step
+            costs.append(kept.clear(demand_mw=demand).objective_usd_per_h)
+        left = (base.objective_usd_per_h - costs[0]) / step
+        right = (costs[1] - base.objective_usd_per_h) / step
+        price = base.lmp[bus]
+        if quadratic:
+            assert 0.5 * (left + right) == pytest.approx(price, abs=1e-5)
+        else:
+            assert left - 1e-5 <= price <= right + 1e-5
+            assert min(abs(price - left), abs(price - right)) <= 1e-5
+
+
+def test_warm__equals_cold_over_a_day_of_a_congested_case(published: Published) -> None:
+    network = published("pglib_opf_case118_ieee__api")
+    made = Sensitivities(network, model=BranchModel.DCP)
+    kept, draw = Session(made), np.random.default_rng(3)
+    for number in range(288):
+        level = 0.95 + 0.05 * np.cos(2.0 * np.pi * number / 288)
+        demand = network.demand_mw * level * (1.0 + 0.01 * draw.standard_normal(118))
+        warm, cold = kept.clear(demand_mw=demand), Session(made).clear(demand_mw=demand)
+        assert warm.objective_usd_per_h == pytest.approx(cold.objective_usd_per_h, rel=1e-10)
+        assert warm.lmp == pytest.approx(cold.lmp, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_failure_a__a_large_case_clears_where_one_simplex_call_returned_an_error(published: Published) -> None:
+    network = published("pglib_opf_case10000_goc")
+    for level in (1.0, 1.8, 2.0):
+        cleared = engines.clear(network, model=BranchModel.DCP, demand_mw=level * network.demand_mw)
+        assert cleared.found.kkt.worst <= 1e-6
+
+
+def test_failure_b__quadratic_costs_never_depend_on_one_solver(published: Published) -> None:
+    network = published("pglib_opf_case2000_goc")
+    own = engines.clear(network, model=BranchModel.DCP)
+    other = engines.clear(network, model=BranchModel.DCP, engine=engines.Engine.CLARABEL)
+    assert own.objective_usd_per_h == pytest.approx(943_042.2073, abs=1e-3)
+    assert other.objective_usd_per_h == pytest.approx(own.objective_usd_per_h, rel=1e-9)
+    assert other.lmp == pytest.approx(own.lmp, abs=1e-4)
+
+
+def test_failure_c__angle_limits_of_zero_are_none(published: Published) -> None:
+    network = published("case118")
+    text = matpower.write(network)
+    assert np.isinf(network.branches.angle_max_deg).all()
+    zeroed = text.replace("\t-360\t360;", "\t0\t0;")
+    assert zeroed != text
+    again = matpower.read(zeroed.encode(), file="zeroed.m").network
+    cleared = engines.clear(again, model=BranchModel.MATPOWER)
+    assert cleared.objective_usd_per_h == pytest.approx(125_947.88, abs=0.01)  # MATPOWER's own rundcopf
+
+
+def test_failure_d__an_infeasible_case_stops_the_loop_of_rows(published: Published) -> None:
+    network = published("pglib_opf_case2869_pegase__api")
+    kept = Session(Sensitivities(network, model=BranchModel.DCP))
+    with pytest.raises(result.InfeasibleError):
+        kept.clear(demand_mw=1.3 * network.demand_mw)
+    assert len(kept.rows) < 300
