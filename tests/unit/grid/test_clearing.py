@@ -63,7 +63,7 @@ def test_clear__two_islands_joined_by_direct_current_at_the_known_prices(two_isl
 
 @settings(max_examples=25, deadline=None)
 @given(seed=SEEDS, n_bus=SIZES, congestion=st.floats(0.3, 1.0), bent=st.booleans())
-def test_clear__three_engines_agree(seed: int, n_bus: int, congestion: float, bent: bool) -> None:  # noqa: FBT001 - drawn
+def test_clear__three_engines_agree(seed: int, n_bus: int, congestion: float, bent: bool) -> None:  # noqa: FBT001 - the draw names it
     network = synthetic.network(n_bus=n_bus, seed=seed, congestion=congestion)
     if bent:
         network = curved(network, seed)

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from powerdesk.grid.clearing.kkt import Candidate
     from powerdesk.grid.clearing.programme import Programme
     from powerdesk.grid.types import BoolArray, FloatArray, IntArray
 
@@ -66,20 +65,22 @@ class LossCuts:
         rows[np.arange(self.island.size), programme.loss[self.island]] = 1.0
         return rows
 
-    def loss_gap(self, programme: Programme, one: Candidate) -> float:
+    def loss_gap(self, programme: Programme, x: FloatArray, flows_mw: FloatArray) -> float:
         """Return how far the loss columns are from the flows' losses, over 1 + the losses; frozen ones may differ."""
         if not programme.loss.size or (self.equal.size and self.equal.all()):
             return 0.0
-        truly = losses_mw(programme, one.flows_mw)
-        return float(np.max(np.abs(truly - one.x[programme.loss]) / (1.0 + truly)))
+        truly = losses_mw(programme, flows_mw)
+        return float(np.max(np.abs(truly - x[programme.loss]) / (1.0 + truly)))
 
-    def natural_residual(self, one: Candidate) -> float:
-        """Return the worst of: a negative cut price, a price on a cut that is slack, a broken cut."""
+    def natural_residual(self, lost_mw: FloatArray, injection_mw: FloatArray, price: FloatArray) -> float:
+        """Return the worst of: a negative cut price, a price on a cut that is slack, a broken cut.
+
+        `lost_mw` (n_island,) is what the loss columns take, `injection_mw` (n_bus,) leaves it out.
+        """
         if not self.island.size:
             return 0.0
-        at = one.x.size - int(one.energy.size)
-        slack = one.x[at:][self.island] - self.factor @ (one.injection_mw + one.loss_withdrawn_mw) - self.constant_mw
-        moved = np.where(self.equal, 0.0, np.maximum(slack - one.cut_price, 0.0))
+        slack = lost_mw[self.island] - self.factor @ injection_mw - self.constant_mw
+        moved = np.where(self.equal, 0.0, np.maximum(slack - price, 0.0))
         return float(np.max(np.abs(slack - moved)))
 
 
@@ -91,11 +92,11 @@ def losses_mw(programme: Programme, flows_mw: FloatArray) -> FloatArray:
     return np.bincount(islands.of_bus[network.branches.from_bus[on]], lost, islands.count).astype(np.float64)
 
 
-def tangent(programme: Programme, one: Candidate, *, equal: bool) -> LossCuts:
-    """Return the tangents of all islands' losses at a dispatch: one solve."""
+def tangent(programme: Programme, *, flows_mw: FloatArray, injection_mw: FloatArray, equal: bool) -> LossCuts:
+    """Return the tangents of all islands' losses at flows and injections, which leave losses out: one solve."""
     sensitivities, network = programme.sensitivities, programme.network
     islands = sensitivities.islands
-    gradient = 2.0 * network.branches.resistance_pu * one.flows_mw / network.base_mva
+    gradient = 2.0 * network.branches.resistance_pu * flows_mw / network.base_mva
     gradient[sensitivities.susceptance_mw == 0.0] = 0.0
     effect = sensitivities.bus_effect(gradient)
     live = np.flatnonzero(islands.of_bus >= 0)
@@ -103,6 +104,5 @@ def tangent(programme: Programme, one: Candidate, *, equal: bool) -> LossCuts:
     level = np.bincount(where, (programme.loss_weights * effect)[live], islands.count)
     factor = np.zeros((islands.count, effect.size))
     factor[where, live] = effect[live] - level[where]
-    injection = one.injection_mw + one.loss_withdrawn_mw
-    constant = losses_mw(programme, one.flows_mw) - factor @ injection
+    constant = losses_mw(programme, flows_mw) - factor @ injection_mw
     return LossCuts(np.arange(islands.count), constant, np.full(islands.count, equal), factor)

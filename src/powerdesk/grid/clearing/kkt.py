@@ -60,12 +60,14 @@ def residual(programme: Programme, rows: FlowRows, one: Candidate) -> KktResidua
         return KktResidual(float("nan"), float("nan"), float("nan"))
     scale = 1.0 + float(np.max(np.abs(programme.cost + 2.0 * programme.quadratic * one.x), initial=0.0))
     return KktResidual(
-        primal=max(_balance(programme, one), _bounds(programme, rows, one), one.cuts.loss_gap(programme, one)),
+        primal=max(
+            _balance(programme, one), _bounds(programme, rows, one), one.cuts.loss_gap(programme, one.x, one.flows_mw)
+        ),
         dual=_network_dual(programme, rows, one) / scale,
         complementarity=max(
             _columns(programme, one),
             rows.natural_residual(one.flows_mw, one.row_price),
-            one.cuts.natural_residual(one),
+            one.cuts.natural_residual(one.x[programme.loss], one.injection_mw + one.loss_withdrawn_mw, one.cut_price),
         )
         / scale,
     )

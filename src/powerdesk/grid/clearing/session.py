@@ -149,9 +149,11 @@ class Session:
             return False
         frozen = self.losses is Losses.FROZEN
         held = bool(self._reduced.cuts)
-        if (frozen and held) or (held and one.cuts.loss_gap(self.programme, one) <= LOSS_TOLERANCE):
+        if (frozen and held) or (held and one.cuts.loss_gap(self.programme, one.x, one.flows_mw) <= LOSS_TOLERANCE):
             return False
-        self._reduced.add_cut(cuts.tangent(self.programme, one, equal=frozen))
+        injection = one.injection_mw + one.loss_withdrawn_mw
+        cut = cuts.tangent(self.programme, flows_mw=one.flows_mw, injection_mw=injection, equal=frozen)
+        self._reduced.add_cut(cut)
         return True
 
     def _cleared(self, one: kkt.Candidate, rung: str, rounds: int, checked: KktResidual) -> Clearing:
