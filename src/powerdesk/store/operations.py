@@ -17,7 +17,7 @@ from powerdesk.kernel import intervals, problem
 from powerdesk.kernel.belief import Knowledge
 from powerdesk.store import checking, events, queries, revising, schema, stamping, tables
 from powerdesk.store import lineage as lineages
-from powerdesk.store.types import Accepted, Outcome, Request, Snapshot
+from powerdesk.store.types import Accepted, Outcome, Request, SchemaError, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -136,10 +136,20 @@ def project(store: Store, message: Message) -> Outcome:
 
 
 def _evolved(declared: Dataset, rows: pa.Table) -> pa.Table:
-    """Read rows logged under an older version of the declaration: columns added since are null."""
+    """Read rows logged under an older version of the declaration: columns added since are null.
+
+    Rows of a newer version raise SchemaError: without their other columns they would be stored wrong for good.
+    """
     wanted = schema.log_schema(declared)
     if rows.schema.equals(wanted):
         return rows
+    newer = [name for name in rows.column_names if name not in wanted.names]
+    if newer:
+        raise SchemaError(
+            found=f"an accepted batch of {declared.id} with {', '.join(newer)}, which this release does not know",
+            allowed="columns of the declaration",
+            remedy="start the release that accepted it, or a newer one; the batch waits in the log",
+        )
     columns = [
         rows.column(field.name).cast(field.type)
         if field.name in rows.column_names

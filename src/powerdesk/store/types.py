@@ -112,7 +112,7 @@ class UnknownColumnError(problem.Problem):
 
 
 class SchemaError(problem.Problem):
-    """A batch does not have the declared columns; nothing of it was accepted."""
+    """A batch does not have the declared columns; nothing of it is stored."""
 
     status = 422
     slug = "schema-mismatch"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -13,8 +14,17 @@ from store_cases import HOUR, PRICES, T0, batch, row
 from powerdesk.access import entitlements
 from powerdesk.access.types import Channel, Entitlement, Grants, Principal, PrincipalKind
 from powerdesk.kernel.belief import Knowledge
+from powerdesk.kernel.dtypes import Dtype
 from powerdesk.store import lineage, operations, queries
-from powerdesk.store.types import LookAheadError, Request, Snapshot, UnknownColumnError, UnknownDatasetError
+from powerdesk.store.dataset import Column
+from powerdesk.store.types import (
+    LookAheadError,
+    Request,
+    SchemaError,
+    Snapshot,
+    UnknownColumnError,
+    UnknownDatasetError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -197,3 +207,38 @@ def test_project__a_crash_before_the_group_commit_doubles_nothing(tmp_path: Path
     found = queries.history(reopened, operations.HOUSE, request=EVERYTHING, cut=cut).rows
     assert found.num_rows == 1
     close(reopened)
+
+
+GROWN = replace(
+    PRICES, columns=(*PRICES.columns, Column("ghg_per_mwh", Dtype.FLOAT64, "greenhouse part", nullable=True))
+)
+
+
+def test_project__reads_a_batch_of_an_older_declaration_with_its_new_columns_null(tmp_path: Path) -> None:
+    clock = HandClock()
+    store = open_store(tmp_path, clock, datasets=(GROWN,))
+    operations.accept(
+        store, dataset=PRICES, rows=batch(row(0, 1.0)), source="test", received_at=clock.now(), batch_id="older"
+    )
+    assert catch_up(store) == 1
+    cut = queries.snapshot(store, as_of=clock.now())
+    found = queries.history(store, operations.HOUSE, request=EVERYTHING, cut=cut).rows
+    assert found.select(["price_per_mwh", "ghg_per_mwh"]).to_pylist() == [{"price_per_mwh": 1.0, "ghg_per_mwh": None}]
+    close(store)
+
+
+def test_project__leaves_a_batch_of_a_newer_declaration_whole_for_a_program_that_knows_it(tmp_path: Path) -> None:
+    clock = HandClock()
+    store = open_store(tmp_path, clock)
+    rows = batch(row(0, 1.0)).append_column("ghg_per_mwh", pa.array([0.25]))
+    operations.accept(store, dataset=GROWN, rows=rows, source="test", received_at=clock.now(), batch_id="newer")
+    with pytest.raises(SchemaError, match="ghg_per_mwh") as refused:
+        catch_up(store)
+    assert "newer" in refused.value.remedy
+    assert store.tables.position(PRICES.id) == 0
+    close(store)
+    store = open_store(tmp_path, clock, datasets=(GROWN,))
+    cut = queries.snapshot(store, as_of=clock.now())
+    found = queries.history(store, operations.HOUSE, request=EVERYTHING, cut=cut).rows
+    assert found.select(["ghg_per_mwh", "commit"]).to_pylist() == [{"ghg_per_mwh": 0.25, "commit": 1}]
+    close(store)
