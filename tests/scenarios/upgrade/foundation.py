@@ -12,8 +12,8 @@ How it was checked, on 2026-11-21, against commit 960f167, the last one before t
 - `data/records.sql`, `data/tables.sql` and `data/specs.jsonl` are the schemas of a folder that it made itself, and
   `data/log` is a log that it wrote; the two batches there are byte for byte the first two written here, and so is what
   it announced of them. Its Parquet files have the same schema as the one written here.
-- The files here are closed; that commit killed at work leaves write-ahead logs beside its own. A folder of that kind, of
-  38 342 rows, gave the same rows by hash when that commit and today's program opened a copy each.
+- The files here are closed; that commit killed at work leaves write-ahead logs beside its own. A folder of that kind,
+  of 38 342 rows, gave the same rows by hash when that commit and today's program opened a copy each.
 """
 
 from __future__ import annotations
