@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from powerdesk.grid import matpower
-from powerdesk.grid.clearing import engines, result, whole
+from powerdesk.grid.clearing import engines, result
 from powerdesk.grid.clearing.session import Session
 from powerdesk.grid.sensitivities import Sensitivities
 from powerdesk.grid.types import BranchModel
@@ -88,8 +88,8 @@ def test_engines__agree_on_published_cases(name: str, model: BranchModel, publis
 def test_prices__of_the_angle_form_are_those_of_shift_factors(name: str, published: Published) -> None:
     made = Sensitivities(published(name), model=BranchModel.DCP)
     own = Session(made).clear()
-    assert whole.clear(made).lmp == pytest.approx(own.lmp, abs=1e-6)
-    third = whole.clear(made, ladder=(whole.CLARABEL,), engine="clarabel")
+    assert engines.clear_whole(made, engine=engines.Engine.ANGLE).lmp == pytest.approx(own.lmp, abs=1e-6)
+    third = engines.clear_whole(made, engine=engines.Engine.CLARABEL)
     assert third.lmp == pytest.approx(own.lmp, abs=1e-5)
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from powerdesk.grid import contingencies, prices, synthetic
-from powerdesk.grid.clearing import engines, kkt, result, security, whole
+from powerdesk.grid.clearing import engines, kkt, result, security
 from powerdesk.grid.clearing.cuts import Losses
 from powerdesk.grid.clearing.rows import PenaltyStep
 from powerdesk.grid.clearing.session import Session
@@ -225,7 +225,7 @@ def test_infeasible__a_line_that_cannot_feed_its_load_is_the_whole_conflict(two_
     rating = two_islands.branches.rating_mw.copy()
     rating[4] = 12.0  # bus 50 takes 20 MW through it
     starved = Sensitivities(rated(two_islands, rating), model=BranchModel.DCP)
-    for clear in (Session(starved).clear, lambda: whole.clear(starved)):
+    for clear in (Session(starved).clear, lambda: engines.clear_whole(starved, engine=engines.Engine.ANGLE)):
         with pytest.raises(result.InfeasibleError, match="8 MW at least") as refused:
             clear()
         assert [one.pointer for one in refused.value.findings] == ["the limit of 40-50"]
@@ -319,3 +319,20 @@ def test_losses__balance_and_prices_add_up(seed: int, n_bus: int, kind: Losses) 
 def test_losses__with_another_engine_are_refused(two_islands: Network) -> None:
     with pytest.raises(NetworkError, match="losses"):
         engines.clear(two_islands, model=BranchModel.DCP, engine=engines.Engine.ANGLE, losses=Losses.FROZEN)
+
+
+def test_session__goes_over_to_angles_where_many_limits_bind(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = synthetic.network(n_bus=120, seed=6, congestion=1.0)
+    by_rows = session(network)
+    expected = by_rows.clear()
+    monkeypatch.setattr("powerdesk.grid.clearing.session.CROWDED_ROWS", len(by_rows.rows) // 2)
+    crowded = session(network)
+    found = crowded.clear()
+    assert (found.found.engine, expected.found.engine) == ("angle", "ptdf")
+    assert found.objective_usd_per_h == pytest.approx(expected.objective_usd_per_h, rel=1e-9)
+    demand = 0.99 * network.demand_mw
+    again = crowded.clear(demand_mw=demand)
+    assert again.found.rung == Method.SIMPLEX_WARM
+    assert again.objective_usd_per_h == pytest.approx(by_rows.clear(demand_mw=demand).objective_usd_per_h, rel=1e-9)
+    with pytest.raises(result.InfeasibleError):
+        crowded.clear(demand_mw=9.0 * network.demand_mw)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from powerdesk.grid.clearing import whole
+from powerdesk.grid.clearing import programme, result, whole
 from powerdesk.grid.clearing.cuts import Losses
 from powerdesk.grid.clearing.session import Session
 from powerdesk.grid.sensitivities import Sensitivities
@@ -48,5 +48,18 @@ def clear(
             allowed="losses with the engine 'ptdf'",
             remedy="leave the engine out, or clear without losses",
         )
+    return clear_whole(sensitivities, engine=engine, demand_mw=demand_mw)
+
+
+def clear_whole(sensitivities: Sensitivities, *, engine: Engine, demand_mw: FloatArray | None = None) -> Clearing:
+    """Return the verified optimum of the angle form, by HiGHS's ladder or by Clarabel alone; raises as `clear`."""
+    held = whole.Whole(programme.of(sensitivities))
+    if demand_mw is not None:
+        held.set_interval(demand_mw, held.lower, held.upper)
     ladder = whole.LADDER if engine is Engine.ANGLE else (whole.CLARABEL,)
-    return whole.clear(sensitivities, demand_mw=demand_mw, ladder=ladder, engine=engine.value)
+    outcome = held.attempt(ladder, engine=engine.value)
+    if outcome.clearing is None and outcome.infeasible:
+        Session(sensitivities).clear(demand_mw=demand_mw)  # raises with the conflict, unless the solver erred
+    if outcome.clearing is None:
+        raise result.unverified(outcome.words)
+    return outcome.clearing

@@ -106,7 +106,7 @@ def _network_dual(programme: Programme, rows: FlowRows, one: Candidate) -> float
 
 def _columns(programme: Programme, one: Candidate) -> float:
     """Return the worst natural residual of a column: its reduced cost, or its distance to the bound it presses."""
-    reduced = programme.cost + 2.0 * programme.quadratic * one.x - programme.placement.T @ one.lmp
+    reduced = programme.cost + 2.0 * programme.quadratic * one.x - programme.to_columns @ one.lmp
     if one.cut_price.size:
         reduced = reduced - one.cut_price @ one.cuts.matrix(programme)
     moved = np.clip(one.x - reduced, one.lower, one.upper)

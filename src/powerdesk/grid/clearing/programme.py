@@ -40,6 +40,8 @@ class Programme:
     hvdc: IntArray
     segment_begin_mw: FloatArray
     placement: sparse.csr_array
+    to_columns: sparse.csr_array
+    """The transpose of `placement` (n_column, n_bus)."""
     fixed_mw: FloatArray
     constant_usd_per_h: float
     flow_low_mw: FloatArray
@@ -58,6 +60,7 @@ class Programme:
         live = np.flatnonzero(islands.of_bus >= 0)
         drawn = sparse.csr_array((-weights[live], (live, islands.of_bus[live])), shape=(weights.size, count))
         none, nobody = np.zeros(count), np.full(count, -1)
+        placement = sparse.csr_array(sparse.hstack((self.placement, drawn)))
         return replace(
             self,
             cost=np.concatenate((self.cost, none)),
@@ -67,7 +70,8 @@ class Programme:
             generator=np.concatenate((self.generator, nobody)),
             hvdc=np.concatenate((self.hvdc, nobody)),
             segment_begin_mw=np.concatenate((self.segment_begin_mw, none)),
-            placement=sparse.csr_array(sparse.hstack((self.placement, drawn))),
+            placement=placement,
+            to_columns=sparse.csr_array(placement.T),
             loss=n_column + np.arange(count),
             loss_weights=weights,
         )
@@ -145,6 +149,7 @@ def of(sensitivities: Sensitivities) -> Programme:
         hvdc=np.concatenate((np.full(n_offer, -1), lines)),
         segment_begin_mw=np.concatenate((columns.begin, none)),
         placement=placement,
+        to_columns=sparse.csr_array(placement.T),
         fixed_mw=fixed,
         constant_usd_per_h=columns.constant,
         flow_low_mw=low,

@@ -56,7 +56,6 @@ class ReducedProgramme:
         self._islands = sparse.csr_array(
             (np.ones(live.size), (islands.of_bus[live], live)), shape=(islands.count, islands.of_bus.size)
         )
-        self._to_columns = sparse.csr_array(programme.placement.T)
         self.balance_rows = np.asarray((self._islands @ programme.placement).toarray())
         self.matrix = self.balance_rows
         self.flow_at = np.empty(0, np.int64)
@@ -240,9 +239,8 @@ class ReducedProgramme:
         flows = self.outside_flow_mw + sensitivities.injected_flows_mw(placed)
         energy, row_price = point.price[: self.balance_mw.size], point.price[self.flow_at]
         cut_price = point.price[self._cut_at]
-        pressed = np.flatnonzero(row_price)
         lmp = np.append(energy, 0.0)[sensitivities.islands.of_bus]  # an isolated bus, -1, takes the 0 at the end
-        lmp += row_price[pressed] @ self.rows.shift_factors[pressed]
+        lmp += row_price @ self.rows.shift_factors
         candidate = kkt.Candidate(
             x=point.x,
             lower=self.lower,

@@ -37,6 +37,15 @@ class DispatchUnverifiedError(Problem):
     title: ClassVar[str] = "The dispatch has no verified optimum"
 
 
+def unverified(words: str) -> DispatchUnverifiedError:
+    """Return the problem of a ladder whose rungs ended as `words` tell."""
+    return DispatchUnverifiedError(
+        found=words,
+        allowed="a dispatch whose optimality conditions hold to 1e-6",
+        remedy="look for extreme costs, ratings or reactances in the case",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Constraint:
     """A limit that binds. `direction` +1 at the upper limit, -1 at the lower; one more MW of limit saves the price.

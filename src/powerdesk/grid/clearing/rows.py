@@ -44,25 +44,24 @@ class FlowRows:
         return self.branch.size
 
     def add(
-        self,
-        *,
-        branch: IntArray,
-        outage: IntArray,
-        factor: FloatArray,
-        low_mw: FloatArray,
-        high_mw: FloatArray,
-    ) -> FloatArray:
-        """Append rows and return their shift factors (k, n_bus)."""
+        self, *, branch: IntArray, outage: IntArray, factor: FloatArray, low_mw: FloatArray, high_mw: FloatArray
+    ) -> None:
+        """Append rows with their shift factors."""
         made = self._sensitivities.rows(branch)
         after = np.flatnonzero(outage != NO_OUTAGE)
         made[after] += factor[after, None] * self._sensitivities.rows(outage[after])
+        self.shift_factors = np.concatenate((self.shift_factors, made))
+        self.add_plain(branch=branch, outage=outage, factor=factor, low_mw=low_mw, high_mw=high_mw)
+
+    def add_plain(
+        self, *, branch: IntArray, outage: IntArray, factor: FloatArray, low_mw: FloatArray, high_mw: FloatArray
+    ) -> None:
+        """Append rows without shift factors, for an engine that has no use for them."""
         self.branch = np.concatenate((self.branch, branch))
         self.outage = np.concatenate((self.outage, outage))
         self.factor = np.concatenate((self.factor, factor))
         self.low_mw = np.concatenate((self.low_mw, low_mw))
         self.high_mw = np.concatenate((self.high_mw, high_mw))
-        self.shift_factors = np.concatenate((self.shift_factors, made))
-        return made
 
     def flows(self, flows_mw: FloatArray) -> FloatArray:
         """Return the rows' flows (n_row,) from the branches' (n_branch,)."""

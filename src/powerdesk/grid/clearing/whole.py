@@ -9,71 +9,48 @@ published cases.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
 
-from powerdesk.grid.clearing import active_set, kkt, programme, result
+from powerdesk.grid.clearing import active_set, kkt, result
 from powerdesk.grid.clearing.cuts import LossCuts
 from powerdesk.grid.clearing.rows import NO_OUTAGE, FlowRows
-from powerdesk.grid.clearing.session import Session
 from powerdesk.solvers import conic
 from powerdesk.solvers.warm import Answer, Method, Verdict, WarmProgram
 
 if TYPE_CHECKING:
     from powerdesk.grid.clearing.programme import Programme
     from powerdesk.grid.clearing.result import Clearing
-    from powerdesk.grid.sensitivities import Sensitivities
     from powerdesk.grid.types import FloatArray
 
 CLARABEL = "clarabel"
 LADDER = (Method.SIMPLEX, Method.PRIMAL_SIMPLEX, Method.INTERIOR_POINT, CLARABEL)
+LARGE_LADDER = (Method.INTERIOR_POINT, Method.SIMPLEX, CLARABEL)
+"""Interior point first: the simplex needs minutes from nothing where hundreds of limits bind."""
 
 
-def clear(
-    sensitivities: Sensitivities,
-    *,
-    demand_mw: FloatArray | None = None,
-    ladder: tuple[str, ...] = LADDER,
-    engine: str = "angle",
-) -> Clearing:
-    """Return the verified optimum of the angle form, by the first rung of `ladder` that passes the check.
+@dataclass(frozen=True, eq=False, slots=True)
+class Outcome:
+    """What a ladder gave: a clearing, or none with the rungs' words, and whether one called the case infeasible."""
 
-    Raises result.InfeasibleError with the limits in conflict, or result.DispatchUnverifiedError.
-    """
-    whole = Whole(programme.of(sensitivities), sensitivities.network.demand_mw if demand_mw is None else demand_mw)
-    verdicts: list[str] = []
-    for rung in ladder:
-        if rung != CLARABEL and whole.programme.quadratic.any():
-            continue
-        answer = whole.solve(rung)
-        if answer.verdict is Verdict.INFEASIBLE:
-            Session(sensitivities).clear(demand_mw=demand_mw)  # raises with the conflict, unless the solver erred
-        if answer.verdict is not Verdict.OPTIMAL:
-            verdicts.append(f"{rung}: {answer.words}")
-            continue
-        one = whole.candidate(answer)
-        checked = kkt.residual(whole.programme, whole.rows, one)
-        if checked.worst <= kkt.TOLERANCE:
-            objective = whole.programme.objective(one.x)
-            found = result.Found(engine, str(rung), 1, checked)
-            return result.cleared(whole.programme, whole.rows, one, objective_usd_per_h=objective, found=found)
-        verdicts.append(f"{rung}: residual {checked.worst:.1e}")
-    raise result.DispatchUnverifiedError(
-        found="; ".join(verdicts),
-        allowed=f"a dispatch with scaled residual <= {kkt.TOLERANCE:.0e}",
-        remedy="look for extreme costs, ratings or reactances in the case",
-    )
+    clearing: Clearing | None
+    words: str
+    infeasible: bool
 
 
 class Whole:
-    """The angle form of one interval."""
+    """The angle form of a network, kept in the solver between intervals. Not safe to share between threads."""
 
-    def __init__(self, chosen: Programme, demand_mw: FloatArray) -> None:
+    def __init__(self, chosen: Programme) -> None:
         sensitivities = chosen.sensitivities
         self.programme = chosen
-        self.demand_mw = demand_mw
+        self.demand_mw = chosen.network.demand_mw
+        self.lower, self.upper = chosen.lower, chosen.upper
+        self._held: WarmProgram | None = None
+        self.warm = False
         self.rows = FlowRows(sensitivities)
         self._live = np.flatnonzero(chosen.network.live)
         self._limited = np.flatnonzero(np.isfinite(chosen.flow_low_mw) | np.isfinite(chosen.flow_high_mw))
@@ -84,6 +61,33 @@ class Whole:
         none = sparse.csr_array((self._limited.size, chosen.cost.size))
         balances, limits = sparse.hstack((placement, -laplacian)), sparse.hstack((none, weighted))
         self.matrix = sparse.csr_array(sparse.vstack((balances, limits)))
+
+    def set_interval(self, demand_mw: FloatArray, lower: FloatArray, upper: FloatArray) -> None:
+        """Take the demand (n_bus,) and column bounds of an interval."""
+        self.demand_mw, self.lower, self.upper = demand_mw, lower, upper
+
+    def attempt(self, ladder: tuple[str, ...], *, engine: str) -> Outcome:
+        """Return the first rung's answer that passes the check; quadratic costs skip HiGHS."""
+        verdicts: list[str] = []
+        infeasible = False
+        for rung in ladder:
+            if rung != CLARABEL and self.programme.quadratic.any():
+                continue
+            answer = self.solve(rung)
+            infeasible |= answer.verdict is Verdict.INFEASIBLE
+            if answer.verdict is not Verdict.OPTIMAL:
+                verdicts.append(f"{rung}: {answer.words}")
+                continue
+            one = self.candidate(answer)
+            checked = kkt.residual(self.programme, self.rows, one)
+            if checked.worst <= kkt.TOLERANCE:
+                self.warm = rung != CLARABEL
+                objective = self.programme.objective(one.x)
+                found = result.Found(engine, str(rung), 1, checked)
+                clearing = result.cleared(self.programme, self.rows, one, objective_usd_per_h=objective, found=found)
+                return Outcome(clearing, "", infeasible=False)
+            verdicts.append(f"{rung}: residual {checked.worst:.1e}")
+        return Outcome(None, "; ".join(verdicts), infeasible)
 
     def problem(self) -> active_set.Problem:
         """Return costs and bounds of the angle form, the rows apart; reference angles are held at zero."""
@@ -100,8 +104,8 @@ class Whole:
         return active_set.Problem(
             cost=np.concatenate((chosen.cost, np.zeros(free.size))),
             quadratic=np.concatenate((chosen.quadratic, np.zeros(free.size))),
-            lower=np.concatenate((chosen.lower, -free)),
-            upper=np.concatenate((chosen.upper, free)),
+            lower=np.concatenate((self.lower, -free)),
+            upper=np.concatenate((self.upper, free)),
             rows=np.empty((0, 0)),
             row_lower=np.concatenate((balance, low)),
             row_upper=np.concatenate((balance, high)),
@@ -118,17 +122,21 @@ class Whole:
                 row_bounds=(one.row_lower, one.row_upper),
                 column_bounds=(one.lower, one.upper),
             )
-        held = WarmProgram(cost=one.cost, lower=one.lower, upper=one.upper)
-        rows = self.matrix
-        start, index = rows.indptr[:-1].astype(np.int32), rows.indices.astype(np.int32)
-        held.add_rows(lower=one.row_lower, upper=one.row_upper, start=start, index=index, value=rows.data)
-        return held.run(Method(rung))
+        if self._held is None:
+            self._held = WarmProgram(cost=one.cost, lower=one.lower, upper=one.upper)
+            rows = self.matrix
+            start, index = rows.indptr[:-1].astype(np.int32), rows.indices.astype(np.int32)
+            self._held.add_rows(lower=one.row_lower, upper=one.row_upper, start=start, index=index, value=rows.data)
+        else:
+            self._held.set_rows(lower=one.row_lower, upper=one.row_upper)
+            self._held.set_columns(lower=one.lower, upper=one.upper)
+        return self._held.run(Method(rung))
 
     def candidate(self, answer: Answer) -> kkt.Candidate:
         """Return an answer for the check: flows from the injections, prices from the balances' duals."""
         chosen = self.programme
         sensitivities = chosen.sensitivities
-        x = np.clip(answer.primal[: chosen.cost.size], chosen.lower, chosen.upper)
+        x = np.clip(answer.primal[: chosen.cost.size], self.lower, self.upper)
         injection = chosen.placement @ x + chosen.fixed_mw - self.demand_mw
         lmp = np.zeros(self.demand_mw.size)
         lmp[self._live] = answer.row_duals[: self._live.size]
@@ -136,7 +144,7 @@ class Whole:
         pressed = np.flatnonzero(np.abs(price) > result.PRICE_TOLERANCE_USD_PER_MWH / 1e3)
         branch = self._limited[pressed]
         self.rows = FlowRows(sensitivities)
-        self.rows.add(
+        self.rows.add_plain(
             branch=branch,
             outage=np.full(branch.size, NO_OUTAGE),
             factor=np.zeros(branch.size),
@@ -145,8 +153,8 @@ class Whole:
         )
         return kkt.Candidate(
             x=x,
-            lower=chosen.lower,
-            upper=chosen.upper,
+            lower=self.lower,
+            upper=self.upper,
             demand_mw=self.demand_mw,
             energy=lmp[sensitivities.reference_of],
             lmp=lmp,
