@@ -314,6 +314,23 @@ def test_outbox__is_relayed_in_order_once(records: Records) -> None:
     ]
 
 
+def test_outbox__tells_this_process_that_something_waits(records: Records) -> None:
+    ended = threading.Event()
+
+    def wait() -> None:
+        records.await_outbox(timeout_s=60.0)
+        ended.set()
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    with records.unit() as unit:
+        unit.send("things", bus_port.Outgoing(key="k", value=b"v"))
+        assert not ended.wait(0.05), "told before the message could be read"
+    assert ended.wait(10.0)
+    waiting.join()
+    records.await_outbox(timeout_s=0.0)  # nothing new waits: back after the time-out
+
+
 def test_outbox__keeps_what_the_bus_refused(records: Records) -> None:
     bus = ListBus()
     with records.unit() as unit:

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("powerdesk.app")
 RELAY_EVERY_S = 0.02
+RELAY_AT_LEAST_S = 1.0
 USAGE_EVERY_S = 30.0
 ACCESS_EVERY_S = 0.2
 """How late at most a socket or a request hears that another process changed its rights."""
@@ -220,7 +221,7 @@ class Desk:
 
     def start(self) -> None:
         """Run the workers of this process's roles, and what every process needs."""
-        bus, projector = self.engines.bus, self._projector
+        projector = self._projector
         self.workers.every("usage", USAGE_EVERY_S, lambda: _drain(lambda: access_services.flush_usage(self.access)))
         self.workers.every("access", ACCESS_EVERY_S, self.access.authenticator.refresh)
         if engines.is_shared(self.settings.bus.url):
@@ -230,7 +231,7 @@ class Desk:
         if Part.RECORDER in self.does:
             self.workers.start("recorder", self._record)
         if Part.OUTBOX in self.does:
-            self.workers.every("outbox", RELAY_EVERY_S, lambda: _drain(lambda: self.engines.records.relay_outbox(bus)))
+            self.workers.start("outbox", self._relay)
         self._define_jobs()
         if Part.JOBS in self.does:
             self.workers.start("jobs", self._run_jobs)
@@ -242,6 +243,14 @@ class Desk:
             self.workers.start("sim", self.sim.run)
         if Part.WORKERS in self.does and engines.is_shared(self.settings.compute.url):
             self.workers.start("compute", engines.compute_worker(self.settings))
+
+    def _relay(self, stop: threading.Event) -> None:
+        """Send what transactions queued: at once after those of this process, by looking often after others'."""
+        records = self.engines.records
+        wait_s = RELAY_EVERY_S if records.shared else RELAY_AT_LEAST_S
+        while not stop.is_set():
+            _drain(lambda: records.relay_outbox(self.engines.bus))
+            records.await_outbox(timeout_s=wait_s)
 
     def _define_jobs(self) -> None:
         """Register everything that runs by schedule or when asked for."""

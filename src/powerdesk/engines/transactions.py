@@ -36,6 +36,7 @@ class SqlRecords(abc.ABC):
         self._clock = clock
         self._migrations = migrations
         self._relaying = threading.Lock()
+        self._queued = threading.Event()
         self._thread = threading.local()
 
     @abc.abstractmethod
@@ -75,6 +76,8 @@ class SqlRecords(abc.ABC):
                 waiting: list[tuple[str, bus_port.Outgoing]] = []
                 yield port.Unit(connection, waiting, over=names)
                 self._queue(connection, waiting)
+            if waiting:
+                self._queued.set()
         finally:
             self._thread.writing = False
 
@@ -140,6 +143,11 @@ class SqlRecords(abc.ABC):
             with self.unit(over=(OUTBOX,)) as unit:
                 unit.connection.execute(sa.delete(outbox).where(outbox.c.sequence.in_(published)))
             return len(rows)
+
+    def await_outbox(self, *, timeout_s: float) -> None:
+        """Return soon after a unit of this process has queued a message, or after the time-out."""
+        self._queued.wait(timeout_s)
+        self._queued.clear()
 
     def tables(self) -> Sequence[str]:
         """Return the names of the tables present."""

@@ -110,6 +110,10 @@ class Records(Protocol):
         """
         ...
 
+    def await_outbox(self, *, timeout_s: float) -> None:
+        """Return soon after a unit of this process has queued a message, or after the time-out."""
+        ...
+
     def tables(self) -> Sequence[str]:
         """Return the names of the tables present."""
         ...
