@@ -80,7 +80,7 @@ class Handle:
         """Insert data of a format; `sql` ends before FORMAT."""
         try:
             inserter = self._connection.send_insert(sql, form)
-            inserter.append(data)  # type: ignore[no-untyped-call]  # chDB is untyped
+            inserter.append(data)
             inserter.finish()
         except RuntimeError as error:
             raise Refused(str(error)) from error
