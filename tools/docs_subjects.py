@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 import sys
 import tomllib
 from dataclasses import dataclass
@@ -95,13 +96,19 @@ def commands(command: Any, *, path: str) -> Iterator[Subject]:
     yield Subject("command", path, sentence(command.help), facts)
 
 
+LEFT_OUT = re.compile(r"\.migrations|^powerdesk\.engines\.scaled\.")
+
+
 def modules_of(package: str) -> tuple[Any, ...]:
-    """Import a package whole and return its modules; migrations and entry points, which run when imported, apart."""
+    """Import a package whole and return its modules.
+
+    Left out: migrations and entry points, which run when imported, and adapters, whose libraries may be absent.
+    """
     root = importlib.import_module(package)
     found = [root]
     for item in pkgutil.walk_packages(root.__path__, prefix=f"{package}."):
         last = item.name.rsplit(".", 1)[-1]
-        if ".migrations" not in item.name and last != "__main__":
+        if not LEFT_OUT.search(item.name) and last != "__main__":
             found.append(importlib.import_module(item.name))
     return tuple(found)
 

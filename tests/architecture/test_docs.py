@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,17 @@ def run_tool(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a script of tools/ as `make check` does."""
     command = [sys.executable, str(ROOT / "tools" / name), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+def test_scaled_adapters__speak_in_the_problems_of_their_ports() -> None:
+    files = sorted((ROOT / "src/powerdesk/engines/scaled").glob("*.py"))
+    assert len(files) > 10
+    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text()))]
+    classes = [node for node in nodes if isinstance(node, ast.ClassDef)]
+    assert len(classes) > 10
+    own = [node.name for node in classes if any("Problem" in ast.unparse(base) for base in node.bases)]
+    own += [node.name for node in classes if any(ast.unparse(base).startswith("faults.") for base in node.bases)]
+    assert own == [], "a problem of its own would have no page: adapters' libraries may be absent where pages are made"
 
 
 def test_reference__is_in_step_with_the_code() -> None:
