@@ -153,6 +153,10 @@ class Sensitivities:
             self._rows.popitem(last=False)
         return out
 
+    def forget(self) -> None:
+        """Drop the rows kept, to give their memory back."""
+        self._rows.clear()
+
     def _solved_rows(self, branches: IntArray) -> FloatArray:
         """Return rows (len(branches), n_inner) over the buses that are not their island's reference."""
         right = np.zeros((self._inner.size + 1, branches.size), order="F")  # the last line takes what references get

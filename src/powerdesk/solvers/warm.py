@@ -120,10 +120,10 @@ class WarmProgram:
         self.add_rows(lower=lower, upper=upper, start=start, index=index, value=matrix[held])
 
     def set_rows(self, *, lower: FloatArray, upper: FloatArray) -> None:
-        """Set the bounds of all rows (n_rows,)."""
+        """Set the bounds of the first rows (len(lower),)."""
         _require((lower <= upper).all(), "row bounds with lower <= upper")
         engine: Any = self._engine  # its stub lacks the call
-        engine.changeRowsBounds(self.n_rows, np.arange(self.n_rows, dtype=np.int32), lower, upper)
+        engine.changeRowsBounds(lower.size, np.arange(lower.size, dtype=np.int32), lower, upper)
 
     def set_columns(self, *, lower: FloatArray, upper: FloatArray) -> None:
         """Set the bounds of the first columns (len(lower),)."""

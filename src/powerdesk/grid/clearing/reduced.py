@@ -68,7 +68,7 @@ class ReducedProgramme:
         self._lp.add_dense_rows(lower=none, upper=none, matrix=self._pieces.spread(self.balance_rows))
         self.is_quadratic = bool(programme.quadratic.any())
         self._set_bounds(programme.lower, programme.upper)
-        self._sets: active_set.Sets | None = None
+        self._last: tuple[FloatArray, active_set.Sets] | None = None
 
     def set_interval(self, demand_mw: FloatArray, lower: FloatArray, upper: FloatArray) -> None:
         """Take the demand (n_bus,) and column bounds of an interval."""
@@ -157,7 +157,7 @@ class ReducedProgramme:
         if rung == CLARABEL:
             return self._by_clarabel()
         if rung == ACTIVE_SET:
-            settled = None if self._sets is None else self._exact(self._sets)
+            settled = None if self._last is None else self._exact(*self._last)
             return failed("the active set did not settle") if settled is None else self._optimum(settled)
         answer = self._lp.run(Method(rung))
         if answer.verdict is not Verdict.OPTIMAL:
@@ -176,7 +176,7 @@ class ReducedProgramme:
         share = 1.0
         for _ in range(MOST_REFINEMENTS):
             point = self._point(answer)
-            settled = self._exact(active_set.sets_of(point.x, point.price, problem))
+            settled = self._exact(point.x, active_set.sets_of(point.x, point.price, problem))
             if settled is not None:
                 break
             share /= 6.0
@@ -202,12 +202,12 @@ class ReducedProgramme:
             row_upper=bounds["upper"],
         )
 
-    def _exact(self, sets: active_set.Sets) -> active_set.Point | None:
+    def _exact(self, start: FloatArray, sets: active_set.Sets) -> active_set.Point | None:
         problem = self.problem()
-        settled = active_set.solve(problem, sets.grown(problem.row_lower.size))
+        settled = active_set.solve(problem, start, sets.grown(problem.row_lower.size))
         if settled is None:
             return None
-        self._sets = settled[1]
+        self._last = settled[0].x, settled[1]
         return settled[0]
 
     def _by_clarabel(self) -> Optimum:
@@ -230,7 +230,9 @@ class ReducedProgramme:
         if answer.verdict is not Verdict.OPTIMAL:
             return failed(answer.words, answer.verdict)
         x = np.clip(answer.primal[: problem.cost.size], problem.lower, problem.upper)
-        return self._optimum(active_set.Point(x, answer.row_duals))
+        point = active_set.Point(x, answer.row_duals)
+        exact = None if steps else self._exact(point.x, active_set.sets_of(point.x, point.price, problem))
+        return self._optimum(exact or point)
 
     def _optimum(self, point: active_set.Point) -> Optimum:
         """Return the flows and prices of a dispatch and its row prices."""

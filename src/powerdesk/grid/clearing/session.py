@@ -70,7 +70,7 @@ class Session:
         self._held = np.zeros(self._limited.size, dtype=bool)
         self._warm = False
         self._whole: Whole | None = None
-        self._may_switch = not (steps or self.programme.loss.size or self.programme.quadratic.any())
+        self._may_switch = not self.programme.quadratic.any()
 
     def clear(
         self,
@@ -86,15 +86,15 @@ class Session:
         """
         demand = self.programme.network.demand_mw if demand_mw is None else demand_mw
         bounds = self.programme.bounds(min_mw, max_mw)
-        if self._crowded and (found_whole := self._by_angles(demand, *bounds)) is not None:
-            return found_whole
+        if self._crowded and (cleared := self._by_angles(demand, bounds, self._large_ladder)) is not None:
+            return cleared
         self._reduced.set_interval(demand, *bounds)
         verdicts: list[str] = []
         for rung in self._reduced.ladder(warm=self._warm):
             found, rounds = self._lazily(rung)
             if self._crowded:
-                if (found_whole := self._by_angles(demand, *bounds)) is not None:
-                    return found_whole
+                if (cleared := self._by_angles(demand, bounds, self._large_ladder)) is not None:
+                    return cleared
                 found, rounds = self._lazily(rung)
             if found.verdict is Verdict.INFEASIBLE:
                 diagnosis.explain(self._reduced)  # raises, unless the solver erred
@@ -106,23 +106,36 @@ class Session:
                 verdicts.append(f"{rung}: residual {checked.worst:.1e}")
             else:
                 verdicts.append(f"{rung}: {found.words}")
+        if self._has_angles and (cleared := self._by_angles(demand, bounds, (whole.CLARABEL,))) is not None:
+            return cleared
         raise result.unverified("; ".join(verdicts))
 
-    def _by_angles(self, demand: FloatArray, lower: FloatArray, upper: FloatArray) -> Clearing | None:
+    def _by_angles(
+        self, demand: FloatArray, bounds: tuple[FloatArray, FloatArray], ladder: tuple[str, ...]
+    ) -> Clearing | None:
         """Return the clearing by the angle form, kept warm like the rows; None when its ladder gives none."""
         if self._whole is None:
             self._whole = Whole(self.programme)
-        self._whole.set_interval(demand, lower, upper)
-        ladder = (Method.SIMPLEX_WARM, *whole.LARGE_LADDER) if self._whole.warm else whole.LARGE_LADDER
+        self._whole.set_interval(demand, *bounds)
         found = self._whole.attempt(ladder, engine="angle").clearing
-        self._may_switch = found is not None
+        self._may_switch &= found is not None
         return found
+
+    @property
+    def _large_ladder(self) -> tuple[str, ...]:
+        warm = self._whole is not None and self._whole.warm
+        return (Method.SIMPLEX_WARM, *whole.LARGE_LADDER) if warm else whole.LARGE_LADDER
+
+    @property
+    def _has_angles(self) -> bool:
+        """Whether the angle form can say the same: it knows no losses, penalty steps or outages."""
+        plain = not (self.rows.steps or self.programme.loss.size)
+        return plain and bool((self.rows.outage == NO_OUTAGE).all())
 
     @property
     def _crowded(self) -> bool:
         """Whether so many limits have been met that the angle form, with its sparse basis, is the faster programme."""
-        crowded = len(self.rows) > CROWDED_ROWS and self._may_switch
-        return crowded and bool((self.rows.outage == NO_OUTAGE).all())
+        return len(self.rows) > CROWDED_ROWS and self._may_switch and self._has_angles
 
     def add_rows(
         self, *, branch: IntArray, outage: IntArray, factor: FloatArray, low_mw: FloatArray, high_mw: FloatArray

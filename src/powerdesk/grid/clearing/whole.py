@@ -51,6 +51,7 @@ class Whole:
         self.lower, self.upper = chosen.lower, chosen.upper
         self._held: WarmProgram | None = None
         self.warm = False
+        self._bounds_held = (0, 0)
         self.rows = FlowRows(sensitivities)
         self._live = np.flatnonzero(chosen.network.live)
         self._limited = np.flatnonzero(np.isfinite(chosen.flow_low_mw) | np.isfinite(chosen.flow_high_mw))
@@ -128,8 +129,11 @@ class Whole:
             start, index = rows.indptr[:-1].astype(np.int32), rows.indices.astype(np.int32)
             self._held.add_rows(lower=one.row_lower, upper=one.row_upper, start=start, index=index, value=rows.data)
         else:
-            self._held.set_rows(lower=one.row_lower, upper=one.row_upper)
-            self._held.set_columns(lower=one.lower, upper=one.upper)
+            balances = slice(0, self._live.size)  # limits of flows stay
+            self._held.set_rows(lower=one.row_lower[balances], upper=one.row_upper[balances])
+            if self._bounds_held != (id(self.lower), id(self.upper)):
+                self._held.set_columns(lower=one.lower, upper=one.upper)
+        self._bounds_held = (id(self.lower), id(self.upper))
         return self._held.run(Method(rung))
 
     def candidate(self, answer: Answer) -> kkt.Candidate:
