@@ -132,10 +132,12 @@ def _point(problem: Problem, sets: Sets) -> Point | None:
     bent = held * bend
     matrix = bent @ held.T
     right = target + bent @ problem.cost[free]
-    firm = matrix + np.diag(RIDGE * (np.diag(matrix) + np.finfo(np.float64).tiny))
+    firm = matrix + np.diag(RIDGE * np.diag(matrix))
     try:
         factor = np.linalg.inv(firm)
     except np.linalg.LinAlgError:
+        return None
+    if not np.isfinite(factor).all():  # an active row that no free column can serve
         return None
     price = factor @ right
     for _ in range(REFINEMENTS):

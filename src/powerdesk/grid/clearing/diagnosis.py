@@ -104,6 +104,10 @@ def _row_finding(reduced: ReducedProgramme, at: int, price: float) -> Finding:
         demand = float(reduced.demand_mw[inside].sum())
         name = f"the demand of island {at + 1} ({int(inside.sum())} buses)"
         return Finding(name, f"{demand:.6g} MW", "what its generators can give", "shed load or add supply")
+    if at < islands.count + len(reduced.programme.side):
+        return Finding(
+            "a reserve requirement or a unit's room for it", "reserves", "what units can hold", "shorten them"
+        )
     flow = np.flatnonzero(reduced.flow_at == at)
     if not flow.size:
         return Finding("the losses", "a tangent of r f^2", "losses that the dispatch covers", "clear without losses")

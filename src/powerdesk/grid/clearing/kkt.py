@@ -36,7 +36,8 @@ FLOW_TOLERANCE_MW = 1e-6
 class Candidate:
     """An answer to check. `x` and bounds (n_column,), `energy` (n_island,), `lmp` (n_bus,) and flows (n_branch,).
 
-    `lmp` leaves out what the loss cuts add; `row_price` (n_row,) belongs to flow rows, `cut_price` (n_cut,) to cuts.
+    `lmp` leaves out what the loss cuts add; `row_price` (n_row,) belongs to flow rows, `cut_price` (n_cut,) to cuts,
+    `side_price` (n_side,) to the programme's rows over columns alone.
     """
 
     x: FloatArray
@@ -48,6 +49,7 @@ class Candidate:
     flows_mw: FloatArray
     row_price: FloatArray
     injection_mw: FloatArray
+    side_price: FloatArray
     loss_withdrawn_mw: FloatArray
     cut_price: FloatArray
     cuts: LossCuts
@@ -107,7 +109,14 @@ def _network_dual(programme: Programme, rows: FlowRows, one: Candidate) -> float
 def _columns(programme: Programme, one: Candidate) -> float:
     """Return the worst natural residual of a column: its reduced cost, or its distance to the bound it presses."""
     reduced = programme.cost + 2.0 * programme.quadratic * one.x - programme.to_columns @ one.lmp
+    if one.side_price.size:
+        reduced = reduced - one.side_price @ programme.side
     if one.cut_price.size:
         reduced = reduced - one.cut_price @ one.cuts.matrix(programme)
     moved = np.clip(one.x - reduced, one.lower, one.upper)
-    return float(np.max(np.abs(one.x - moved), initial=0.0))
+    worst = float(np.max(np.abs(one.x - moved), initial=0.0))
+    if not one.side_price.size:
+        return worst
+    held = programme.side @ one.x
+    moved = np.clip(held - one.side_price, programme.side_lower, programme.side_upper)
+    return max(worst, float(np.max(np.abs(held - moved))))

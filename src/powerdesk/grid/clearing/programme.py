@@ -49,9 +49,59 @@ class Programme:
     low_by_angle: BoolArray
     high_by_angle: BoolArray
 
+    side: FloatArray
+    """Rows over columns alone (n_side, n_column), with bounds: reserves' requirements, then what units can give."""
+    side_lower: FloatArray
+    side_upper: FloatArray
+    reserve: IntArray
+    """The reserve product of each column (n_column,), -1: none; `reserve_owner` is its generator, -1 for shortage."""
+    reserve_owner: IntArray
+    n_requirement: int
     loss: IntArray
     """The column of each island's losses (n_island,), or empty: it withdraws at `loss_weights` (n_bus,)."""
     loss_weights: FloatArray
+
+    def extended(self, *, lower: FloatArray, upper: FloatArray, cost: FloatArray) -> Programme:
+        """Return the programme with columns appended that are nobody's and inject nothing."""
+        count = cost.size
+        none, nobody = np.zeros(count), np.full(count, -1)
+        placement = sparse.csr_array(sparse.hstack((self.placement, sparse.csr_array((self.fixed_mw.size, count)))))
+        return replace(
+            self,
+            cost=np.concatenate((self.cost, cost)),
+            quadratic=np.concatenate((self.quadratic, none)),
+            lower=np.concatenate((self.lower, lower)),
+            upper=np.concatenate((self.upper, upper)),
+            generator=np.concatenate((self.generator, nobody)),
+            hvdc=np.concatenate((self.hvdc, nobody)),
+            reserve=np.concatenate((self.reserve, nobody)),
+            reserve_owner=np.concatenate((self.reserve_owner, nobody)),
+            segment_begin_mw=np.concatenate((self.segment_begin_mw, none)),
+            placement=placement,
+            to_columns=sparse.csr_array(placement.T),
+            side=np.hstack((self.side, np.zeros((len(self.side), count)))),
+        )
+
+    def reserve_mw(self, x: FloatArray) -> FloatArray:
+        """Return each generator's award of each reserve product (n_product, n_gen)."""
+        out = np.zeros((self.n_requirement, len(self.network.generators)))
+        mine = self.reserve_owner >= 0
+        out[self.reserve[mine], self.reserve_owner[mine]] = x[mine]
+        return out
+
+    def reserve_prices(self, side_price: FloatArray) -> FloatArray:
+        """Return the price of each reserve product (n_product,): the duals of all requirements that it serves."""
+        column = [int(np.argmax(self.reserve == product)) for product in range(self.n_requirement)]
+        found: FloatArray = side_price[: self.n_requirement] @ self.side[: self.n_requirement, column]
+        return found
+
+    def ramp_limits(self, generation_mw: FloatArray, ramp_mw: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return what each generator may give in the next interval (n_gen,): its limits, and `ramp_mw` from now."""
+        generators = self.network.generators
+        return (
+            np.maximum(generators.min_mw, generation_mw - ramp_mw),
+            np.minimum(generators.max_mw, generation_mw + ramp_mw),
+        )
 
     def with_losses(self, weights: FloatArray) -> Programme:
         """Return the programme with a column of losses per island, withdrawn at `weights`, which sum to 1 on each."""
@@ -59,17 +109,11 @@ class Programme:
         count, n_column = islands.count, self.cost.size
         live = np.flatnonzero(islands.of_bus >= 0)
         drawn = sparse.csr_array((-weights[live], (live, islands.of_bus[live])), shape=(weights.size, count))
-        none, nobody = np.zeros(count), np.full(count, -1)
+        endless = np.full(count, np.inf)
+        wider = self.extended(lower=-endless, upper=endless, cost=np.zeros(count))
         placement = sparse.csr_array(sparse.hstack((self.placement, drawn)))
         return replace(
-            self,
-            cost=np.concatenate((self.cost, none)),
-            quadratic=np.concatenate((self.quadratic, none)),
-            lower=np.concatenate((self.lower, none - np.inf)),
-            upper=np.concatenate((self.upper, none + np.inf)),
-            generator=np.concatenate((self.generator, nobody)),
-            hvdc=np.concatenate((self.hvdc, nobody)),
-            segment_begin_mw=np.concatenate((self.segment_begin_mw, none)),
+            wider,
             placement=placement,
             to_columns=sparse.csr_array(placement.T),
             loss=n_column + np.arange(count),
@@ -156,6 +200,12 @@ def of(sensitivities: Sensitivities) -> Programme:
         flow_high_mw=high,
         low_by_angle=low_by_angle,
         high_by_angle=high_by_angle,
+        side=np.empty((0, at.size)),
+        side_lower=np.empty(0),
+        side_upper=np.empty(0),
+        reserve=np.full(at.size, -1),
+        reserve_owner=np.full(at.size, -1),
+        n_requirement=0,
         loss=np.empty(0, np.int64),
         loss_weights=np.zeros(len(network.buses)),
     )

@@ -57,7 +57,8 @@ class ReducedProgramme:
             (np.ones(live.size), (islands.of_bus[live], live)), shape=(islands.count, islands.of_bus.size)
         )
         self.balance_rows = np.asarray((self._islands @ programme.placement).toarray())
-        self.matrix = self.balance_rows
+        self.matrix = np.concatenate((self.balance_rows, programme.side))
+        self._side_at = islands.count + np.arange(len(programme.side))
         self.flow_at = np.empty(0, np.int64)
         self._cut_at = np.empty(0, np.int64)
         self._nothing = np.zeros(len(programme.network.buses))
@@ -66,6 +67,9 @@ class ReducedProgramme:
         self._lp = WarmProgram(cost=self._pieces.cost, lower=lower, upper=upper)
         none = np.zeros(islands.count)
         self._lp.add_dense_rows(lower=none, upper=none, matrix=self._pieces.spread(self.balance_rows))
+        if len(programme.side):
+            side = self._pieces.spread(programme.side)
+            self._lp.add_dense_rows(lower=programme.side_lower, upper=programme.side_upper, matrix=side)
         self.is_quadratic = bool(programme.quadratic.any())
         self._set_bounds(programme.lower, programme.upper)
         self._last: tuple[FloatArray, active_set.Sets] | None = None
@@ -96,6 +100,7 @@ class ReducedProgramme:
         lower = np.full(len(self.matrix), np.inf)
         lower[: self.balance_mw.size] = self.balance_mw
         upper = lower.copy()
+        lower[self._side_at], upper[self._side_at] = self.programme.side_lower, self.programme.side_upper
         flow = self.rows.flows(self.outside_flow_mw)
         lower[self.flow_at], upper[self.flow_at] = self.rows.low_mw - flow, self.rows.high_mw - flow
         if self._cut_at.size:
@@ -253,6 +258,7 @@ class ReducedProgramme:
             flows_mw=flows,
             row_price=row_price,
             injection_mw=placed + self.outside_mw,
+            side_price=point.price[self._side_at],
             loss_withdrawn_mw=self._withdrawn(point.x),
             cut_price=cut_price,
             cuts=self.cuts,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from powerdesk.kernel.problem import Problem
 if TYPE_CHECKING:
     from powerdesk.grid.clearing.kkt import Candidate
     from powerdesk.grid.clearing.programme import Programme
-    from powerdesk.grid.clearing.rows import FlowRows
+    from powerdesk.grid.clearing.rows import FlowRows, PricedRows
     from powerdesk.grid.types import FloatArray
     from powerdesk.solvers.linear import KktResidual
 
@@ -73,14 +74,15 @@ class Found:
     kkt: KktResidual
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False)
 class Clearing:
     """A verified optimum.
 
     Per generator generation_mw, per direct-current line hvdc_mw (leaving its from-bus), per branch flows_mw, per bus
     demand_mw and lmp in USD/MWh (NaN at a bus declared isolated), per island losses_mw. Prices as they were found:
     lmp = energy (1 - loss_factor) + congestion, energy (n_island,) being the price at `base_weights` (n_bus,), where
-    losses are withdrawn; `grid.prices` moves them to any other reference.
+    losses are withdrawn; `grid.prices` moves them to any other reference. Per reserve product reserve_mw (n_product,
+    n_gen) and reserve_prices (n_product,) in USD/MWh.
     """
 
     programme: Programme
@@ -91,11 +93,18 @@ class Clearing:
     hvdc_mw: FloatArray
     flows_mw: FloatArray
     lmp: FloatArray
-    constraints: tuple[Constraint, ...]
+    priced_rows: PricedRows
     energy: FloatArray
     loss_factor: FloatArray
     base_weights: FloatArray
     losses_mw: FloatArray
+    reserve_mw: FloatArray
+    reserve_prices: FloatArray
+
+    @cached_property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """The limits that bind, dearest first."""
+        return constraints_of(self.programme, self.priced_rows, self.flows_mw)
 
 
 def cleared(
@@ -122,25 +131,26 @@ def cleared(
         hvdc_mw=programme.hvdc_mw(one.x),
         flows_mw=one.flows_mw,
         lmp=np.where(network.live, one.lmp - one.cut_price @ one.cuts.factor, np.nan),
-        constraints=constraints_of(programme, rows, one.flows_mw, one.row_price),
+        priced_rows=rows.priced(one.row_price),
         energy=energy,
         loss_factor=factor,
         base_weights=weights,
         losses_mw=one.x[programme.loss],
+        reserve_mw=programme.reserve_mw(one.x),
+        reserve_prices=programme.reserve_prices(one.side_price),
     )
 
 
-def constraints_of(
-    programme: Programme, rows: FlowRows, flows_mw: FloatArray, price: FloatArray
-) -> tuple[Constraint, ...]:
+def constraints_of(programme: Programme, rows: PricedRows, flows_mw: FloatArray) -> tuple[Constraint, ...]:
     """Return the rows with a price as named constraints, dearest first."""
+    price = rows.price
     found = np.flatnonzero(np.abs(price) > PRICE_TOLERANCE_USD_PER_MWH)
     found = found[np.argsort(-np.abs(price[found]), kind="stable")]
     flow = rows.flows(flows_mw)
     return tuple(_constraint(programme, rows, at, float(flow[at]), float(price[at])) for at in found.tolist())
 
 
-def _constraint(programme: Programme, rows: FlowRows, at: int, flow: float, price: float) -> Constraint:
+def _constraint(programme: Programme, rows: PricedRows, at: int, flow: float, price: float) -> Constraint:
     direction = -1 if price > 0.0 else 1
     branch, outage = int(rows.branch[at]), int(rows.outage[at])
     return Constraint(

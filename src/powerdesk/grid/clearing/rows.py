@@ -26,6 +26,25 @@ class PenaltyStep:
     price_usd_per_mwh: float
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class PricedRows:
+    """Rows as they stood in one clearing, each with its price (n_row,)."""
+
+    branch: IntArray
+    outage: IntArray
+    factor: FloatArray
+    low_mw: FloatArray
+    high_mw: FloatArray
+    price: FloatArray
+
+    def flows(self, flows_mw: FloatArray) -> FloatArray:
+        """Return the rows' flows (n_row,) from the branches' (n_branch,)."""
+        if not self.factor.any():
+            return flows_mw[self.branch]
+        found: FloatArray = flows_mw[self.branch] + self.factor * flows_mw[self.outage]
+        return found
+
+
 class FlowRows:
     """Rows in the order in which they were met. Each holds its shift factors (n_bus,), own reference."""
 
@@ -63,12 +82,13 @@ class FlowRows:
         self.low_mw = np.concatenate((self.low_mw, low_mw))
         self.high_mw = np.concatenate((self.high_mw, high_mw))
 
+    def priced(self, price: FloatArray) -> PricedRows:
+        """Return the rows as they stand, with their prices (n_row,)."""
+        return PricedRows(self.branch, self.outage, self.factor, self.low_mw, self.high_mw, price)
+
     def flows(self, flows_mw: FloatArray) -> FloatArray:
         """Return the rows' flows (n_row,) from the branches' (n_branch,)."""
-        if not self.factor.any():
-            return flows_mw[self.branch]
-        found: FloatArray = flows_mw[self.branch] + self.factor * flows_mw[self.outage]
-        return found
+        return self.priced(flows_mw).flows(flows_mw)
 
     def per_branch(self, price: FloatArray) -> FloatArray:
         """Return the prices gathered on branches (n_branch,): an outage row also presses the branch that is out."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from powerdesk.grid.clearing import cuts, diagnosis, kkt, programme, reduced, result, whole
+from powerdesk.grid.clearing import cuts, diagnosis, kkt, programme, reduced, reserving, result, whole
 from powerdesk.grid.clearing.cuts import Losses
 from powerdesk.grid.clearing.reduced import ReducedProgramme
 from powerdesk.grid.clearing.rows import NO_OUTAGE, FlowRows
@@ -20,6 +20,7 @@ from powerdesk.solvers.warm import Method, Verdict
 
 if TYPE_CHECKING:
     from powerdesk.grid.clearing.reduced import Optimum
+    from powerdesk.grid.clearing.reserving import ReserveProduct
     from powerdesk.grid.clearing.result import Clearing
     from powerdesk.grid.clearing.rows import PenaltyStep
     from powerdesk.grid.sensitivities import Sensitivities
@@ -52,6 +53,7 @@ class Session:
         steps: tuple[PenaltyStep, ...] = (),
         losses: Losses = Losses.NONE,
         loss_weights: FloatArray | None = None,
+        reserves: tuple[ReserveProduct, ...] = (),
     ) -> None:
         self.sensitivities = sensitivities
         self.losses = losses
@@ -59,6 +61,8 @@ class Session:
         if losses is not Losses.NONE:
             weights = sensitivities.network.demand_mw.clip(min=0.0) if loss_weights is None else loss_weights
             self.programme = self.programme.with_losses(sensitivities.weights_of(weights))
+        if reserves:
+            self.programme = reserving.with_reserves(self.programme, reserves)
         self.rows = FlowRows(sensitivities, steps=steps)
         self._reduced = ReducedProgramme(self.programme, self.rows)
         limited = np.isfinite(self.programme.flow_low_mw) | np.isfinite(self.programme.flow_high_mw)
@@ -129,7 +133,7 @@ class Session:
     @property
     def _has_angles(self) -> bool:
         """Whether the angle form can say the same: it knows no losses, penalty steps or outages."""
-        plain = not (self.rows.steps or self.programme.loss.size)
+        plain = not (self.rows.steps or self.programme.loss.size or len(self.programme.side))
         return plain and bool((self.rows.outage == NO_OUTAGE).all())
 
     @property

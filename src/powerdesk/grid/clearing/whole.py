@@ -165,6 +165,7 @@ class Whole:
             flows_mw=sensitivities.flows_mw(injection),
             row_price=price[pressed],
             injection_mw=injection,
+            side_price=np.empty(0),
             loss_withdrawn_mw=np.zeros(lmp.size),
             cut_price=np.empty(0),
             cuts=LossCuts.none(chosen),
