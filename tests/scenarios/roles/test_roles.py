@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import cluster
 import httpx  # noqa: TID251 - the tests speak HTTP to the processes
+import processes
 import pytest
 import test_crash
 
@@ -24,6 +26,13 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(600)]
 TRIES, PAUSE_S, PATIENCE_S = 120, 0.5, 90.0
 FILES_BEFORE, FILES_AFTER = 3, 3
+WORDS = {
+    "tables": "ClickHouse",
+    "records": "PostgreSQL",
+    "objects": "S3 bucket",
+    "bus": "Kafka cluster",
+    "cache": "Redis",
+}
 _pause = threading.Event()
 
 
@@ -155,6 +164,49 @@ def test_the_stream_role__serves_nothing_else(desk: cluster.Cluster, key: str) -
     assert httpx.get(f"{behind}/v1/datasets", headers=headers).status_code == httpx.codes.NOT_FOUND
     answer = httpx.get(f"{desk.roles['gateway'].url}/v1/stream/sse", params=test_crash.CHANNEL, headers=headers)
     assert answer.json()["type"].endswith("no-stream")
+
+
+def test_a_backup__of_the_running_roles_opens_as_a_desk_of_its_own(
+    desk: cluster.Cluster, key: str, tmp_path: Path
+) -> None:
+    imported(desk, 50)
+    reader = SimpleNamespace(client=desk.client(Authorization=f"Bearer {key}"))
+    before = test_crash.cells(reader)  # type: ignore[arg-type]  # all it asks of a desk
+    operator = desk.operator()
+    asked = operator.post("/v1/operator/backups", json={"folder": str(tmp_path / "backup")})
+    run: dict[str, Any] = {}
+    for _ in range(TRIES):
+        (run,) = operator.get("/v1/jobs", params={"run_id": asked.json()["run_id"]}).json()["jobs"]
+        if run["ended_at"] is not None:
+            break
+        _pause.wait(PAUSE_S)
+    assert run["state"] == "done", run
+    pepper = {"POWERDESK_ACCESS__PEPPER": cluster.PEPPER}
+    headers = {"Authorization": f"Bearer {key}"}
+    with (
+        processes.up(tmp_path / "backup", **pepper) as restored,
+        httpx.Client(base_url=restored.owner.url, headers=headers) as client,
+    ):
+        found = test_crash.cells(SimpleNamespace(client=client))  # type: ignore[arg-type]  # as above
+    assert {cell: found[cell] for cell in before} == before
+
+
+def test_doctor__names_each_engine_with_its_version_and_latency(desk: cluster.Cluster, tmp_path: Path) -> None:
+    gateway = desk.roles["gateway"]
+    for folder in (gateway.folder, tmp_path):  # by the gateway that owns the folder, and by asking the servers
+        left = processes.powerdesk("doctor", "--data", folder, "-o", "json", **gateway.settings)
+        found = {row["what"]: row for row in map(json.loads, left.stdout.splitlines())}
+        for name, word in WORDS.items():
+            row = found[f"engine {name}"]
+            assert (row["level"], word in row["found"]) == ("ok", True), row
+            assert re.search(r"\d+\.\d ms", row["found"]), row
+        assert gateway.settings["POWERDESK_TABLES__PASSWORD"] not in left.stdout + left.stderr
+
+
+def test_a_verb__without_a_gateway_says_where_to_go(desk: cluster.Cluster, tmp_path: Path) -> None:
+    left = processes.powerdesk("datasets", "--data", tmp_path, **desk.roles["gateway"].settings)
+    assert left.returncode == 1
+    assert "gateway" in left.stderr
 
 
 def test_roles__are_the_whole_of_what_a_desk_does() -> None:
