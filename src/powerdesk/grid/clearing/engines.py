@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from powerdesk.grid.types import BranchModel, FloatArray, Network
 
 
+LARGE_BUSES = 3_000
+"""Buses from which the angle form goes to the interior point first."""
+
+
 class Engine(StrEnum):
     """Formulation and solver; all three agree, which is a proof that ships."""
 
@@ -56,7 +60,9 @@ def clear_whole(sensitivities: Sensitivities, *, engine: Engine, demand_mw: Floa
     held = whole.Whole(programme.of(sensitivities))
     if demand_mw is not None:
         held.set_interval(demand_mw, held.lower, held.upper)
-    ladder = whole.LADDER if engine is Engine.ANGLE else (whole.CLARABEL,)
+    ladder: tuple[str, ...] = (whole.CLARABEL,)
+    if engine is Engine.ANGLE:
+        ladder = whole.LADDER if len(sensitivities.network.buses) <= LARGE_BUSES else whole.LARGE_LADDER
     outcome = held.attempt(ladder, engine=engine.value)
     if outcome.clearing is None and outcome.infeasible:
         Session(sensitivities).clear(demand_mw=demand_mw)  # raises with the conflict, unless the solver erred
