@@ -100,14 +100,19 @@ def _add_pages(app: FastAPI, built: hub_routes.Built, table: policies.Policies) 
 
 
 def _enforcing(desk: Desk, table: policies.Policies) -> Callable[[Request], Awaitable[None]]:
-    """Return what lets a request pass only by the policy declared for its route."""
+    """Return what lets a request pass only by the policy declared for its route.
+
+    A credential that memory does not know is looked up in Records: at once where they are this process's own, on a
+    thread where a server has to answer.
+    """
+    shared = desk.engines.records.shared
 
     async def enforce(request: Request) -> None:
         name = f"{request.method} {request.scope['route'].path}"
         policy = table.policy(kind=policies.Kind.ROUTE, name=name)
         if policy.rule is policies.Rule.PUBLIC:
             return
-        caller = desk.gate.caller(request)
+        caller = await run_in_threadpool(desk.gate.caller, request) if shared else desk.gate.caller(request)
         try:
             policy.check(caller.principal, name=name)
         except policies.ForbiddenError:

@@ -117,8 +117,11 @@ def snapshot(
 def is_at_hand(store: Store, *, request: Request, since: datetime | None) -> bool:
     """Tell whether a read names few series and nothing older than `since` (None: anything), which is recent.
 
-    Engines answer such a read from memory in about a millisecond; it may take longer just after a start.
+    Tables of this process answer such a read from memory in about a millisecond; it may take longer just after a
+    start. Tables that processes share answer nothing without a server.
     """
+    if store.tables.shared:
+        return False
     named = request.within.get(dataset(store, request.dataset).series_label, ())
     return 0 < len(named) <= AT_HAND_SERIES and since is not None and store.clock.now() - since < AT_HAND_SPAN
 

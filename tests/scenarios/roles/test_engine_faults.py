@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -36,6 +37,8 @@ SERVERS: dict[str, tuple[type[Server], dict[str, bool]]] = {
 }
 DOWN_S, STALL_S, BACK_S = 3.0, 10.0, 60.0
 MORE_THREADS, MORE_MB = 40, 150
+PROMPT_S = 4.0
+LATEST = "/v1/datasets/markets.prices/latest?location=NYISO:WEST&market_run=DA"
 _pause = threading.Event()
 
 
@@ -47,6 +50,10 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[cluster.Cluster]:
 
 @pytest.fixture(scope="module")
 def key(desk: cluster.Cluster) -> str:
+    return made_key(desk)
+
+
+def made_key(desk: cluster.Cluster) -> str:
     made = desk.operator().post("/v1/operator/keys", json={"name": "reader", "scopes": ["api"]})
     assert made.is_success, made.text
     return str(made.json()["secret"])
@@ -130,6 +137,12 @@ def test_a_server_killed_in_mid_load__loses_and_doubles_nothing(desk: cluster.Cl
     await_cells(desk, key, load.acknowledged)
 
 
+def asking(url: str, secret: str) -> None:
+    """Ask once and take whatever comes."""
+    with contextlib.suppress(httpx.TransportError):
+        httpx.get(url, headers={"Authorization": f"Bearer {secret}"}, timeout=30)
+
+
 @pytest.mark.parametrize("port", SERVERS)
 def test_a_server_that_stalls__piles_up_neither_threads_nor_memory(desk: cluster.Cluster, key: str, port: str) -> None:
     kind, options = SERVERS[port]
@@ -140,14 +153,15 @@ def test_a_server_that_stalls__piles_up_neither_threads_nor_memory(desk: cluster
     load = Load(desk, first=1000 * (1 + list(SERVERS).index(port)) + 500)
     load.start()
     load.await_more(1)
+    unknown = made_key(desk)  # not in any process's memory yet
     server.pause()
     try:
-        answers = [
-            threading.Thread(target=lambda: httpx.get(f"{desk.base}/ready", timeout=30), daemon=True) for _ in range(20)
-        ]
-        for each in answers:
-            each.start()
-        _pause.wait(STALL_S)
+        asked = [("/ready", key), (LATEST, key), (LATEST, unknown)]
+        for path, secret in asked * 8:
+            threading.Thread(target=asking, args=(f"{desk.base}{path}", secret), daemon=True).start()
+        for _ in range(round(STALL_S)):  # a loop that waits for a server would answer nobody
+            assert httpx.get(f"{desk.base}/health", timeout=PROMPT_S).is_success
+            _pause.wait(1.0)
         more = sum(each.num_threads() for each in processes) - threads
     finally:
         server.resume()

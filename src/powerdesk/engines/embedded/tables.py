@@ -225,6 +225,11 @@ class DuckTables:
         seen = tables_held.opened(self._file.cursor(), held.view.layout.spec, self._objects, rows_max=room).view
         held.publish(parts=seen.parts, recent=seen.recent, settled=seen.settled, last_time=seen.last_time)
 
+    @property
+    def shared(self) -> bool:
+        """Tell that one process owns the file."""
+        return False
+
     def version(self) -> str:
         """Return the name and version of the library."""
         return f"DuckDB {duckdb.__version__}"

@@ -97,6 +97,11 @@ class Selection:
 class Tables(Protocol):
     """Store and read revisions. Safe to call from several threads; a write is visible to the next read."""
 
+    @property
+    def shared(self) -> bool:
+        """Whether several processes may use these tables at once; each read then waits for a server."""
+        ...
+
     def version(self) -> str:
         """Ask the engine for its name and version; raise faults.EngineUnavailableError when it does not answer."""
         ...

@@ -51,6 +51,11 @@ class ClickTables:
         self._epochs: dict[str, int] = {}
         """Epochs that this object writes in and in which nothing failed yet."""
 
+    @property
+    def shared(self) -> bool:
+        """Tell that the server is there for every process."""
+        return True
+
     def version(self) -> str:
         """Ask the server for its version."""
         found = self._client.ask("SELECT version() AS version", {}, doing="asking who it is")
