@@ -1,0 +1,63 @@
+"""What the calculations of this package share: the verdict on an answer, checked panels, and their problem."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from powerdesk.kernel.problem import Problem
+
+if TYPE_CHECKING:
+    from powerdesk.grid.types import FloatArray
+
+TICK_USD_PER_MWH = 0.01
+"""What markets round prices to."""
+
+
+class Identifiability(StrEnum):
+    """Whether the data single an answer out."""
+
+    IDENTIFIED = "identified"
+    GROUPED = "grouped"
+    """Only a set of candidates together: no single one of them is known."""
+    UNIDENTIFIED = "unidentified"
+
+
+class PanelError(Problem):
+    """Prices, shadow prices and shift factors that do not belong together."""
+
+    status: ClassVar[int] = 422
+    slug: ClassVar[str] = "price-panel-unusable"
+    title: ClassVar[str] = "The panel of prices cannot be used"
+
+
+def check_shape(name: str, values: FloatArray, shape: tuple[int, ...]) -> None:
+    """Raise PanelError unless the array has this shape."""
+    if values.shape != shape:
+        raise PanelError(
+            found=f"{name} of shape {values.shape}",
+            allowed=f"shape {shape}",
+            remedy="align intervals, constraints and nodes before the call",
+        )
+
+
+def check_finite(name: str, values: FloatArray) -> None:
+    """Raise PanelError where a value is missing or infinite."""
+    if not np.isfinite(values).all():
+        raise PanelError(
+            found=f"{np.count_nonzero(~np.isfinite(values))} values of {name} that are not numbers",
+            allowed="finite numbers; 0 for a constraint that does not bind",
+            remedy="leave out the intervals whose shadow prices are not known",
+        )
+
+
+def check_prices(name: str, values: FloatArray) -> None:
+    """Raise PanelError unless it is a panel (n_interval, n_node) of finite values and NaN for what is missing."""
+    if values.ndim != 2 or np.isinf(values).any():  # noqa: PLR2004 - a panel
+        raise PanelError(
+            found=f"{name} of shape {values.shape}, {np.count_nonzero(np.isinf(values))} of them infinite",
+            allowed="a panel (intervals, nodes) of numbers, NaN where a price is missing",
+            remedy="give one row per interval and one column per node",
+        )
