@@ -185,7 +185,7 @@ class _Case:
             base_kv=bus[:, 9].copy(),
         )
 
-    def _generators(self, gen: FloatArray, bus: IntArray, number: IntArray, curves: _Costs) -> Generators:
+    def _generators(self, gen: FloatArray, bus: IntArray, number: IntArray, curves: Costs) -> Generators:
         cells = self.document.cells.get("gen_name", ())
         if len(cells) == len(gen):
             names = numbered([row[0].strip() for row in cells])
@@ -221,11 +221,11 @@ class _Case:
             in_service=table[:, 2] > 0.0,
         )
 
-    def _costs(self, n_gen: int) -> _Costs | None:
+    def _costs(self, n_gen: int) -> Costs | None:
         matrix = self.document.matrices.get("gencost")
         if matrix is None:
             self.notes.append(Finding(self.file, "no mpc.gencost", "costs", "every generator is taken to cost nothing"))
-            return _Costs.of(np.zeros((n_gen, 3)), [((), ())] * n_gen)
+            return Costs.of(np.zeros((n_gen, 3)), [((), ())] * n_gen)
         if len(matrix.rows) not in {n_gen, 2 * n_gen}:
             place = f"{self.file}:{matrix.at_line}"
             found = f"{len(matrix.rows)} rows in mpc.gencost"
@@ -242,11 +242,11 @@ class _Case:
                 polynomial[at, : min(len(held), 3)] = held[::-1][:3]
             else:
                 points[at] = held[0::2], held[1::2]
-        return _Costs.of(polynomial, points)
+        return Costs.of(polynomial, points)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class _Costs:
+class Costs:
     """Polynomials (n_gen, 3) from the constant up, and the points of piecewise curves."""
 
     polynomial: FloatArray
@@ -255,11 +255,12 @@ class _Costs:
     cost: FloatArray
 
     @staticmethod
-    def of(polynomial: FloatArray, points: list[tuple[Sequence[float], Sequence[float]]]) -> _Costs:
+    def of(polynomial: FloatArray, points: list[tuple[Sequence[float], Sequence[float]]]) -> Costs:
+        """Return the costs of generators from polynomials (n_gen, 3) and the powers and costs of their points."""
         counts = [len(power) for power, _ in points]
         power = np.array([one for line, _ in points for one in line], dtype=np.float64)
         cost = np.array([one for _, line in points for one in line], dtype=np.float64)
-        return _Costs(polynomial, np.concatenate(([0], np.cumsum(counts))).astype(np.int64), power, cost)
+        return Costs(polynomial, np.concatenate(([0], np.cumsum(counts))).astype(np.int64), power, cost)
 
 
 def _cost_row(row: tuple[float, ...]) -> tuple[tuple[str, str, str] | None, tuple[float, ...]]:

@@ -41,7 +41,7 @@ class Losses(StrEnum):
     QUADRATIC = "quadratic"
 
 
-Case = Annotated[Path, typer.Argument(help="MATPOWER or PGLib case, plain or gzip.", metavar="CASE.m[.gz]")]
+Case = Annotated[Path, typer.Argument(help="MATPOWER, PGLib or Egret JSON case, plain or gzip.", metavar="CASE")]
 Models = Annotated[Model, typer.Option(help="dcp: x/(r^2+x^2), taps ignored; matpower: 1/(x tap), phase shifts.")]
 Reference = Annotated[
     str | None,
@@ -186,13 +186,14 @@ def contingencies(
 
 def _network(case: Path) -> Network:
     from powerdesk.app.cli.leaving import FileUnusableError  # noqa: PLC0415 - problems load only when needed
-    from powerdesk.grid import matpower  # noqa: PLC0415 - as above
+    from powerdesk.grid import egret, fields, matpower  # noqa: PLC0415 - as above
 
     try:
         data = case.read_bytes()
     except OSError as error:
         raise FileUnusableError.of(error, allowed="a readable file") from error
-    read = matpower.read(data, file=case.name)
+    reader = egret.read if fields.begins_an_object(data) else matpower.read
+    read = reader(data, file=case.name)
     for note in read.notes:
         typer.echo(f"note: {note}", err=True)
     return read.network
