@@ -41,7 +41,12 @@ class Losses(StrEnum):
     QUADRATIC = "quadratic"
 
 
-Case = Annotated[Path, typer.Argument(help="MATPOWER, PGLib or Egret JSON case, plain or gzip.", metavar="CASE")]
+Case = Annotated[
+    Path,
+    typer.Argument(
+        help="MATPOWER, PGLib or Egret JSON case, plain or gzip; or a folder of RTS-GMLC tables.", metavar="CASE"
+    ),
+]
 Models = Annotated[Model, typer.Option(help="dcp: x/(r^2+x^2), taps ignored; matpower: 1/(x tap), phase shifts.")]
 Reference = Annotated[
     str | None,
@@ -186,14 +191,17 @@ def contingencies(
 
 def _network(case: Path) -> Network:
     from powerdesk.app.cli.leaving import FileUnusableError  # noqa: PLC0415 - problems load only when needed
-    from powerdesk.grid import egret, fields, matpower  # noqa: PLC0415 - as above
+    from powerdesk.grid import egret, fields, matpower, rts_gmlc  # noqa: PLC0415 - as above
 
     try:
-        data = case.read_bytes()
+        if case.is_dir():
+            files = {one: (case / one).read_bytes() for one in rts_gmlc.TABLES.values() if (case / one).exists()}
+            read = rts_gmlc.read(files, folder=case.name)
+        else:
+            data = case.read_bytes()
+            read = (egret.read if fields.begins_an_object(data) else matpower.read)(data, file=case.name)
     except OSError as error:
         raise FileUnusableError.of(error, allowed="a readable file") from error
-    reader = egret.read if fields.begins_an_object(data) else matpower.read
-    read = reader(data, file=case.name)
     for note in read.notes:
         typer.echo(f"note: {note}", err=True)
     return read.network
