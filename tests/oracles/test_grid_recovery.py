@@ -10,8 +10,9 @@ import pytest
 
 from powerdesk.grid import synthetic
 from powerdesk.grid.clearing.session import Session
-from powerdesk.grid.recovery import audit
+from powerdesk.grid.recovery import audit, learning
 from powerdesk.grid.recovery.audit import Cause
+from powerdesk.grid.recovery.types import Identifiability
 from powerdesk.grid.sensitivities import Sensitivities
 from powerdesk.grid.types import BranchModel
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from powerdesk.grid.types import FloatArray, IntArray, Network
 
 N_INTERVAL = 400
-DAY = 288
+DAY = 48
 
 
 @dataclass(frozen=True)
@@ -42,16 +43,17 @@ class History:
 
 @pytest.fixture(scope="module", params=["pglib_opf_case118_ieee__api", "synthetic"])
 def history(request: pytest.FixtureRequest, published: Callable[[str], Network]) -> History:
-    """Clear a daily profile with 1 % noise of its own at every bus."""
+    """Clear a daily profile with 1 % noise of its own at every bus and up to a tenth of each generator away."""
     made = request.param == "synthetic"
     network = synthetic.network(n_bus=118, seed=4, congestion=0.7) if made else published(request.param)
     sensitivities = Sensitivities(network, model=BranchModel.DCP)
     session, draw = Session(sensitivities), np.random.default_rng(1)
     prices, shadow = [], np.zeros((N_INTERVAL, len(network.branches)))
     for at in range(N_INTERVAL):
-        shape = 0.85 + 0.075 * (1.0 - np.cos(2.0 * np.pi * at / DAY))
+        shape = 0.6 + 0.2 * (1.0 - np.cos(2.0 * np.pi * at / DAY))
         noise = 1.0 + 0.01 * draw.standard_normal(len(network.buses))
-        cleared = session.clear(demand_mw=network.demand_mw * shape * noise)
+        available = network.generators.max_mw * draw.uniform(0.9, 1.0, network.generators.max_mw.size)
+        cleared = session.clear(demand_mw=network.demand_mw * shape * noise, max_mw=available)
         prices.append(cleared.lmp)
         for one in cleared.constraints:
             shadow[at, one.branch] -= one.direction * one.shadow_price_usd_per_mwh
@@ -81,3 +83,24 @@ def test_audit__tells_that_a_constraint_was_not_published(history: History) -> N
     told = np.array([cause is Cause.MISSING_CONSTRAINT for cause in less.intervals])
     assert np.mean(told[bound]) > 0.9
     assert not told[~bound].any()
+
+
+def test_learn__predicts_the_congestion_of_intervals_to_come_and_is_right_about_what_it_knows(history: History) -> None:
+    names = tuple(history.sensitivities.network.branches.name[one] for one in history.branches.tolist())
+    shadow, seen = np.round(history.shadow, 2), 100
+    state = learning.learn(
+        learning.start(n_node=history.prices.shape[1]),
+        constraints=names,
+        shadow_prices=shadow[:seen],
+        congestion=history.congestion[:seen],
+        forgetting=0.999,
+    )
+    (found,) = learning.estimate(state)
+    later = history.congestion[seen:]
+    assert np.sqrt(np.mean((later - shadow[seen:] @ found.fitted) ** 2)) < 0.03 * later.std()
+    truth = history.sensitivities.rows(history.branches)
+    known = np.array([one is Identifiability.IDENTIFIED for one in found.verdicts])
+    assert known.any()
+    assert np.abs(found.shift_factors - truth)[known].max() < learning.WEAK_ERROR
+    mixed = [one.shares @ truth[[names.index(name) for name in one.constraints]] for one in found.groups]
+    assert np.abs(np.concatenate(mixed) - found.group_factors).max() < learning.WEAK_ERROR
