@@ -240,12 +240,19 @@ def test_rebalance__of_two_consumers_does_each_effect_once_by_its_key(broker: Ka
     bus, keys = opened(broker), [f"key-{n}" for n in range(4000)]
     effects: dict[str, Message] = {}
     members = [Member(bus, effects)]
+
+    def heard_by_the_second() -> bool:
+        """Publish one more, so that there is something for whoever has joined."""
+        keys.append(f"key-{len(keys)}")
+        bus.publish("keyed", [Outgoing(keys[-1], b"")])
+        return bool(members[1].seen)
+
     for start in range(0, 4000, 100):
         bus.publish("keyed", [Outgoing(key, b"") for key in keys[start : start + 100]])
         if start == 1000:
             until(lambda: len({found.partition for found in members[0].seen}) == 4, what="reading all alone")
             members.append(Member(bus, effects))
-            until(lambda: bool(members[1].seen), what="the second member's first message")
+            until(heard_by_the_second, what="the second member's first message")
         if start == 2000:
             members[0].leave()
             members.append(Member(bus, effects))

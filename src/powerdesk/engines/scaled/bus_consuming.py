@@ -144,17 +144,21 @@ class Member:
     def _taken_in(self, raw: list[Message]) -> list[port.Message]:
         """Return the messages among what the client gave, noting how far each partition has come.
 
-        An error is told when no message came before it; it comes again if it lasts.
+        Those of a partition that was taken away meanwhile are left to the member that has it now. An error is told when
+        no message came before it; it comes again if it lasts.
         """
         found = []
         for message in raw:
-            error = message.error()
-            if error is None:
+            error, partition = message.error(), message.partition() or 0
+            ended = error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001 - its public name
+            if error is None and partition in self._next:
                 found.append(bus_reading.of_kafka(message, self._topic))
-                self._next[found[-1].partition] = found[-1].position
-            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-                self._next[message.partition() or 0] = message.offset() or 0
-            elif not found and error.code() not in bus_client.SETTLING and not error.retriable():
+                self._next[partition] = found[-1].position
+            elif ended and partition in self._next:
+                self._next[partition] = message.offset() or 0
+            elif error is None or ended or found or error.code() in bus_client.SETTLING or error.retriable():
+                continue
+            else:
                 raise bus_client.problem(error, doing=self._doing)
         return found
 
