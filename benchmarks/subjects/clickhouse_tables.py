@@ -31,12 +31,13 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 from servers.clickhouse import ClickHouse, real_server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     import chdb
 
 BATCH_ROWS = 100_000
 KEY = ", ".join(SPEC.key)
+CURVE = (*SPEC.key, "price_per_mwh", "published_at")
 END = asof_read.START + asof_read.STEP * asof_read.INTERVALS
 ARROW = "output_format_arrow_compression_method = 'none', output_format_arrow_low_cardinality_as_dictionary = 1"
 
@@ -129,11 +130,13 @@ def _rows_per_s(work: Callable[[], object], part: pa.Table) -> float:
     return part.num_rows / took_ms * 1e3
 
 
-def _by_hand(raw: chdb.state.sqlitelike.Connection, as_of: datetime, where: str) -> pa.Table:
+def _by_hand(
+    raw: chdb.state.sqlitelike.Connection, as_of: datetime, where: str, names: Sequence[str] | None = None
+) -> pa.Table:
     sql = f"""
-        SELECT {", ".join(Declared(SPEC).columns)} FROM `{SPEC.name}`
+        SELECT {", ".join(names or Declared(SPEC).columns)} FROM `{SPEC.name}`
         WHERE published_at <= toDateTime64('{as_of:%Y-%m-%d %H:%M:%S}', 6, 'UTC') AND {where}
-        ORDER BY {KEY}, published_at DESC, commit DESC LIMIT 1 BY {KEY} SETTINGS {ARROW}
+        ORDER BY {KEY}, source, {tables_names.NEWEST_FIRST} LIMIT 1 BY {KEY} SETTINGS {ARROW}
     """  # noqa: S608 - constants of this file
     return pa.ipc.open_stream(pa.py_buffer(raw.query(sql, "ArrowStream").bytes())).read_all()
 
@@ -143,6 +146,7 @@ def _reads(
 ) -> Iterator[Measurement]:
     name, every = SPEC.name, Selection()
     one = Selection(within={"location": (asof_read.LOCATION,)})
+    curve = Selection(columns=CURVE)
     day = replace(one, start=END - timedelta(days=1), end=END)
     half = Cut(as_of=MIDDLE, commit=2**60)
     only_one = f"location = '{asof_read.LOCATION}'"
@@ -150,16 +154,20 @@ def _reads(
     cases: tuple[tuple[str, Selection, Cut, str, float | None], ...] = (
         ("whole table now", every, EVER, "1", 80.0),
         ("whole table half way", every, half, "1", 80.0),
+        ("whole table now, columns of a curve", curve, EVER, "1", 80.0),
+        ("whole table half way, columns of a curve", curve, half, "1", 80.0),
         ("one series now", one, EVER, only_one, None),
         ("last day of one series", day, EVER, last_day, None),
     )
     for case, selection, cut, where, target in cases:
         found = ours.rows(name, selection=selection, cut=cut)
-        assert found.num_rows == _by_hand(raw, cut.as_of, where).num_rows
+        assert found.num_rows == _by_hand(raw, cut.as_of, where, selection.columns).num_rows
         assert found.equals(duck.rows(name, selection=selection, cut=cut))
         took = timed(lambda selection=selection, cut=cut: ours.rows(name, selection=selection, cut=cut), runs=RUNS)
         peers = {
-            "chDB in process, by hand": lambda cut=cut, where=where: _by_hand(raw, cut.as_of, where),
+            "chDB in process, by hand": lambda selection=selection, cut=cut, where=where: _by_hand(
+                raw, cut.as_of, where, selection.columns
+            ),
             "DuckTables": lambda selection=selection, cut=cut: duck.rows(name, selection=selection, cut=cut),
         }
         for peer, work in peers.items():

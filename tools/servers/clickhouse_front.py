@@ -12,8 +12,6 @@ import hmac
 import re
 import sys
 import uuid
-from email.parser import BytesParser
-from email.policy import HTTP
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,6 +28,7 @@ OWN = re.compile(
 """What HTTP itself takes from the address; every other name is a setting, or a parameter with `param_` before it."""
 CODE = re.compile(r"Code: (\d+)")
 INSERTED_FORMAT = re.compile(r"\sFORMAT\s+(\w+)\s*$", re.IGNORECASE)
+FIELD = re.compile(r'name="([^"]+)"')
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 AUTHENTICATION_FAILED, UNKNOWN = 516, 1002
 STATUS = {AUTHENTICATION_FAILED: HTTPStatus.FORBIDDEN, 60: HTTPStatus.NOT_FOUND, 62: HTTPStatus.BAD_REQUEST}
@@ -69,12 +68,13 @@ class Handle:
             self.ask(f"USE `{database.replace('`', '')}`", "TabSeparated", {})
             self._database = database
 
-    def ask(self, sql: str, form: str, parameters: dict[str, str]) -> bytes:
-        """Return the bytes that the engine answers."""
+    def ask(self, sql: str, form: str, parameters: dict[str, str]) -> memoryview:
+        """Return the bytes that the engine answers, where it wrote them."""
         try:
-            return bytes(self._connection.query(sql, form, params=parameters).bytes() or b"")
+            answer: memoryview = self._connection.query(sql, form, params=parameters).get_memview().view()
         except RuntimeError as error:
             raise Refused(str(error)) from error
+        return answer
 
     def insert(self, sql: str, form: str, data: bytes) -> None:
         """Insert data of a format; `sql` ends before FORMAT."""
@@ -141,7 +141,7 @@ class Request(BaseHTTPRequestHandler):
         if not hmac.compare_digest(given.encode(), base64.b64encode(self.user)):
             raise Refused(f"Code: {AUTHENTICATION_FAILED}. DB::Exception: Authentication failed")
 
-    def _answer(self, asked: dict[str, str], body: bytes) -> bytes:
+    def _answer(self, asked: dict[str, str], body: bytes) -> bytes | memoryview:
         kind = self.headers.get("Content-Type", "")
         if kind.startswith("multipart/form-data"):
             asked, body = asked | _form(kind, body), b""
@@ -162,7 +162,7 @@ class Request(BaseHTTPRequestHandler):
         text = "\n".join(part for part in (sql, body.decode()) if part)
         return handle.ask(text, asked.get("default_format", "TabSeparated"), parameters)
 
-    def _send(self, status: HTTPStatus, body: bytes, told: dict[str, str]) -> None:
+    def _send(self, status: HTTPStatus, body: bytes | memoryview, told: dict[str, str]) -> None:
         self.send_response(status)
         for name, value in told.items():
             self.send_header(name, value)
@@ -180,11 +180,14 @@ class Front(ThreadingHTTPServer):
 
 def _form(kind: str, body: bytes) -> dict[str, str]:
     """Return the fields of a form in several parts."""
-    message = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
+    parts = body.split(b"--" + kind.rpartition("boundary=")[2].encode())
     fields = {}
-    for part in message.iter_parts():
-        content = part.get_payload(decode=True)
-        fields[str(part.get_param("name", header="content-disposition"))] = bytes(content).decode()
+    for part in parts[1:-1]:
+        head, _, content = part.partition(b"\r\n\r\n")
+        found = FIELD.search(head.decode())
+        if found is None:
+            raise Refused("Code: 1000. DB::Exception: a part of the form has no name")
+        fields[found[1]] = content.removesuffix(b"\r\n").decode()
     return fields
 
 

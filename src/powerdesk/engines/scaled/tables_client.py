@@ -27,6 +27,7 @@ REST_S = 1.0
 FULL = frozenset({243})  # NOT_ENOUGH_SPACE
 TOO_MUCH = frozenset({158, 159, 160, 241, 307, 396})  # rows, time, estimated time, memory, bytes
 REFUSED = frozenset({192, 193, 194, 291, 497, 516})  # users, passwords, grants
+SENT_BYTES = 1 << 20
 PARTITIONS_MAX = 2400  # two hundred years of months in one insert
 
 
@@ -79,7 +80,7 @@ class ClickHouseClient:
         with self._calling(doing) as client:  # of bytes clickhouse-connect would send a lost request again
             client.raw_insert(
                 into,
-                insert_block=pa.BufferReader(data),
+                insert_block=_pieces(data),
                 settings=settings,
                 fmt="ArrowStream",
                 transport_settings=length,
@@ -173,3 +174,10 @@ class ClickHouseClient:
             allowed=f"a server that answers within {address.timeout_s:g} s",
             remedy="look whether the server runs and can be reached; it is used again as soon as it answers",
         )
+
+
+def _pieces(data: pa.Buffer) -> Iterator[memoryview]:
+    """Yield the bytes in pieces, none of them copied."""
+    whole = memoryview(data)
+    for start in range(0, len(whole), SENT_BYTES):
+        yield whole[start : start + SENT_BYTES]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from powerdesk.engines import declared
+from powerdesk.engines.ports import faults
 from powerdesk.engines.scaled.tables_address import TIMEOUT_S_MAX
 
 if TYPE_CHECKING:
@@ -40,16 +41,17 @@ DEFINITIONS = (
         name String, floor_us Int64, upto Int64, at DateTime DEFAULT now()
     ) ENGINE = MergeTree ORDER BY (name, floor_us) {DURABLE}""",
 )
-STATE = """
-SELECT epoch, min(floor) AS floor, (
-    SELECT max(last_commit) FROM _batches
-    WHERE name = {name:String} AND epoch = (SELECT max(epoch) FROM _epochs WHERE name = {name:String})
-) AS newest, (SELECT groupArray((floor_us, upto)) FROM _forgotten WHERE name = {name:String}) AS forgotten, (
-    SELECT groupArray((epoch, last_commit)) FROM _batches
-    WHERE {batch:String} != '' AND name = {name:String} AND batch_id = {batch:String}
-) AS lines
-FROM _epochs WHERE name = {name:String} GROUP BY epoch ORDER BY epoch
-"""
+LINE = """SELECT 'line' AS kind, * FROM (
+    SELECT epoch, last_commit AS first, toInt64(0) AS second FROM _batches WHERE name = {name:String}
+    ORDER BY epoch DESC, last_commit DESC LIMIT 1)"""
+BATCH = """SELECT 'batch', epoch, last_commit, toInt64(0) FROM _batches
+    WHERE name = {name:String} AND batch_id = {batch:String}"""
+EPOCHS = "SELECT 'epoch', epoch, floor, toInt64(0) FROM _epochs WHERE name = {name:String}"
+FORGOTTEN = "SELECT 'forgotten', toUInt32(0), floor_us, upto FROM _forgotten WHERE name = {name:String}"
+"""One question, answered from left to right. Lines come before epochs, so that one which came late, past the floor of
+a new epoch, is never met without that epoch."""
+KINDS = ("line", "epoch", "forgotten", "batch")
+READS_MAX = 3  # an epoch may begin between the two looks of one question
 EPOCHS_SCHEMA = pa.schema([("name", pa.string()), ("epoch", pa.uint32()), ("floor", pa.int64())])
 
 
@@ -90,17 +92,36 @@ def read(client: ClickHouseClient, name: str, *, doing: str) -> Counted:
 
 def read_for(client: ClickHouseClient, name: str, batch_id: str, *, doing: str) -> tuple[Counted, bool]:
     """Return what counts now, and whether a batch is there and counts."""
-    found = client.ask(STATE, {"name": name, "batch": batch_id}, doing=doing).to_pylist()
-    if not found:
-        return Counted(), False
-    floors, last = [row["floor"] for row in found], found[-1]
-    forgotten = [tuple(line.values()) for line in last["forgotten"]]
-    counted = Counted(
-        epochs=tuple(row["epoch"] for row in found),
-        bounds=(*floors[1:], max(last["newest"] or 0, floors[-1])),
+    asked = {"name": name} | ({"batch": batch_id} if batch_id else {})
+    sql = " UNION ALL ".join((LINE, BATCH, EPOCHS, FORGOTTEN) if batch_id else (LINE, EPOCHS, FORGOTTEN))
+    for _ in range(READS_MAX):
+        found = client.ask(sql, asked, doing=doing).to_pylist()
+        of = {kind: [tuple(row.values())[1:] for row in found if row["kind"] == kind] for kind in KINDS}
+        counted = _counted(of)
+        if all(epoch <= counted.epoch for epoch, *_ in of["line"]):
+            return counted, any(counted.holds(epoch, commit) for epoch, commit, _ in of["batch"])
+    raise faults.EngineUnavailableError(
+        found=f"{doing}: lines of an epoch that is not in the ledger, {READS_MAX} times",
+        allowed="an epoch's line before the lines of its batches",
+        remedy="look whether the server reads from a replica that lags",
+    )
+
+
+def _counted(of: dict[str, list[tuple[int, int, int]]]) -> Counted:
+    """Return what the lines of each kind (epoch, first, second) come to."""
+    floors: dict[int, int] = {}
+    for epoch, floor, _ in sorted(of["epoch"]):
+        floors.setdefault(epoch, floor)  # the least, where two writers began one epoch
+    if not floors:
+        return Counted()
+    newest = max(floors)
+    last = max([floors[newest], *(commit for epoch, commit, _ in of["line"] if epoch == newest)])
+    forgotten = [line[1:] for line in of["forgotten"]]
+    return Counted(
+        epochs=tuple(floors),
+        bounds=(*tuple(floors.values())[1:], last),
         forgotten=tuple(line for line in forgotten if not any(_covers(other, line) for other in forgotten)),
     )
-    return counted, any(counted.holds(*line.values()) for line in last["lines"])
 
 
 def _covers(line: tuple[int, int], other: tuple[int, int]) -> bool:

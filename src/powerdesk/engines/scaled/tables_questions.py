@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from powerdesk.engines.declared import micros
-from powerdesk.engines.scaled.tables_names import EPOCH_COLUMN, listed, quoted
+from powerdesk.engines.scaled.tables_names import EPOCH_COLUMN, GRANULE_ROWS, listed, quoted
 from powerdesk.kernel.belief import Knowledge
 from powerdesk.kernel.dtypes import Dtype
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 FIRST, LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2299, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 """The instants that DateTime64 holds."""
+PAGE_ROWS_MAX = 10_000
+"""A page of so many is read in order by one thread, a granule of each part at a time: more is read ahead in vain."""
 BOUND = {Dtype.TEXT: "String", Dtype.FLOAT64: "Float64", Dtype.INT64: "Int64", Dtype.BOOL: "Bool"}
 
 
@@ -142,6 +144,14 @@ class Question:
         limit = self.selection.limit
         return "" if limit is None else f" LIMIT {self.bind(limit + extra, 'UInt64')}"
 
+    def threads(self) -> str:
+        """Return the setting for a page that the server reads in the order of the table; nothing for other answers."""
+        limit = self.selection.limit
+        is_sorted = bool(self.late or self.selection.descending or self.selection.sources)
+        if limit is None or limit > PAGE_ROWS_MAX or is_sorted or self.clock != "published_at":
+            return ""
+        return f" SETTINGS max_threads = 1, max_block_size = {GRANULE_ROWS}, read_in_order_use_buffering = 0"
+
     def _counts(self) -> str:
         """Return the conditions of the ledger and of the commits asked for."""
         time = quoted(self.declared.spec.time_column)
@@ -165,7 +175,7 @@ class Question:
 
 def rows(question: Question, names: Sequence[str]) -> str:
     """Return SQL for the belief in force of each key, in key order."""
-    return _in_force(question, names, after=question.after()) + question.limited()
+    return _in_force(question, names, after=question.after()) + question.limited() + question.threads()
 
 
 def _in_force(question: Question, names: Sequence[str], *, after: str) -> str:
@@ -190,7 +200,7 @@ def latest(question: Question, names: Sequence[str]) -> str:
     else:
         scope = f"{question.scope()} AND {question.after()}"
         newest = f"SELECT {series + ', ' if series else ''}max({time}) FROM {question.table} WHERE {scope}"  # noqa: S608 - as above
-        newest += f" GROUP BY {series}" if series else ""
+        newest += f" GROUP BY {series} SETTINGS optimize_aggregation_in_order = 1" if series else ""
         cell = f"({series}, {time})" if series else time
         text = f"""SELECT {listed(names)} FROM {question.table} WHERE {scope} AND {cell} IN ({newest})
             ORDER BY {order}{question.best_first()}{group}"""  # noqa: S608 - as above
@@ -201,7 +211,8 @@ def history(question: Question, names: Sequence[str]) -> str:
     """Return SQL for every revision, by key and source; one row more than the limit."""
     order = f"{question.key_order()}, source, published_at, commit, revision"
     where = f"{question.scope()} AND {question.after()}"
-    return f"SELECT {listed(names)} FROM {question.table} WHERE {where} ORDER BY {order}{question.limited(1)}"  # noqa: S608 - as above
+    found = f"SELECT {listed(names)} FROM {question.table} WHERE {where} ORDER BY {order}"  # noqa: S608 - as above
+    return found + question.limited(1) + question.threads()
 
 
 def changes(question: Question, names: Sequence[str]) -> str:
@@ -218,4 +229,7 @@ def count(question: Question) -> str:
         found = _in_force(question, question.declared.spec.key, after=question.after())
         return f"SELECT count() AS n FROM ({found})"  # noqa: S608 - as above
     where = f"{question.scope()} AND {question.after()}"
-    return f"SELECT count() AS n FROM (SELECT 1 FROM {question.table} WHERE {where} GROUP BY {listed(question.key)})"  # noqa: S608 - as above
+    key = listed(question.key)  # in the table's order, so that nothing is kept of the keys counted
+    return (
+        f"SELECT count() AS n FROM (SELECT {key} FROM {question.table} WHERE {where} ORDER BY {key} LIMIT 1 BY {key})"  # noqa: S608 - as above
+    )
