@@ -35,8 +35,8 @@ FREE: Cost = (0.0, 0.0, 0.0), ()
 def read(data: bytes, *, file: str, interval: int = 0) -> matpower.Reading:
     """Return the network of an Egret file (plain or gzip); of time series, the values at `interval`, from 0.
 
-    Every generator that is in service is taken to run: commitment is in `grid.commitment`. Raises NetworkError with
-    all faults found.
+    Every generator that is in service is taken to run: its commitment is read by `grid.egret_uc`. Raises
+    NetworkError with all faults found.
     """
     top = fields.document(data, file=file).at(interval)
     case = _Case(top, file)
@@ -244,13 +244,26 @@ def _labels(rows: list[Fields], name: str) -> IntArray:
 
 
 def cost_of(unit: Fields) -> Cost:
-    """Return the cost of a generator in its interval: `p_cost`, or `p_fuel` at `fuel_cost` USD per unit of fuel."""
-    if unit.has("p_fuel"):
-        curve, price = unit.inner("p_fuel"), unit.number("fuel_cost", 0.0)
-        return (0.0, 0.0, 0.0), tuple((mw, fuel * price) for mw, fuel in curve.points("values"))
-    held = unit.held.get("p_cost")
-    if held is None:
+    """Return the cost of a generator in its interval: `p_cost`, else `p_fuel` at `fuel_cost` USD per unit of fuel.
+
+    Egret's results have both and need `p_cost`, which is made of the other. `non_fuel_no_load_cost` comes to either.
+    """
+    (constant, linear, quadratic), points = _plain_cost(unit) if unit.has("p_cost") else _fuel_cost(unit)
+    running = unit.number("non_fuel_no_load_cost", 0.0)
+    if points:
+        return (0.0, 0.0, 0.0), tuple((mw, usd + running) for mw, usd in points)
+    return (constant + running, linear, quadratic), ()
+
+
+def _fuel_cost(unit: Fields) -> Cost:
+    if not unit.has("p_fuel"):
         return FREE
+    price = unit.number("fuel_cost")
+    return (0.0, 0.0, 0.0), tuple((mw, fuel * price) for mw, fuel in unit.inner("p_fuel").points("values"))
+
+
+def _plain_cost(unit: Fields) -> Cost:
+    held = unit.held.get("p_cost")
     if not isinstance(held, dict):
         return (0.0, unit.number("p_cost"), 0.0), ()
     curve = unit.inner("p_cost")
@@ -270,7 +283,7 @@ def _cost_at(unit: Fields, curve: Fields) -> Cost:
     if isinstance(held, dict) and held.get("data_type") == "time_series":
         curve.fault("values", "a series within a series", "a cost curve", "give one curve for each interval")
         return FREE
-    return cost_of(replace(unit, held={"p_cost": held}))
+    return _plain_cost(replace(unit, held={"p_cost": held}))
 
 
 def _polynomial(curve: Fields) -> tuple[float, float, float]:

@@ -19,7 +19,7 @@ from powerdesk.kernel.problem import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from powerdesk.grid.types import FloatArray
+    from powerdesk.grid.types import BoolArray, FloatArray
 
 BEGINNING = 256
 """Bytes that tell what a file is."""
@@ -176,6 +176,35 @@ class Fields:
                 return ()
             out.append((both[0], both[1]))
         return tuple(out)
+
+    def rows(self, name: str) -> tuple[Fields, ...]:
+        """Return a list of objects; a fault and none when it is no such list."""
+        value = self.held.get(name)
+        if isinstance(value, list) and all(isinstance(one, dict) for one in value):
+            places = (f"{self.place} {name}[{at}]" for at in range(len(value)))
+            return tuple(replace(self, held=one, place=place) for one, place in zip(value, places, strict=True))
+        self.fault(name, _shown(value), "a list of objects", f"write {name} as [{{...}}, ...]")
+        return ()
+
+    def list_of_numbers(self, name: str) -> tuple[float, ...]:
+        """Return a list of finite numbers; absent is none, and so is a list at fault."""
+        value = self.held.get(name)
+        numbers = [_number(one) for one in value] if isinstance(value, list) else []
+        if value is not None and (not isinstance(value, list) or None in numbers):
+            self.fault(name, _shown(value), "a list of numbers", f"write {name} as [1, 2, ...]")
+            return ()
+        return tuple(one for one in numbers if one is not None)
+
+    def states(self, name: str, count: int) -> tuple[BoolArray, BoolArray]:
+        """Return where a state is true and where it is false (count,): one for all or a list; null is neither."""
+        value = _plain(self.held.get(name))
+        held = value if isinstance(value, list) else [value] * count
+        if len(held) != count or not all(
+            one is None or (isinstance(one, int | float) and one in (0, 1)) for one in held
+        ):
+            self.fault(name, _shown(value), f"true, false, null, or {count} of them", f"write {name} anew")
+            held = [None] * count
+        return np.array([one == 1 for one in held]), np.array([one == 0 and one is not None for one in held])
 
     def words(self, name: str) -> tuple[str, ...]:
         """Return a list of words; absent is none."""
