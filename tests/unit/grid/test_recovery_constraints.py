@@ -1,0 +1,132 @@
+"""Constraints recovered from prices that planted constraints made, and the cases in which prices cannot tell."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from powerdesk.grid import synthetic, topology
+from powerdesk.grid.recovery import constraints, types
+from powerdesk.grid.recovery.types import Identifiability
+from powerdesk.grid.sensitivities import Sensitivities
+from powerdesk.grid.types import BranchModel
+
+if TYPE_CHECKING:
+    from powerdesk.grid.types import FloatArray, IntArray, Network
+
+N_BUS = 60
+
+
+def made(network: Network | None = None) -> Sensitivities:
+    return Sensitivities(network or synthetic.network(n_bus=N_BUS, seed=5), model=BranchModel.DCP)
+
+
+def everything(one: Sensitivities) -> constraints.Candidates:
+    network = one.network
+    return constraints.candidates(one, nodes=np.flatnonzero(network.live), branches=network.live_branches)
+
+
+def planted(one: Sensitivities, branches: IntArray, mu: FloatArray) -> FloatArray:
+    return np.round(35.0 + mu @ one.rows(branches), 2)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), count=st.integers(0, 4))
+def test_recover__finds_what_was_planted_with_sign_and_size(seed: int, count: int) -> None:
+    grid, draw = made(), np.random.default_rng(seed)
+    branches = draw.choice(len(grid.network.branches), count, replace=False)
+    mu = draw.choice((-1.0, 1.0), count) * draw.uniform(5.0, 300.0, count)
+    told = constraints.recover(everything(grid), prices=planted(grid, branches, mu))
+    assert np.abs(told.residual).max() <= 0.01
+    assert len(told.found) <= count  # another set that explains every price may be smaller, never larger
+    if told.verdict is Identifiability.IDENTIFIED:
+        got = {one.branches[0]: one.mu_usd_per_mwh for one in told.found}
+        assert got == pytest.approx(dict(zip(branches.tolist(), mu.tolist(), strict=True)), abs=0.1)
+
+
+def test_recover__is_sure_of_most_single_constraints() -> None:
+    grid = made()
+    known = everything(grid)
+    sure = 0
+    for branch in range(len(grid.network.branches)):
+        told = constraints.recover(known, prices=planted(grid, np.array([branch]), np.array([-50.0])))
+        sure += told.verdict is Identifiability.IDENTIFIED
+        assert branch in told.found[0].branches or branch in told.found[0].alternatives
+    assert sure > 0.9 * len(grid.network.branches)
+
+
+def test_recover__finds_nothing_where_all_prices_are_one() -> None:
+    told = constraints.recover(everything(made()), prices=np.full(N_BUS, 40.0))
+    assert told.found == ()
+    assert told.verdict is Identifiability.IDENTIFIED
+
+
+def test_recover__tells_parallel_lines_as_one_class() -> None:
+    network = synthetic.network(n_bus=N_BUS, seed=5)
+    lines = network.branches
+    twice = {
+        name: (*lines.name, "twin") if name == "name" else np.append(getattr(lines, name), getattr(lines, name)[3])
+        for name in lines.__dataclass_fields__
+    }
+    grid = made(replace(network, branches=type(lines)(**twice)))
+    told = constraints.recover(everything(grid), prices=planted(grid, np.array([3]), np.array([-80.0])))
+    assert told.found[0].branches == (3, len(lines))
+    assert told.found[0].mu_usd_per_mwh == pytest.approx(-80.0, abs=0.1)
+    assert told.verdict is told.found[0].verdict is Identifiability.GROUPED
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 1_000), n_bus=st.integers(5, 40))
+def test_candidates__are_the_classes_of_the_topology_where_every_node_has_a_price(seed: int, n_bus: int) -> None:
+    grid = made(synthetic.network(n_bus=n_bus, seed=seed))
+    classes = topology.equivalence_classes(grid.network, observed=np.ones(n_bus, dtype=bool))
+    assert len(everything(grid).classes) == np.unique(classes).size
+    assert everything(grid).unseen == ()
+
+
+def test_recover__says_unidentified_below_half_of_the_nodes() -> None:
+    grid = made()
+    prices = planted(grid, np.array([7, 20]), np.array([-60.0, -90.0]))
+    nodes = np.arange(0, N_BUS, 3)
+    known = constraints.candidates(grid, nodes=nodes, branches=grid.network.live_branches)
+    told = constraints.recover(known, prices=prices[nodes])
+    assert told.verdict is Identifiability.UNIDENTIFIED
+    assert "33%" in told.reason
+    assert all(one.verdict is Identifiability.UNIDENTIFIED for one in told.found)
+
+
+def test_recover__says_unidentified_where_no_few_candidates_explain_the_prices() -> None:
+    noise = np.random.default_rng(2).normal(40.0, 20.0, N_BUS)
+    assert constraints.recover(everything(made()), prices=noise).verdict is Identifiability.UNIDENTIFIED
+    grid = made()
+    few = constraints.candidates(grid, nodes=np.arange(N_BUS), branches=np.array([1, 2]))
+    told = constraints.recover(few, prices=planted(grid, np.array([7]), np.array([-60.0])))
+    assert told.verdict is Identifiability.UNIDENTIFIED
+    assert "unexplained" in told.reason
+
+
+def test_recover__each_island_has_a_level_of_its_own(two_islands: Network) -> None:
+    grid = made(two_islands)
+    known = everything(grid)
+    level = np.where(grid.islands.of_bus[known.nodes] == 0, 20.0, 50.0)
+    assert constraints.recover(known, prices=level).found == ()
+    assert constraints.recover(known, prices=np.arange(5.0)).found != ()
+
+
+@pytest.mark.parametrize("fault", ["missing", "shape"])
+def test_recover__refuses_prices_that_are_not_there(fault: str) -> None:
+    known = everything(made())
+    prices = np.full(N_BUS + (fault == "shape"), 40.0)
+    prices[3] = np.nan if fault == "missing" else 40.0
+    with pytest.raises(types.PanelError):
+        constraints.recover(known, prices=prices)
+
+
+def test_candidates__refuse_an_isolated_bus(two_islands: Network) -> None:
+    with pytest.raises(types.PanelError):
+        constraints.candidates(made(two_islands), nodes=np.arange(6), branches=two_islands.live_branches)
