@@ -10,7 +10,7 @@ import pytest
 
 from powerdesk.grid import synthetic
 from powerdesk.grid.clearing.session import Session
-from powerdesk.grid.recovery import audit, constraints, learning
+from powerdesk.grid.recovery import audit, constraints, imputing, learning
 from powerdesk.grid.recovery.audit import Cause
 from powerdesk.grid.recovery.types import Identifiability
 from powerdesk.grid.sensitivities import Sensitivities
@@ -140,3 +140,20 @@ def test_recover__at_a_quarter_of_the_nodes_claims_nothing(history: History) -> 
     nodes = np.sort(np.random.default_rng(0).choice(len(network.buses), 30, replace=False))
     few = constraints.candidates(history.sensitivities, nodes=nodes, branches=network.live_branches)
     assert scored(history, few)[2] == 1.0
+
+
+@pytest.mark.parametrize("gaps", ["scattered", "nodes for half of the time"])
+def test_impute__is_far_better_than_the_mean_of_each_node(history: History, gaps: str) -> None:
+    truth, draw = history.congestion, np.random.default_rng(5)
+    missing = draw.uniform(size=truth.shape) < 0.2
+    if gaps != "scattered":
+        missing[:] = False
+        missing[N_INTERVAL // 2 :, draw.choice(truth.shape[1], 40, replace=False)] = True
+    panel = np.where(missing, np.nan, truth)
+    found = imputing.impute(congestion=panel, seed=1)
+    assert found.verdict is Identifiability.IDENTIFIED
+    assert np.array_equal(found.filled, missing)
+    error = np.sqrt(np.mean((found.congestion - truth)[missing] ** 2))
+    of_mean = np.sqrt(np.mean((np.nanmean(panel, axis=0) - truth)[missing] ** 2))
+    assert error < 0.2 * of_mean
+    assert np.array_equal(found.congestion[~missing], truth[~missing])
