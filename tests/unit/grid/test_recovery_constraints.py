@@ -43,10 +43,21 @@ def test_recover__finds_what_was_planted_with_sign_and_size(seed: int, count: in
     mu = draw.choice((-1.0, 1.0), count) * draw.uniform(5.0, 300.0, count)
     told = constraints.recover(everything(grid), prices=planted(grid, branches, mu))
     assert np.abs(told.residual).max() <= 0.01
-    assert len(told.found) <= count  # another set that explains every price may be smaller, never larger
-    if told.verdict is Identifiability.IDENTIFIED:
+    assert told.verdict is not Identifiability.UNIDENTIFIED
+    if told.verdict is Identifiability.IDENTIFIED:  # else another set explains every price as well
         got = {one.branches[0]: one.mu_usd_per_mwh for one in told.found}
         assert got == pytest.approx(dict(zip(branches.tolist(), mu.tolist(), strict=True)), abs=0.1)
+
+
+def test_recover__is_sure_of_most_pairs() -> None:
+    grid, draw = made(), np.random.default_rng(1)
+    known = everything(grid)
+    sure = 0
+    for _ in range(50):
+        branches = draw.choice(len(grid.network.branches), 2, replace=False)
+        told = constraints.recover(known, prices=planted(grid, branches, np.array([-120.0, 45.0])))
+        sure += told.verdict is Identifiability.IDENTIFIED
+    assert sure >= 45
 
 
 def test_recover__is_sure_of_most_single_constraints() -> None:

@@ -3,8 +3,8 @@
     congestion_tn = u_t'v_n,   u, v of rank r: alternating least squares over what was observed
 
 The rank is the lowest that predicts nearly best what was held out: entries drawn by seed, and gaps like those there
-are. Where that is little better than the nodes' means, or an interval or node has fewer prices than the rank and some to
-spare, nothing is filled in.
+are. Where that is little better than the nodes' means, or an interval or node has few prices for the rank, nothing is
+filled in.
 Koren, Bell, Volinsky (2009), "Matrix factorization techniques for recommender systems".
 """
 
