@@ -39,7 +39,7 @@ PARALLEL = 1e-9
 """1 - cosine below which two rows have one direction at the observed nodes."""
 
 FEWEST_SHARE = 0.5
-"""Share of an island's nodes with a price below which an answer is not told as identified: at a quarter precision was 0.4."""
+"""Share of an island's nodes with a price below which no answer is identified: at a quarter precision was 0.4."""
 
 DIFFERENCES_PER_CONSTRAINT = 4
 """Price differences needed for each constraint found: with 3.5 of 60 nodes, four in ten found were wrong."""
