@@ -16,7 +16,7 @@ from servers import base, debian
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-SOURCE = "github.com/minio/minio@latest"
+SOURCE = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"
 USER = "powerdesk"
 ANSWER_S = 2.0
 
