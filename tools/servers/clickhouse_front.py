@@ -50,6 +50,7 @@ class Handle:
         self._connection = chdb.connect(path)
         self._database = "default"
         self._settings: dict[str, str] = {}
+        self._answer: Any = None  # a view does not keep its answer alive
         if read_only:
             self._connection.query("SET readonly = 2")
 
@@ -69,11 +70,12 @@ class Handle:
             self._database = database
 
     def ask(self, sql: str, form: str, parameters: dict[str, str]) -> memoryview:
-        """Return the bytes that the engine answers, where it wrote them."""
+        """Return the bytes that the engine answers, where it wrote them; good until this handle is asked again."""
         try:
-            answer: memoryview = self._connection.query(sql, form, params=parameters).get_memview().view()
+            self._answer = self._connection.query(sql, form, params=parameters).get_memview()
         except RuntimeError as error:
             raise Refused(str(error)) from error
+        answer: memoryview = self._answer.view()
         return answer
 
     def insert(self, sql: str, form: str, data: bytes) -> None:
