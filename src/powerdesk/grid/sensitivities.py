@@ -46,7 +46,7 @@ class Sensitivities:
         self._from, self._to = network.branches.from_bus, network.branches.to_bus
         self._rows: OrderedDict[int, FloatArray] = OrderedDict()
         self._most_rows = max(1, cache_bytes // (8 * max(1, len(network.buses))))
-        self.reference_of = _references(network, self.islands)
+        self.reference_of = topology.references(network, self.islands)
         """Position of each island's own reference bus (n_island,)."""
         inner = network.live.copy()
         inner[self.reference_of] = False
@@ -216,14 +216,3 @@ class Sensitivities:
         total[silent] = 1.0
         weights[live] /= total[self.islands.of_bus[live]]
         return weights
-
-
-def _references(network: Network, islands: topology.Islands) -> IntArray:
-    """Return the first bus of each island, and the network's reference in its own."""
-    live = np.flatnonzero(network.live)
-    first = np.unique(islands.of_bus[live], return_index=True)[1]
-    chosen = live[first]
-    home = islands.of_bus[network.reference]
-    if home >= 0:
-        chosen[home] = network.reference
-    return chosen

@@ -1,4 +1,4 @@
-"""What hangs together: islands, bridges, radial buses, branches that prices cannot tell apart, and statistics."""
+"""What hangs together: islands, bridges, radial buses, and branches that prices cannot tell apart."""
 
 from __future__ import annotations
 
@@ -25,22 +25,6 @@ class Islands:
         return np.bincount(self.of_bus[self.of_bus >= 0], minlength=self.count)
 
 
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """What a case is, in numbers; counts are of elements in service."""
-
-    n_bus: int
-    n_isolated: int
-    n_branch: int
-    n_rated: int
-    n_generator: int
-    n_hvdc: int
-    n_island: int
-    n_bridge: int
-    load_mw: float
-    capacity_mw: float
-
-
 def islands(network: Network, *, branches: IntArray | None = None) -> Islands:
     """Return the islands of the network, joined by `branches` (positions) or by all in service."""
     n_bus = len(network.buses)
@@ -53,6 +37,17 @@ def islands(network: Network, *, branches: IntArray | None = None) -> Islands:
     live = np.flatnonzero(network.live)
     kept, of_bus[live] = np.unique(label[live], return_inverse=True)
     return Islands(of_bus, int(kept.size))
+
+
+def references(network: Network, islands: Islands) -> IntArray:
+    """Return the bus that balances each island (count,): its first, and the network's reference in its own."""
+    live = np.flatnonzero(network.live)
+    first = np.unique(islands.of_bus[live], return_index=True)[1]
+    chosen = live[first]
+    home = islands.of_bus[network.reference]
+    if home >= 0:
+        chosen[home] = network.reference
+    return chosen
 
 
 def bridges(network: Network) -> BoolArray:
@@ -152,20 +147,3 @@ def equivalence_classes(network: Network, *, observed: BoolArray) -> IntArray:
     classes = np.full(len(network.branches), -1, dtype=np.int64)
     classes[on] = label[of_branch]
     return classes
-
-
-def statistics(network: Network) -> Statistics:
-    """Return the network in numbers."""
-    on = network.live_branches
-    return Statistics(
-        n_bus=len(network.buses),
-        n_isolated=int(np.count_nonzero(~network.live)),
-        n_branch=on.size,
-        n_rated=int(np.isfinite(network.branches.rating_mw[on]).sum()),
-        n_generator=network.live_generators.size,
-        n_hvdc=network.live_hvdc.size,
-        n_island=islands(network).count,
-        n_bridge=int(bridges(network).sum()),
-        load_mw=float(network.demand_mw.sum()),
-        capacity_mw=float(network.generators.max_mw[network.live_generators].sum()),
-    )

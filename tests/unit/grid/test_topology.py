@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,10 +58,3 @@ def test_equivalence_classes__of_118_buses_are_the_distinct_directions(published
     network = published("pglib_opf_case118_ieee__api")
     classes = topology.equivalence_classes(network, observed=np.ones(118, dtype=bool))
     assert np.unique(classes).size == 179  # counted from the PTDF matrix
-
-
-def test_statistics__count_what_is_in_service(two_islands: Network) -> None:
-    found = topology.statistics(two_islands)
-    assert (found.n_bus, found.n_isolated, found.n_branch, found.n_rated) == (6, 1, 5, 3)
-    assert (found.n_generator, found.n_hvdc, found.n_island, found.n_bridge) == (4, 1, 2, 1)
-    assert found.load_mw == pytest.approx(135.0)
