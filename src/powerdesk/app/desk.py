@@ -36,7 +36,7 @@ from powerdesk.app.gate import Gate, StreamGate
 from powerdesk.app.moving import blobs, copying, moves
 from powerdesk.app.roles import Part
 from powerdesk.delivery.stream.hub import Hub, HubLimits
-from powerdesk.engines import consuming
+from powerdesk.engines import arrow_alone, consuming
 from powerdesk.engines.ports.jobs import JobSpec
 from powerdesk.markets import datasets as market_datasets
 from powerdesk.markets import events as market_events
@@ -381,6 +381,7 @@ def opened(
     settings: Settings, *, owning: Callable[[], None] | None = None, does: frozenset[Part] = frozenset(Part)
 ) -> Iterator[Desk]:
     """Take the folder, open the desk, and close it whatever happens; `owning` is called once the folder is ours."""
+    arrow_alone.without_pandas()
     pa.set_memory_pool(pa.system_memory_pool())  # gives freed memory back; the default pools kept 30 MB more
     owned = ownership.take(settings.data)
     try:
