@@ -98,8 +98,10 @@ def dataset_section(dataset: Any) -> str:
         for item in dataset.licences
     ]
     late, stale = span(dataset.freshness.late_after), span(dataset.freshness.stale_after)
+    lasting = [f"- a set of one {', '.join(dataset.lasting_by)} holds until the next"] if dataset.lasting_by else []
     facts = [
         f"- grain: {dataset.grain}",
+        *lasting,
         f"- entitlement product: `{dataset.product}`; version {dataset.version}; {kept(dataset.retention)}",
         f"- known at: {dataset.publication.meaning} (`{dataset.publication.name}`)",
         f"- late after {late}, stale after {stale}",

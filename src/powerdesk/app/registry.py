@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from powerdesk.access import events as access_events
+from powerdesk.grid import datasets as grid_datasets
 from powerdesk.markets import datasets as market_datasets
 from powerdesk.markets import events as market_events
 from powerdesk.markets import spreads
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
     from powerdesk.store.dataset import Dataset
     from powerdesk.store.lineage import Calculation
 
-DATASETS: tuple[Dataset, ...] = (*market_datasets.DATASETS, spreads.DART_SPREADS)
+DATASETS: tuple[Dataset, ...] = (
+    *market_datasets.DATASETS,
+    spreads.DART_SPREADS,
+    *grid_datasets.DATASETS,
+)
 EVENTS: tuple[type, ...] = (store_events.CommittedV1, market_events.PayloadReceivedV1, access_events.ChangedV1)
 CALCULATIONS: tuple[Calculation, ...] = (spreads.CALCULATION,)
 PRODUCTS: tuple[str, ...] = tuple(sorted({dataset.product for dataset in DATASETS}))

@@ -141,7 +141,7 @@ def _prefix_mismatch(rows: pa.Table, market_column: str) -> np.ndarray:
             continue
         is_market = _mask(pc.equal(markets, market))
         fits = _mask(pc.match_substring_regex(rows.column("location"), f"^{market}:.+$"))
-        bad |= is_market & ~fits
+        bad |= is_market & _mask(pc.is_valid(rows.column("location"))) & ~fits
     return bad
 
 

@@ -101,6 +101,9 @@ class Dataset:
     """Ranking of sources for one key, best first."""
     sum_rule: SumRule | None = None
     cadence: Cadence | None = None
+    lasting_by: tuple[str, ...] = ()
+    """Key columns of a set of rows that holds from the time column until the next set of that name replaces it whole;
+    such rows have no end column. Empty: each row holds for its own interval."""
     inputs: tuple[str, ...] = ()
     """Datasets this one is derived from; empty for observed data."""
     release: str | None = None
@@ -116,6 +119,11 @@ class Dataset:
     def series_key(self) -> tuple[str, ...]:
         """The key without the time column: what one chart line is."""
         return tuple(name for name in self.key if name != self.time_column)
+
+    @property
+    def end_columns(self) -> tuple[str, ...]:
+        """The end column, or none where rows hold until they are replaced."""
+        return () if self.lasting_by else (self.end_column,)
 
     @property
     def value_columns(self) -> tuple[Column, ...]:

@@ -199,7 +199,7 @@ def quality(
     inside = replace(narrowed, start=span.start, end=span.end, columns=())
     port_cut = _port_cut(cut)
     keys = store.tables.rows(declared.id, selection=_selection(declared, inside), cut=port_cut)
-    everything = replace(narrowed, columns=(declared.end_column, "published_at"))
+    everything = replace(narrowed, columns=(*declared.end_columns, "published_at"))
     newest = store.tables.latest(declared.id, selection=_selection(declared, everything), cut=port_cut)
     restated = replace(_selection(declared, replace(inside, columns=None)), revision_from=1)
     revised = store.tables.history(declared.id, selection=restated, cut=port_cut)

@@ -43,7 +43,8 @@ def dataset_json(declared: Dataset, *, position: int) -> dict[str, Any]:
         "key": list(declared.key),
         "series_key": list(declared.series_key),
         "time_column": declared.time_column,
-        "end_column": declared.end_column,
+        "end_column": None if declared.lasting_by else declared.end_column,
+        "lasting_by": list(declared.lasting_by),
         "licences": [
             {
                 "source": licence.source,

@@ -107,7 +107,7 @@ def newest(store: Store, asker: Asker, *, declared: Dataset, rows: int, now: dat
 def written(declared: Dataset, answer: Answer, *, asked: Asked, cursor: str | None) -> Written:
     """Return the answer in the format asked for, with local times where a zone was named."""
     if asked.zone is not None:
-        names = (declared.time_column, declared.end_column)
+        names = (declared.time_column, *declared.end_columns)
         answer = replace(answer, rows=encoding.with_local_times(answer.rows, names=names, zone=asked.zone))
     if asked.format in encoding.JSON_FORMATS:
         body = encoding.json_bytes(answer.rows, shape=asked.format, envelope=envelope(declared, answer, cursor=cursor))

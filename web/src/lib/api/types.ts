@@ -117,7 +117,7 @@ export interface Dataset {
   key: string[]
   series_key: string[]
   time_column: string
-  end_column: string
+  end_column: string | null
   licences: { source: string; name: string; redistribute: boolean; derive: boolean; attribution: string }[]
   retention_s: number | null
 }
