@@ -37,6 +37,12 @@ PLANTS = (
         {"kernel/planted.py": "import powerdesk.store.dataset"},
         ("powerdesk.kernel.planted -> powerdesk.store.dataset",),
     ),
+    Plant(
+        "layers",
+        "scores_ask_for_solvers",
+        {"scoring/planted.py": "import powerdesk.solvers.linear"},
+        ("powerdesk.scoring.planted -> powerdesk.solvers.linear",),
+    ),
     Plant("layers", "package_without_a_place", {"planted/__init__.py": '"""Planted."""'}, ("planted",)),
     Plant(
         "engines",
