@@ -6,7 +6,6 @@ database, prefix or topic there. `own(Kind)` is a server of this test alone, to 
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import itertools
 import os
@@ -34,11 +33,19 @@ def needed(kind: type[S], **options: Any) -> S:
     found = _started.get(key)
     if found is None:
         require(kind)
-        found = kind(_folder(kind.name), **options)
-        atexit.register(_end, found)
-        found.start()
-        _started[key] = found
+        found = _started[key] = kind(_folder(kind.name), **options)
+        try:
+            found.start()
+        except BaseException:
+            _end(_started.pop(key))
+            raise
     return cast("S", found)
+
+
+def end_all() -> None:
+    """End what `needed` started; tests/conftest.py calls it when the session is over."""
+    while _started:
+        _end(_started.popitem()[1])
 
 
 @contextlib.contextmanager
