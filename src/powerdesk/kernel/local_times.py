@@ -181,6 +181,23 @@ def local_to_utc(
     return first.astype("datetime64[us]")
 
 
+def utc_to_local(instants_us: NDArray[np.int64], *, zone: str) -> NDArray[np.int64]:
+    """Return the wall clock (n,) of UTC instants (n,), both in microseconds since 1970; O(n log changes).
+
+    An hour that the clock repeats comes twice.
+    """
+    import numpy as np  # noqa: PLC0415 - see local_to_utc
+
+    if instants_us.size == 0:
+        return instants_us.copy()
+    at, before, after = _transition_arrays(zone, int(instants_us.min()), int(instants_us.max()))
+    if at.size == 0:
+        return instants_us + _micros(_offset(zone_of(zone), _EPOCH + timedelta(microseconds=int(instants_us[0]))))
+    offsets = np.concatenate([before[:1], after])
+    wall: NDArray[np.int64] = instants_us + offsets[np.searchsorted(at, instants_us, side="right")]
+    return wall
+
+
 def _require_rows(
     local: NDArray[np.datetime64], ambiguity: NDArray[np.bool_] | str, series: NDArray[np.generic] | None
 ) -> None:

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from powerdesk.kernel.calendars import CALENDARS
-from powerdesk.kernel.local_times import LocalTimeError, local_to_utc, resolve_local, transitions, zone_of
+from powerdesk.kernel.local_times import LocalTimeError, local_to_utc, resolve_local, transitions, utc_to_local, zone_of
 
 MARKET_ZONES = sorted({calendar.zone for calendar in CALENDARS.values()})
 ODD_ZONES = [
@@ -262,3 +262,12 @@ def test_resolve_local__refuses_aware_times() -> None:
 def test_zone_of__refuses_unknown_names(name: str) -> None:
     with pytest.raises(LocalTimeError, match="zone"):
         zone_of(name)
+
+
+@settings(max_examples=40, deadline=None)
+@given(zone=st.sampled_from(ZONES), start=st.datetimes(datetime(2015, 1, 1), datetime(2049, 1, 1)))  # noqa: DTZ001 - UTC below
+def test_utc_to_local__is_what_the_clock_shows(zone: str, start: datetime) -> None:
+    walls, _, utc = scan(zone, start.replace(tzinfo=UTC), start.replace(tzinfo=UTC) + timedelta(days=150), 7 * HOUR)
+    found = utc_to_local(np.array(utc, dtype=np.int64), zone=zone).astype("datetime64[us]")
+    assert found.tolist() == walls
+    assert utc_to_local(np.empty(0, np.int64), zone=zone).size == 0
