@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import Measurement
+from powerdesk.app.clock import SystemClock
 from powerdesk.engines.embedded import files
 from powerdesk.engines.embedded.bus import LogBus
 from powerdesk.engines.ports.bus import Outgoing
@@ -63,7 +64,7 @@ def measure() -> Iterator[Measurement]:
     """Yield the figures of every case."""
     batch = [Outgoing(f"key-{n}", VALUE, {"kind": "made"}) for n in range(BATCH)]
     with tempfile.TemporaryDirectory() as folder, (Path(folder) / "peer").open("wb", buffering=0) as file:
-        bus, lock = LogBus(Path(folder) / "bus"), threading.Lock()
+        bus, lock = LogBus(Path(folder) / "bus", clock=SystemClock()), threading.Lock()
 
         def by_hand(data: bytes, times: int) -> None:
             for _ in range(times):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
 
+from powerdesk.app.clock import SystemClock
 from powerdesk.engines import consuming
 from powerdesk.engines.embedded.bus import LogBus
 from powerdesk.engines.ports import faults
@@ -24,6 +26,11 @@ TOPIC = "made.things.v1"
 WAIT_S = 10.0
 
 
+def on_log(place: Path) -> Bus:
+    """Open the bus in a folder."""
+    return LogBus(place, clock=SystemClock())
+
+
 def on_kafka(place: Path) -> Bus:
     """Open a bus on the session's cluster; the place of a test gives it topics of its own."""
     from powerdesk.engines.scaled import bus, bus_address  # noqa: PLC0415 - an extra that a laptop may lack
@@ -32,7 +39,10 @@ def on_kafka(place: Path) -> Bus:
     return bus.KafkaBus(bus_address.parse(f"{needed.needed(Kafka).url}?prefix={prefix}&partitions=keyed:3"))
 
 
-ADAPTERS: dict[str, Callable[[Path], Bus]] = {"log": LogBus, "kafka": on_kafka}
+ADAPTERS: dict[str, Callable[[Path], Bus]] = {
+    "log": lambda place: LogBus(place, clock=SystemClock()),
+    "kafka": on_kafka,
+}
 """Add an engine here and the whole suite runs against it. Opening the same place again must find the same messages."""
 ENGINES = ("log", pytest.param("kafka", marks=pytest.mark.services))
 
@@ -205,6 +215,29 @@ def test_truncate__forgets_at_most_what_is_asked(bus: Bus) -> None:
     assert bus.begin(TOPIC) == kept
     assert values(bus.read(TOPIC, after=0, limit=99)) == [f"{n}" for n in range(kept - 1, 10)]
     assert bus.publish(TOPIC, messages("more")) == (11,)
+
+
+def test_since__tells_where_to_read_from_for_what_came_at_or_after_an_instant(bus: Bus) -> None:
+    instants = [SystemClock().now()]
+    for n in range(6):
+        bus.publish(TOPIC, messages(*(f"{n}:{m}" for m in range(n + 1))))
+        Event().wait(0.02)  # beyond the engine's milliseconds
+        instants.append(SystemClock().now())
+
+    assert [bus.since(TOPIC, instant=instant) for instant in instants] == [0, 1, 3, 6, 10, 15, 21]
+    assert bus.since(TOPIC, instant=instants[0] - timedelta(days=4000)) == 0
+    assert bus.since(TOPIC, instant=instants[-1] + timedelta(days=400)) == bus.end(TOPIC)
+    assert bus.since("made.others.v1", instant=instants[0]) == 0
+
+
+def test_since__of_a_time_that_is_forgotten_begins_with_what_is_kept(bus: Bus) -> None:
+    before = SystemClock().now()
+    for n in range(6):
+        bus.publish(TOPIC, messages(f"{n}"))
+
+    kept = bus.truncate(TOPIC, before=4)
+
+    assert bus.since(TOPIC, instant=before) == kept - 1
 
 
 def test_close__refuses_further_use_and_ends_waiting(bus: Bus) -> None:

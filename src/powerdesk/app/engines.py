@@ -106,7 +106,7 @@ def open_engines(settings: Settings, *, clock: Clock, ids: RandomIds) -> Engines
         records.migrate()
         tables = _tables(settings, objects, clock)
         opened.callback(tables.close)
-        bus = _bus(settings)
+        bus = _bus(settings, clock)
         opened.callback(bus.close)
         cache = _cache(settings, clock)
         opened.callback(cache.close)
@@ -133,7 +133,7 @@ def one(settings: Settings, port: str, *, clock: Clock, ids: RandomIds) -> Itera
         "tables": lambda: _tables(settings, _objects(settings), clock),
         "records": lambda: _records(settings, clock, ids)[0],
         "objects": lambda: _objects(settings),
-        "bus": lambda: _bus(settings),
+        "bus": lambda: _bus(settings, clock),
         "cache": lambda: _cache(settings, clock),
         "compute": lambda: _compute(settings),
     }
@@ -203,7 +203,7 @@ def _tables(settings: Settings, objects: Objects, clock: Clock) -> Tables:
     return found
 
 
-def _bus(settings: Settings) -> Bus:
+def _bus(settings: Settings, clock: Clock) -> Bus:
     given = settings.bus
     found: Bus
     if is_shared(given.url):
@@ -211,7 +211,7 @@ def _bus(settings: Settings) -> Bus:
         user = None if given.user is None else address.KafkaUser(given.user, _secret(given) or "")
         found = adapter.KafkaBus(address.parse(given.url), user=user)
     else:
-        found = _adapter("embedded.bus").LogBus(settings.data / "bus")
+        found = _adapter("embedded.bus").LogBus(settings.data / "bus", clock=clock)
     return found
 
 

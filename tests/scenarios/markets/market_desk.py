@@ -65,7 +65,7 @@ class Desk:
             folder / "records.sqlite", clock=self.clock, migrations=engine_choice.MIGRATIONS
         )
         self.records.migrate()
-        self.bus = bus.LogBus(folder / "bus")
+        self.bus = bus.LogBus(folder / "bus", clock=self.clock)
         self.store = store_queries.Store(
             tables=tables.DuckTables(folder / "hot.duckdb", blobs),
             bus=self.bus,

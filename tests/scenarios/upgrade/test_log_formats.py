@@ -13,6 +13,7 @@ import pytest
 
 from powerdesk.access import events as access_events
 from powerdesk.app import simfeed
+from powerdesk.app.clock import SystemClock
 from powerdesk.delivery.stream import tokens
 from powerdesk.engines.embedded.bus import LogBus
 from powerdesk.markets import datasets
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 def log(tmp_path: Path) -> Iterator[LogBus]:
     """Open a copy of a log that release 0.1 wrote."""
     shutil.copytree(foundation.DATA / "log", tmp_path / "bus")
-    opened = LogBus(tmp_path / "bus")
+    opened = LogBus(tmp_path / "bus", clock=SystemClock())
     yield opened
     opened.close()
 

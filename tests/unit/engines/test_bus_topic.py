@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from powerdesk.app.clock import SystemClock
 from powerdesk.engines.embedded import bus_frames, files
 from powerdesk.engines.embedded.bus import LogBus
 from powerdesk.engines.embedded.bus_topic import Topic
@@ -121,14 +122,14 @@ def test_topic__a_missing_segment_is_refused(tmp_path: Path) -> None:
 
 
 def test_truncate__removes_old_segments_and_a_new_start_agrees(tmp_path: Path) -> None:
-    bus = LogBus(tmp_path, segment_bytes_max=60)
+    bus = LogBus(tmp_path, clock=SystemClock(), segment_bytes_max=60)
     for batch in BATCHES:
         bus.publish("t", batch)
     kept = bus.truncate("t", before=8)
     assert 1 < kept <= 8
     bus.close()
 
-    again = LogBus(tmp_path, segment_bytes_max=60)
+    again = LogBus(tmp_path, clock=SystemClock(), segment_bytes_max=60)
     assert again.begin("t") == kept
     assert again.read("t", after=0, limit=1)[0].position == kept
     assert again.end("t") == sum(len(batch) for batch in BATCHES)
@@ -177,7 +178,7 @@ def test_publish__a_full_disk_is_told_and_the_topic_goes_on_when_there_is_room(t
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.integers(0, 60))
 def test_group__a_torn_commit_file_gives_an_earlier_commit(tmp_path: Path, cut: int) -> None:
-    bus = LogBus(tmp_path / f"{cut}")
+    bus = LogBus(tmp_path / f"{cut}", clock=SystemClock())
     bus.publish("t", [Outgoing("k", b"v")] * 5)
     consumer = bus.consume("t", group="g")
     for message in consumer.poll(timeout_s=0):
@@ -186,9 +187,28 @@ def test_group__a_torn_commit_file_gives_an_earlier_commit(tmp_path: Path, cut: 
     path = tmp_path / f"{cut}" / "t" / "g.group"
     path.write_bytes(path.read_bytes()[:cut])
 
-    again = LogBus(tmp_path / f"{cut}")
+    again = LogBus(tmp_path / f"{cut}", clock=SystemClock())
     found = again.consume("t", group="g").poll(timeout_s=0)
     assert [message.position for message in found] == list(range(min(5, cut // 12) + 1, 6))
     again.close()
     for name in sorted((tmp_path / f"{cut}").rglob("*"), reverse=True):
         name.unlink() if name.is_file() else name.rmdir()
+
+
+def test_since__reads_few_frames_of_a_long_log_and_bears_batches_without_stamps(tmp_path: Path) -> None:
+    topic = Topic(tmp_path, "t", segment_bytes_max=1 << 20)
+    for _ in range(3):
+        topic.publish([Outgoing("old", b"of the first release")])
+    for n in range(1, 400):
+        topic.publish([Outgoing("k", b"x" * 20_000)], published_us=n * 1000)
+
+    assert [topic.since(published_us=wanted) for wanted in (0, 1, 1000, 1001, 200_500, 399_000, 399_001)] == [
+        0,
+        3,
+        3,
+        4,
+        203,
+        401,
+        402,
+    ]
+    topic.close()

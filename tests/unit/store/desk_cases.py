@@ -52,7 +52,7 @@ def open_store(
     transactions.migrate()
     store = Store(
         tables=tables.DuckTables(folder / "hot.duckdb", blobs),
-        bus=bus.LogBus(folder / "bus"),
+        bus=bus.LogBus(folder / "bus", clock=clock),
         records=transactions,
         objects=blobs,
         clock=clock,

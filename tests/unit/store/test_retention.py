@@ -113,7 +113,7 @@ def segmented(folder: Path, clock: HandClock) -> Store:
     """Return a store whose log has a segment for each message."""
     opened = open_store(folder, clock)
     opened.bus.close()
-    return replace(opened, bus=bus.LogBus(folder / "bus", segment_bytes_max=1))
+    return replace(opened, bus=bus.LogBus(folder / "bus", clock=opened.clock, segment_bytes_max=1))
 
 
 def test_the_log__keeps_its_newest_announcements_so_that_a_start_knows_what_is_readable(

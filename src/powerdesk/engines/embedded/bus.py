@@ -13,16 +13,19 @@ from powerdesk.engines.ports import faults
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from powerdesk.engines.ports.bus import Consumer, Message, Outgoing
+    from powerdesk.kernel.clock import Clock
 
 
 class LogBus:
     """Topics under `root`, each with a single partition 0. One process owns the folder; threads share the object."""
 
-    def __init__(self, root: Path, *, segment_bytes_max: int = SEGMENT_BYTES_MAX) -> None:
+    def __init__(self, root: Path, *, clock: Clock, segment_bytes_max: int = SEGMENT_BYTES_MAX) -> None:
         self._root = root
+        self._clock = clock
         self._segment_bytes_max = segment_bytes_max
         self._lock = threading.Lock()
         self._topics: dict[str, Topic] = {}
@@ -40,7 +43,7 @@ class LogBus:
     def publish(self, topic: str, messages: Sequence[Outgoing]) -> tuple[int, ...]:
         """Append all or none, and return their positions once they are on the disk."""
         log = self._topic(topic)
-        return log.publish(messages) if messages else ()
+        return log.publish(messages, published_us=_microseconds(self._clock.now())) if messages else ()
 
     def read(self, topic: str, *, after: int, limit: int, partition: int = 0) -> tuple[Message, ...]:
         """Return up to `limit` messages with position > `after`, at once."""
@@ -53,6 +56,10 @@ class LogBus:
     def begin(self, topic: str, *, partition: int = 0) -> int:
         """Return the first position still kept."""
         return self._topic(topic, partition).begin
+
+    def since(self, topic: str, *, instant: datetime, partition: int = 0) -> int:
+        """Return the position after which to read for what was published at or after `instant` (UTC)."""
+        return self._topic(topic, partition).since(published_us=_microseconds(instant))
 
     def truncate(self, topic: str, *, before: int, partition: int = 0) -> int:
         """Forget whole segments that lie before `before`; return the first position kept."""
@@ -109,3 +116,7 @@ class LogBus:
                 except OSError as error:
                     raise faults.of_os_error(error, doing=f"opening topic {name}") from error
             return self._topics[name]
+
+
+def _microseconds(instant: datetime) -> int:
+    return int(instant.timestamp() * 1_000_000)

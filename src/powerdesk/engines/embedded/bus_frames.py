@@ -9,7 +9,8 @@ a bad one that were written in the same flush prove nothing (the disk may have k
 one, and nobody was told the batch is safe), but a later frame with `flushed` at or past the bad position proves that
 the lost messages had been acknowledged.
 
-The body is MessagePack: an array of [key, value, headers].
+The body is MessagePack: an array of [key, value, headers, stamp], the stamp on the first message of a batch alone; logs
+of the first release have none.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class Entry(msgspec.Struct, array_like=True, frozen=True):
     key: str
     value: bytes
     headers: dict[str, str]
+    published_us: int = 0
+    """When the batch was published, in microseconds since 1970, on its first message; 0 elsewhere, or unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,12 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[Entry])
 
 
-def encode_body(messages: Sequence[Outgoing]) -> bytes:
-    """Return the body for `messages`."""
-    return _encoder.encode([Entry(m.key, m.value, dict(m.headers)) for m in messages])
+def encode_body(messages: Sequence[Outgoing], *, published_us: int = 0) -> bytes:
+    """Return the body for `messages`, stamped with microseconds since 1970."""
+    entries = [Entry(m.key, m.value, dict(m.headers)) for m in messages]
+    first = messages[0]
+    entries[0] = Entry(first.key, first.value, dict(first.headers), published_us)
+    return _encoder.encode(entries)
 
 
 def encode_head(body: bytes, *, body_crc: int, first: int, count: int, flushed: int) -> bytes:
@@ -80,6 +86,12 @@ def encode_head(body: bytes, *, body_crc: int, first: int, count: int, flushed: 
 def decode_body(body: bytes | memoryview) -> list[Entry]:
     """Return the messages of a body whose checksum has been proved."""
     return _decoder.decode(body)
+
+
+def stamp_of(body: bytes | memoryview) -> int:
+    """Return when the batch of a proved body was published, in microseconds since 1970; 0 when nobody noted it."""
+    entries = decode_body(body)
+    return entries[0].published_us if entries else 0
 
 
 def frame_of_head(head: bytes, *, offset: int) -> Frame | None:

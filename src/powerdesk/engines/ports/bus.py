@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,14 @@ class Bus(Protocol):
 
     def begin(self, topic: str, *, partition: int = 0) -> int:
         """Return the first position still kept, 1 when nothing was ever forgotten."""
+        ...
+
+    def since(self, topic: str, *, instant: datetime, partition: int = 0) -> int:
+        """Return the position after which to read for what was published at or after `instant` (UTC).
+
+        By the engine's own clock, so to about a second where clocks differ; `end` when nothing is so new. Messages of
+        a log written before there were stamps count as older than any instant.
+        """
         ...
 
     def truncate(self, topic: str, *, before: int, partition: int = 0) -> int:

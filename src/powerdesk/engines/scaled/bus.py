@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from powerdesk.engines.scaled.bus_topics import Topics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from powerdesk.engines.ports.bus import Message, Outgoing
     from powerdesk.engines.scaled.bus_address import KafkaAddress, KafkaUser
@@ -67,6 +69,12 @@ class KafkaBus:
         """Return the first position still kept."""
         self._check_open()
         return self._topics.bounds(self._topics.place(topic, partition))[0] + 1
+
+    def since(self, topic: str, *, instant: datetime, partition: int = 0) -> int:
+        """Return the position after which to read for what the brokers took at or after `instant` (UTC)."""
+        self._check_open()
+        milliseconds = math.ceil(instant.timestamp() * 1000)
+        return self._topics.since(self._topics.place(topic, partition, offset=milliseconds))
 
     def truncate(self, topic: str, *, before: int, partition: int = 0) -> int:
         """Forget messages before `before`; return the first position kept."""

@@ -105,6 +105,18 @@ class Topics:
             else:
                 return low, high
 
+    def since(self, place: TopicPartition) -> int:
+        """Return the offset of the first message taken at or after the place's offset, read as milliseconds of 1970."""
+        doing = f"asking topic {place.topic} for a time"
+        try:
+            (found,) = self._watching.offsets_for_times([place], timeout=self._timeout_s)
+        except KafkaException as error:
+            raise bus_client.problem(error.args[0], doing=doing) from error
+        if found.error is not None:
+            raise bus_client.problem(found.error, doing=doing)
+        first, end = self.bounds(place)
+        return max(first, int(found.offset)) if found.offset >= 0 else end
+
     def _look_again(self, name: str) -> None:
         """Have the watching client forget that it did not find a topic; by itself it would believe so for long."""
         with contextlib.suppress(KafkaException):  # `bounds` asks again, and says so if that fails

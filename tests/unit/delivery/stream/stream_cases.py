@@ -205,7 +205,7 @@ def open_store(folder: Path, clock: HandClock) -> Store:
     blobs = objects.LocalObjects(folder / "objects")
     store = queries.Store(
         tables=tables.DuckTables(folder / "hot.duckdb", blobs),
-        bus=bus.LogBus(folder / "bus"),
+        bus=bus.LogBus(folder / "bus", clock=clock),
         records=records.SqliteRecords(folder / "records.sqlite", clock=clock, migrations=folder),
         objects=blobs,
         clock=clock,
