@@ -3,6 +3,7 @@
 # ruff: noqa: PT012 - a unit that raises is one statement here
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -17,8 +18,8 @@ from powerdesk.engines import bookkeeping
 from powerdesk.engines.ports import bus as bus_port
 from powerdesk.engines.ports import faults
 from powerdesk.engines.ports import records as port
-from servers import needed
-from servers.postgres import Postgres
+from servers import debian, disks, needed
+from servers.postgres import ROLE, Postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,6 +35,7 @@ STALL_S = 10.0
 LONGEST_CALL_S = 14.0
 """Waiting for a connection, opening one, and a silent server: 3 + 3 + 7 s."""
 MEGABYTES_MAX = 100
+SMALL_DISK = "40m"
 
 made = sa.Table(
     "made",
@@ -192,6 +194,43 @@ def test_dead_server__is_said_plainly_and_its_return_noticed(server: Postgres, r
     server.start()
     threading.Event().wait(1.1)
     assert records.version().startswith("PostgreSQL 1")
+
+
+def test_full_disk__is_said_plainly_keeps_nothing_of_the_change_and_goes_on_when_there_is_room(
+    server: Postgres,
+) -> None:
+    folder = server.folder / "small"
+    folder.mkdir()
+    with disks.small(folder, size=SMALL_DISK):
+        space = folder / "space"  # a folder inside: what is free is the disk's, what is PostgreSQL's its own
+        space.mkdir()
+        if debian.is_root():
+            shutil.chown(space, "postgres", "postgres")
+        server.administer(f"CREATE TABLESPACE small LOCATION '{space}'")
+        server.administer(f"CREATE DATABASE small OWNER {ROLE} TABLESPACE small")
+        opened = open_records(server.address(database="small"))
+        with opened.unit() as unit:
+            made.metadata.create_all(unit.connection)
+        write_rows(opened, first=0, count=10)
+        with disks.filled_up(folder), pytest.raises(port.RecordsFullError, match="free space on its disk and repeat"):
+            write_rows(opened, first=10, count=20_000)
+        assert rows_in(opened) == 10
+        write_rows(opened, first=10, count=20_000)
+        assert rows_in(opened) == 20_010
+        opened.close()
+        server.kill()
+
+
+def write_rows(records: Records, *, first: int, count: int) -> None:
+    with records.unit() as unit:
+        unit.connection.execute(
+            sa.insert(made), [{"key": f"{n:0200}", "writer": n} for n in range(first, first + count)]
+        )
+
+
+def rows_in(records: Records) -> int:
+    with records.reader() as reader:
+        return int(reader.connection.execute(sa.select(sa.func.count()).select_from(made)).scalar_one())
 
 
 def test_stalled_server__is_given_up_in_time_without_piling_up(server: Postgres, records: Records) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -18,6 +16,7 @@ from powerdesk.engines.embedded.tables import DuckTables
 from powerdesk.engines.ports import faults
 from powerdesk.engines.ports.tables import ColumnSpec, Cut, Selection, TableSpec
 from powerdesk.kernel.dtypes import Dtype
+from servers import disks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,32 +159,10 @@ def test_append__sorts_in_the_background_without_changing_answers(tmp_path: Path
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Give a file system of its own, a few megabytes large; only root on Linux can mount one."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    if sys.platform != "linux":
-        pytest.skip("needs a tmpfs")
-    mounted = subprocess.run(  # noqa: S603 - constants and our own folder
-        ["mount", "-t", "tmpfs", "-o", f"size={DISK_SIZE}", "none", folder],  # noqa: S607 - wherever mount is
-        check=False,
-        capture_output=True,
-    )
-    if mounted.returncode:
-        pytest.skip(f"needs the right to mount a tmpfs: {mounted.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)  # noqa: S603, S607 - the same
-
-
-@contextlib.contextmanager
-def filled_up(folder: Path) -> Iterator[None]:
-    """Leave no byte free inside the block."""
-    ballast = folder / "ballast"
-    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while file.write(bytes(1 << 16)):
-            pass
-    assert shutil.disk_usage(folder).free == 0
-    yield
-    ballast.unlink()
+    with disks.small(folder, size=DISK_SIZE):
+        yield folder
 
 
 def test_append__on_a_full_disk_is_refused_whole_and_goes_on_when_there_is_room(small_disk: Path) -> None:
@@ -194,7 +171,7 @@ def test_append__on_a_full_disk_is_refused_whole_and_goes_on_when_there_is_room(
     tables.append(SPEC.name, batch_id="1", rows=batch(1, DAYS_OF_MANY))
     before = tables.history(SPEC.name, selection=Selection(), cut=EVER)
 
-    with filled_up(small_disk):
+    with disks.filled_up(small_disk):
         for _ in range(2):
             with pytest.raises(faults.EngineFullError, match="free some space"):
                 tables.append(SPEC.name, batch_id="2", rows=batch(2, DAYS_OF_MANY))
@@ -218,7 +195,7 @@ def test_upkeep__on_a_full_disk_leaves_everything_readable_and_is_done_later(sma
         tables.append(SPEC.name, batch_id=str(commit), rows=batch(commit, DAYS_OF_MANY))
     before = tables.history(SPEC.name, selection=Selection(), cut=EVER)
 
-    with filled_up(small_disk):
+    with disks.filled_up(small_disk):
         with pytest.raises(faults.EngineFullError):
             tables.settle(SPEC.name)
         assert tables.history(SPEC.name, selection=Selection(), cut=EVER) == before
@@ -241,7 +218,7 @@ def test_tables__that_duckdb_gave_up_on_are_opened_anew(small_disk: Path) -> Non
     tables._file.cursor().execute("create table unwritten (x double)")
     for _ in range(10):
         tables._file.cursor().execute("insert into unwritten select random() from range(50_000)")
-    with filled_up(small_disk), pytest.raises(duckdb.FatalException):
+    with disks.filled_up(small_disk), pytest.raises(duckdb.FatalException):
         tables._file.cursor().execute("checkpoint")
     with pytest.raises(duckdb.FatalException, match="invalidated"):
         tables._file.cursor().execute("select 1")
