@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from powerdesk.access import events as access_events
 from powerdesk.grid import datasets as grid_datasets
+from powerdesk.grid import price_parts
 from powerdesk.markets import datasets as market_datasets
 from powerdesk.markets import events as market_events
 from powerdesk.markets import spreads
@@ -21,6 +22,9 @@ DATASETS: tuple[Dataset, ...] = (
     *grid_datasets.DATASETS,
 )
 EVENTS: tuple[type, ...] = (store_events.CommittedV1, market_events.PayloadReceivedV1, access_events.ChangedV1)
-CALCULATIONS: tuple[Calculation, ...] = (spreads.CALCULATION,)
+CALCULATIONS: tuple[Calculation, ...] = (
+    spreads.CALCULATION,
+    price_parts.CALCULATION,
+)
 PRODUCTS: tuple[str, ...] = tuple(sorted({dataset.product for dataset in DATASETS}))
 MARKETS: tuple[str, ...] = tuple(sorted({licence.market for dataset in DATASETS for licence in dataset.licences}))

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from powerdesk.store import operations, queries
+from powerdesk.store import lasting, operations, queries
 from powerdesk.store.types import Request
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def calculate(store: Store, *, name: str, progress: Callable[[float, str], None]
     windows = rows = rejected = 0
     while (goal := behind(store).get(name, 0)) > done:
         touched, reached = _touched(store, calculation, schedule, after=done, upto=goal)
+        written = 0
         for market, start, end in touched:
             if cancelled():
                 return f"{name}: stopped after {rows} rows; the next run goes on from commit {done}"
@@ -115,7 +117,10 @@ def calculate(store: Store, *, name: str, progress: Callable[[float, str], None]
             _, accepted = operations.derive(store, calculation=calculation, requests=requests, cut=cut, parameters={})
             windows, rows = windows + round((end - start) / schedule.window), rows + accepted.rows
             rejected += accepted.rejected
+            if any(request.dataset == calculation.dataset for request in requests.values()):
+                written = max(written, accepted.position)
             progress((done - begun) / max(goal - begun, 1), f"{rows} rows of {windows} windows")
+        store.progress.wait(written, timeout_s=queries.PROJECTION_TIMEOUT_S)  # the next run reads its own rows
         operations.note_calculated(store, calculation, commit=reached)
         done = reached
     faulty = f", {rejected} rejected by the check on entry" if rejected else ""
@@ -134,6 +139,10 @@ def _touched(
         looked.append((declared, found))
     reached = min(int(found.column("commit").to_numpy()[-1]) if found.num_rows else upto for _, found in looked)
     windows = {window for declared, found in looked for window in _windows(declared, schedule, found, upto=reached)}
+    for declared, found in looked:
+        if declared.lasting_by and found.num_rows:
+            others = [other for other, _ in looked if not other.lasting_by]
+            windows |= _lasting(store, schedule, declared, found, others=others)
     return tuple(_joined(sorted(windows), schedule.window)), reached
 
 
@@ -145,6 +154,36 @@ def _windows(declared: Dataset, schedule: Schedule, rows: pa.Table, *, upto: int
         plain.filter(pa.array(rows.column("commit").to_numpy() <= upto)).group_by(["market", "window"]).aggregate([])
     )
     return set(zip(distinct.column("market").to_pylist(), distinct.column("window").to_pylist(), strict=True))
+
+
+def _lasting(
+    store: Store, schedule: Schedule, declared: Dataset, rows: pa.Table, *, others: Sequence[Dataset]
+) -> set[tuple[str, int]]:
+    """Return the windows with rows of the other inputs while the sets that `rows` belong to hold."""
+    time, windows = declared.time_column, set()
+    touched = lasting.starts(rows, by=declared.lasting_by, time=time)
+    for market in pc.unique(touched.column(declared.market_column)).to_pylist():
+        part = touched.filter(pc.equal(touched.column(declared.market_column), market))
+        since = pc.min(part.column(time)).as_py()
+        known = _keys(store, declared, market, since)
+        names = [*declared.lasting_by, time]
+        both = pa.concat_tables([known.select(names), part.select(names)])
+        sets = lasting.starts(both, by=declared.lasting_by, time=time)
+        held = sets.take(pa.array(np.unique(lasting.numbered(part, sets, by=declared.lasting_by, time=time))))
+        begins, untils = np.sort(lasting.micros(held, time)), np.sort(held.column("until").to_numpy())
+        for other in others:
+            times = np.unique(lasting.micros(_keys(store, other, market, since), other.time_column))
+            inside = np.searchsorted(begins, times, side="right") > np.searchsorted(untils, times, side="right")
+            numbers = np.unique(times[inside] // (schedule.window // MICROSECOND))
+            windows |= {(market, number) for number in numbers.tolist()}
+    return windows
+
+
+def _keys(store: Store, declared: Dataset, market: str, since: datetime) -> pa.Table:
+    """Return the keys of a market's rows from an instant on, as readable now."""
+    request = Request(declared.id, within={declared.market_column: (market,)}, start=since, columns=())
+    cut = queries.snapshot(store, as_of=store.clock.now())
+    return queries.rows(store, operations.HOUSE, request=request, cut=cut).rows
 
 
 def _joined(windows: list[tuple[str, int]], length: timedelta) -> Iterator[tuple[str, datetime, datetime]]:

@@ -105,6 +105,7 @@ def selection_text(request: Request) -> str:
             "end": _instant(request.end),
             "columns": request.columns,
             "sources": request.sources,
+            **({"newest": True} if request.newest else {}),
         },
         order="deterministic",
     ).decode()
@@ -138,6 +139,7 @@ def request_of(read: Input) -> Request:
         end=None if said["end"] is None else intervals.parse_instant(said["end"]),
         columns=None if said["columns"] is None else tuple(said["columns"]),
         sources=tuple(said["sources"]),
+        newest=said.get("newest", False),
     )
 
 

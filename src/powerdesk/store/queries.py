@@ -247,15 +247,10 @@ class View:
     cut: Snapshot
 
     def rows(self, request: Request, *, as_of: datetime | None = None) -> pa.Table:
-        """Return `rows` at the cut, or at an earlier `as_of`."""
+        """Return `rows` at the cut or at an earlier `as_of`; `latest` where the request is for the newest only."""
         at = self.cut if as_of is None else replace(self.cut, as_of=self._allowed(as_of))
-        return self._guarded(rows(self.store, self.asker, request=_with_stamps(self.store, request), cut=at).rows, at)
-
-    def latest(self, request: Request) -> pa.Table:
-        """Return `latest` at the cut."""
-        return self._guarded(
-            latest(self.store, self.asker, request=_with_stamps(self.store, request), cut=self.cut).rows, self.cut
-        )
+        read = latest if request.newest else rows
+        return self._guarded(read(self.store, self.asker, request=_with_stamps(self.store, request), cut=at).rows, at)
 
     def _allowed(self, as_of: datetime) -> datetime:
         if as_of > self.cut.as_of:

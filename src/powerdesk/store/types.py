@@ -81,6 +81,8 @@ class Request:
     limit: int | None = None
     descending: bool = False
     allow_partial: bool = False
+    newest: bool = False
+    """Of a calculation's input: of each series only the newest interval before `end`."""
 
 
 @dataclass(frozen=True, slots=True)
