@@ -127,6 +127,11 @@ def test_copy__keeps_positions_that_the_source_has_forgotten(tmp_path: Path) -> 
     with running_desk.running(tmp_path / "b") as served:
         assert served.desk.engines.bus.end(events.BATCHES_TOPIC) == 6
         assert served.accept(prices("NYISO", "EPSILON", hours=1)).commit == 7
+    moves.move(source=str(tmp_path / "a"), target=str(tmp_path / "c"), until="2", report=silent)
+    with running_desk.running(tmp_path / "c", clock=HandClock(running_desk.NOON + timedelta(hours=2))) as served:
+        found = served.desk.engines.tables.history(PRICES, selection=Selection(), cut=EVERYTHING)
+        assert set(found.column("commit").to_pylist()) == {1}  # the second batch said nothing new
+        assert served.accept(prices("NYISO", "EPSILON", hours=1)).commit == 3
 
 
 def test_copy__refuses_a_place_where_a_desk_is_and_changes_nothing(tmp_path: Path) -> None:
