@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import csv
 
 from powerdesk.kernel import local_times
 
@@ -78,4 +81,36 @@ def caiso_node() -> pa.Table:
         minutes=15,
         congestion_per_mwh={"NODE": rows["congestion"].to_numpy(), "REFERENCE": nothing},
         loss_per_mwh={"NODE": rows["loss"].to_numpy(), "REFERENCE": nothing},
+    )
+
+
+@cache
+def pjm_hubs() -> pa.Table:
+    """Return the day-ahead prices of twelve hubs with their parts, May to July 2025."""
+    path = ISO / "pjm" / "da_hrl_lmps_12hubs_2025-05-01_2025-08-01.csv.gz"
+    if not path.is_file():
+        pytest.skip(f"{path.name} is not beside the checkout: put the recorded prices into shared/data/iso/pjm")
+    with gzip.open(path) as file:
+        rows = csv.read_csv(file)
+    stamps = rows["datetime_beginning_utc"].to_pylist()
+    form = "%m/%d/%Y %I:%M:%S %p"
+    start = np.array([datetime.strptime(one, form).isoformat() for one in stamps], "datetime64[us]").astype(np.int64)  # noqa: DTZ007 - UTC by its name
+    names = np.array(rows["pnode_name"].to_pylist())
+    at = {str(name): np.flatnonzero(names == name) for name in np.unique(names)}
+
+    def by_hub(column: str) -> dict[str, np.ndarray]:
+        values = rows[column].to_numpy()
+        return {name: values[chosen] for name, chosen in at.items()}
+
+    price, congestion, loss = (by_hub(f"{one}_da") for one in ("total_lmp", "congestion_price", "marginal_loss_price"))
+    return pa.concat_tables(
+        [
+            table(
+                start[chosen],
+                {name: price[name]},
+                congestion_per_mwh={name: congestion[name]},
+                loss_per_mwh={name: loss[name]},
+            )
+            for name, chosen in at.items()
+        ]
     )

@@ -1,0 +1,1 @@
+"""Financial transmission rights: what they pay, whether the network can bear them together, and their auction."""

@@ -1,0 +1,187 @@
+"""What rights pay: hour by hour from published congestion, over scenarios, and from basis surfaces.
+
+Money is per right over its term: MW x hours x (congestion of the sink less congestion of the source), cut at 0 hour by
+hour for an option. Expected shortfall at level a is the mean of the worst share 1 - a of outcomes, as a payoff: a loss
+is below 0. Rockafellar & Uryasev (2000), "Optimization of conditional value-at-risk".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from powerdesk.grid.basis import cells as cell_grid
+from powerdesk.grid.basis.cells import ALL, Blocks
+from powerdesk.grid.ftr.paths import FtrError, Kind
+
+if TYPE_CHECKING:
+    from powerdesk.grid.basis.panel import Panel
+    from powerdesk.grid.ftr.paths import Path
+    from powerdesk.grid.types import FloatArray, IntArray
+    from powerdesk.kernel.load_shapes import PeakCalendar
+
+HOUR_US = cell_grid.HOUR_US
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """When a right delivers: from start to end (microseconds UTC), in all hours or a block of a peak calendar."""
+
+    start_us: int
+    end_us: int
+    zone: str
+    block: str = ALL
+    calendar: PeakCalendar | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Payoffs:
+    """Payoff per MW in each interval of the term that has congestion at both ends (n,), and hours that have not.
+
+    Missing hours are left out and counted, never taken for 0. Within a settled term `missing_hours` is 0.
+    """
+
+    start_us: IntArray
+    end_us: IntArray
+    per_mw: FloatArray
+    missing_hours: float
+
+    @property
+    def total_per_mw(self) -> float:
+        """Sum over the intervals."""
+        return float(self.per_mw.sum())
+
+
+def payoffs(panel: Panel, path: Path, term: Term) -> Payoffs:
+    """Return what a path pays per MW from the congestion parts of a market run's prices; legs name locations."""
+    found = panel.difference(hub=path.source, location=path.sink)
+    inside = (found.start_us >= term.start_us) & (found.end_us <= term.end_us) & np.isfinite(found.congestion)
+    kept = np.flatnonzero(inside)
+    kept = kept[_in_block(found.start_us[kept], found.end_us[kept], term)] if kept.size else kept
+    start, end = found.start_us[kept], found.end_us[kept]
+    hours = (end - start) / HOUR_US
+    per_mw = hours * kinked(found.congestion[kept], path.kind)
+    return Payoffs(start, end, per_mw, hours_of(term) - float(hours.sum()))
+
+
+def kinked(difference: FloatArray, kind: Kind) -> FloatArray:
+    """Return what a right pays per MWh for differences of congestion of any shape."""
+    return np.maximum(difference, 0.0) if kind is Kind.OPTION else difference
+
+
+def hours_of(term: Term) -> float:
+    """Return the hours of a term that belong to its block, clock changes counted as they are."""
+    start = np.arange(term.start_us, term.end_us, HOUR_US, dtype=np.int64)
+    if not start.size:
+        raise FtrError(found="a term without an hour", allowed="start before end", remedy="correct the term")
+    end = np.minimum(start + HOUR_US, term.end_us)
+    return float(((end - start) / HOUR_US)[_in_block(start, end, term)].sum())
+
+
+def _in_block(start_us: IntArray, end_us: IntArray, term: Term) -> np.ndarray:
+    if term.block == ALL:
+        return np.ones(start_us.size, dtype=bool)
+    where = cell_grid.cells(
+        start_us=start_us, end_us=end_us, zone=term.zone, blocks=Blocks.PEAK, calendar=term.calendar
+    )
+    if term.block not in where.blocks:
+        raise FtrError(found=f"block {term.block}", allowed="on_peak, off_peak or all", remedy="correct the term")
+    return np.asarray(where.block == where.blocks.index(term.block))
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """Of a sum of money over scenarios: mean, spread, quantiles by level, and expected shortfall at its level."""
+
+    mean: float
+    standard_deviation: float
+    quantiles: tuple[tuple[float, float], ...]
+    expected_shortfall: float
+    shortfall_level: float
+
+
+def scenario_values(
+    differences: FloatArray, *, hours: FloatArray, mw: FloatArray, kinds: tuple[Kind, ...]
+) -> FloatArray:
+    """Return the value of a portfolio in each scenario (n_scenario,).
+
+    `differences` (n_path, n_scenario, n_interval) is congestion of the sink less of the source per MWh, `hours`
+    (n_interval,), `mw` (n_path,). Rights net within a scenario; an option is cut interval by interval.
+    """
+    total = np.zeros(differences.shape[1])
+    for one, kind in enumerate(kinds):
+        total += mw[one] * (kinked(differences[one], kind) @ hours)
+    return total
+
+
+def distribution(
+    values: FloatArray,
+    *,
+    weights: FloatArray | None = None,
+    levels: tuple[float, ...] = (0.05, 0.5, 0.95),
+    shortfall_level: float = 0.95,
+) -> Distribution:
+    """Return the distribution of values (n,) with chances in proportion to `weights` (n,), alike without them.
+
+    Expected shortfall takes the worst outcomes until their chance is 1 - level, the last one in part.
+    """
+    weights = np.ones(values.size) if weights is None else weights
+    chance = weights / weights.sum()
+    order = np.argsort(values, kind="stable")
+    rising, share = values[order], chance[order]
+    mean = float(chance @ values)
+    tail = 1.0 - shortfall_level
+    taken = np.clip(tail - (np.cumsum(share) - share), 0.0, share)
+    reached = np.cumsum(share)
+    at = np.minimum(np.searchsorted(reached, np.array(levels) - 1e-12), values.size - 1)
+    return Distribution(
+        mean=mean,
+        standard_deviation=float(np.sqrt(chance @ (values - mean) ** 2)),
+        quantiles=tuple(zip(levels, rising[at].tolist(), strict=True)),
+        expected_shortfall=float(taken @ rising / taken.sum()),
+        shortfall_level=shortfall_level,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SurfaceValue:
+    """Per MW over the hours given: mean, and expected shortfall if all cells were bad together: a bound from below."""
+
+    mean_per_mw: float
+    shortfall_per_mw: float
+
+
+def from_surface(
+    levels: FloatArray, quantiles: FloatArray, *, hours: FloatArray, kind: Kind, shortfall_level: float = 0.95
+) -> SurfaceValue:
+    """Return a path's value from its congestion's quantiles (n_cell, n_level) at rising `levels`, `hours` (n_cell,).
+
+    The distribution between levels is taken as straight, beyond the outermost as constant. Expected shortfall adds up
+    over cells, so no dependence between them gives a worse one. Raises FtrError for a cell without quantiles.
+    """
+    if not np.isfinite(quantiles).all():
+        raise FtrError(
+            found=f"{int((~np.isfinite(quantiles)).any(axis=1).sum())} cell(s) without a distribution",
+            allowed="quantiles in every cell of the term",
+            remedy="use more history, or leave the cells out of the term",
+        )
+    whole = _area(levels, quantiles, 1.0, kind)
+    tail = 1.0 - shortfall_level
+    return SurfaceValue(float(hours @ whole), float(hours @ _area(levels, quantiles, tail, kind)) / tail)
+
+
+def _area(levels: FloatArray, quantiles: FloatArray, until: float, kind: Kind) -> FloatArray:
+    """Return the integral of each cell's quantile function from 0 to `until` (n_cell,), cut at 0 for an option."""
+    inner = levels[(levels > 0.0) & (levels < until)]
+    edges = np.concatenate(([0.0], inner, [until]))
+    values = np.stack([np.interp(edges, levels, row) for row in quantiles])
+    low, high = values[:, :-1], values[:, 1:]
+    mean = 0.5 * (low + high)
+    if kind is Kind.OPTION:
+        rise = np.where(high > low, high - low, 1.0)
+        crossing = (low < 0.0) & (high > 0.0)
+        mean = np.where(crossing, 0.5 * high**2 / rise, np.maximum(mean, 0.0))
+    area: FloatArray = mean @ np.diff(edges)
+    return area
