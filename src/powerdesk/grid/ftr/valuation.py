@@ -154,11 +154,19 @@ class SurfaceValue:
 
 
 def from_surface(
-    levels: FloatArray, quantiles: FloatArray, *, hours: FloatArray, kind: Kind, shortfall_level: float = 0.95
+    levels: FloatArray,
+    quantiles: FloatArray,
+    *,
+    hours: FloatArray,
+    kind: Kind,
+    means: FloatArray | None = None,
+    shortfall_level: float = 0.95,
 ) -> SurfaceValue:
     """Return a path's value from its congestion's quantiles (n_cell, n_level) at rising `levels`, `hours` (n_cell,).
 
-    The distribution between levels is taken as straight, beyond the outermost as constant. Expected shortfall adds up
+    The distribution between levels is taken as straight, beyond the outermost as constant: that
+    loses part of a few dear days, so with the surface's own `means` (n_cell,) what they lack goes to the tail it lies in:
+    the upper one if above 0, which an option keeps where its highest quantile is above 0. Expected shortfall adds up
     over cells, so no dependence between them gives a worse one. Raises FtrError for a cell without quantiles.
     """
     if not np.isfinite(quantiles).all():
@@ -168,6 +176,10 @@ def from_surface(
             remedy="use more history, or leave the cells out of the term",
         )
     whole = _area(levels, quantiles, 1.0, kind)
+    if means is not None:
+        lacking = means - _area(levels, quantiles, 1.0, Kind.OBLIGATION)
+        kept = np.where(lacking > 0.0, quantiles[:, -1], quantiles[:, 0]) > 0.0
+        whole = whole + np.where(kept | (kind is Kind.OBLIGATION), lacking, 0.0)
     tail = 1.0 - shortfall_level
     return SurfaceValue(float(hours @ whole), float(hours @ _area(levels, quantiles, tail, kind)) / tail)
 

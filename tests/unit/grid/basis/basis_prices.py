@@ -37,7 +37,7 @@ def table(start_us: np.ndarray, prices: dict[str, np.ndarray], *, minutes: int =
                     "interval_end": pa.array(start + minutes * 60_000_000, INSTANT),
                     "price_per_mwh": values[held],
                     "currency": pa.array(["USD"] * held.size, pa.string()),
-                    **{name: np.asarray(value[location])[held] for name, value in columns.items()},  # type: ignore[index]
+                    **{name: np.asarray(value[location])[held] for name, value in columns.items()},  # type: ignore[index]  # by location
                 }
             )
         )

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from scipy import integrate
 
 from powerdesk.grid.basis import surface
 from powerdesk.grid.basis.cells import OFF_PEAK, ON_PEAK
@@ -131,21 +130,13 @@ def test_from_surface__is_the_integral_of_the_quantile_functions(seed: int, kind
     hours = np.array([16.0, 8.0, 4.0])
     found = valuation.from_surface(levels, quantiles, hours=hours, kind=kind)
 
-    def integral(row: np.ndarray, until: float) -> float:
-        value = integrate.quad(
-            lambda p: float(valuation.kinked(np.interp([p], levels, row), kind)[0]),
-            0.0,
-            until,
-            points=[0.05],
-            limit=400,
-        )
-        return value[0]
+    def integral(until: float) -> float:
+        at = (np.arange(200_000) + 0.5) / 200_000 * until
+        each = [valuation.kinked(np.interp(at, levels, row), kind).mean() * until for row in quantiles]
+        return float(hours @ np.array(each))
 
-    assert found.mean_per_mw == pytest.approx(
-        sum(h * integral(q, 1.0) for h, q in zip(hours, quantiles, strict=True)), abs=1e-3
-    )
-    tail = sum(h * integral(q, 0.05) for h, q in zip(hours, quantiles, strict=True)) / 0.05
-    assert found.shortfall_per_mw == pytest.approx(tail, abs=1e-2)
+    assert found.mean_per_mw == pytest.approx(integral(1.0), abs=1e-3)
+    assert found.shortfall_per_mw == pytest.approx(integral(0.05) / 0.05, abs=1e-3)
 
 
 def test_from_surface__of_recorded_prices_is_near_what_was_paid() -> None:
@@ -156,13 +147,21 @@ def test_from_surface__of_recorded_prices_is_near_what_was_paid() -> None:
     found = surface.surface(
         panel(congestion), hub=Leg.at(WEST), location=Leg.at(EAST), zone=prices.NEW_YORK, method=method
     )
-    june = found.filter(
-        pc.and_(pc.equal(pc.month(found["interval_start"]), 6), pc.not_equal(found["quantile"], "mean"))
+    june = found.filter(pc.equal(pc.month(found["interval_start"]), 6))
+    mean = pc.equal(june["quantile"], "mean")
+    quantiles = june.filter(pc.invert(mean))["basis_per_mwh"].to_numpy().reshape(24, len(levels))
+    means = june.filter(mean)["basis_per_mwh"].to_numpy()
+    hours = np.full(24, 30.0)
+    paid = {
+        kind: valuation.payoffs(panel(rows), Path("june", Leg.at(WEST), Leg.at(EAST), kind), JUNE).total_per_mw
+        for kind in Kind
+    }
+    obligation, option = (
+        valuation.from_surface(np.array(levels), quantiles, hours=hours, kind=kind, means=means) for kind in Kind
     )
-    quantiles = june["basis_per_mwh"].to_numpy().reshape(24, len(levels))
-    for kind in Kind:
-        paid = valuation.payoffs(panel(rows), Path("june", Leg.at(WEST), Leg.at(EAST), kind), JUNE).total_per_mw
-        value = valuation.from_surface(np.array(levels), quantiles, hours=np.full(24, 30.0), kind=kind)
-        assert value.mean_per_mw == pytest.approx(paid, rel=0.03)
+    assert obligation.mean_per_mw == pytest.approx(paid[Kind.OBLIGATION], abs=1e-6)
+    assert option.mean_per_mw == pytest.approx(paid[Kind.OPTION], rel=0.05)
+    assert obligation.shortfall_per_mw < obligation.mean_per_mw
+    assert 0.0 <= option.shortfall_per_mw < option.mean_per_mw
     with pytest.raises(FtrError, match="without a distribution"):
         valuation.from_surface(np.array(levels), np.full((1, len(levels)), np.nan), hours=np.ones(1), kind=Kind.OPTION)
