@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from waiting import WAIT_S, until
 
 from powerdesk.engines.ports import faults
 from powerdesk.engines.ports.bus import Outgoing
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(600)]
 TOPIC = "made.things.v1"
-WAIT_S = 90.0
 STALL_S = 10.0
 MEGABYTES_MAX = 200
 
@@ -60,16 +60,6 @@ class Publishing:
             except faults.EngineUnavailableError as problem:
                 self.problems.append(problem)
                 self.stop.wait(0.05)
-
-
-def until(happened: Callable[[], bool], *, what: str) -> None:
-    """Wait until something happened; fail after WAIT_S."""
-    pause = threading.Event()
-    for _ in range(int(WAIT_S / 0.02)):
-        if happened():
-            return
-        pause.wait(0.02)
-    pytest.fail(f"{what} did not happen within {WAIT_S:g} s")
 
 
 def whole(bus: Bus, topic: str = TOPIC, partition: int = 0) -> list[Message]:

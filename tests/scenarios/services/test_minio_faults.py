@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from waiting import WAIT_S, until
 
 from powerdesk.engines.ports import faults
 from powerdesk.engines.ports.objects import ObjectMissingError
@@ -17,12 +18,11 @@ from servers import needed
 from servers.minio import Minio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from powerdesk.engines.ports.objects import Objects
 
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(300)]
-WAIT_S = 90.0
 STALL_S = 10.0
 MEGABYTES_MAX = 200
 
@@ -64,16 +64,6 @@ class Putting:
             except faults.EngineUnavailableError as problem:
                 self.problems.append(problem)
                 self.stop.wait(0.05)
-
-
-def until(happened: Callable[[], bool], *, what: str) -> None:
-    """Wait until something happened; fail after WAIT_S."""
-    pause = threading.Event()
-    for _ in range(int(WAIT_S / 0.02)):
-        if happened():
-            return
-        pause.wait(0.02)
-    pytest.fail(f"{what} did not happen within {WAIT_S:g} s")
 
 
 def more(putting: list[Putting], count: int) -> None:

@@ -11,8 +11,6 @@ from powerdesk.delivery import columns
 from powerdesk.delivery.stream import messages
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     import pyarrow as pa
 
 TEXT = 0x81
@@ -94,8 +92,3 @@ def parts(rows: pa.Table, *, limit_bytes: int = PART_BYTES) -> tuple[bytes, ...]
         else:
             found.append(encoded)
     return tuple(found)
-
-
-def instant_text(instant: datetime) -> str:
-    """Return RFC 3339 with Z of an aware UTC instant."""
-    return instant.replace(tzinfo=None).isoformat() + "Z"

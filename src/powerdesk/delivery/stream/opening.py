@@ -178,7 +178,7 @@ class Opening:
         self.session.joined(self.subscriber, seq=self.subscriber.seq)
 
     async def _send_snapshot(self, as_of: datetime, parts: tuple[bytes, ...]) -> None:
-        seq, text = self.subscriber.seq, frames.instant_text(as_of)
+        seq, text = self.subscriber.seq, intervals.format_instant(as_of)
         for part in parts:
             await self.session.flow(frames.of_snapshot(sid=self.sid, seq=seq, as_of=text, part=part))
         await self.session.flow(frames.of_message(messages.SnapEnd(sid=self.sid, seq=seq)))

@@ -12,7 +12,7 @@ from powerdesk.access import entitlements
 from powerdesk.delivery.stream import frames, messages, opening, tokens
 from powerdesk.delivery.stream import gate as gates
 from powerdesk.delivery.stream.channel import Delivery
-from powerdesk.kernel import problem
+from powerdesk.kernel import intervals, problem
 
 if TYPE_CHECKING:
     from powerdesk.access.types import Missing
@@ -189,7 +189,7 @@ class Session:
         if self.asker is None or self.closed or not self.sink.writable:
             return
         seq = {sid: subscriber.seq for sid, subscriber in self.subscribers.items() if subscriber.joined}
-        now = frames.instant_text(self.hub.store.clock.now())
+        now = intervals.format_instant(self.hub.store.clock.now())
         self.send(frames.of_message(messages.Heartbeat(ts=now, seq=seq, resume=self.token())))
 
     def renewed(self, found: Asker | problem.Problem) -> None:
@@ -327,7 +327,7 @@ class Session:
         welcome = messages.Welcome(
             session=self.hub.ids.new("stream"),
             heartbeat_ms=round(limits.heartbeat_s * 1000),
-            server_time=frames.instant_text(self.hub.store.clock.now()),
+            server_time=intervals.format_instant(self.hub.store.clock.now()),
             epoch=self.hub.epoch,
             limits=messages.Limits(subscriptions=limits.subscriptions, queue=limits.queue_bytes),
         )
