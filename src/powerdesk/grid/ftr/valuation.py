@@ -165,9 +165,9 @@ def from_surface(
     """Return a path's value from its congestion's quantiles (n_cell, n_level) at rising `levels`, `hours` (n_cell,).
 
     The distribution between levels is taken as straight, beyond the outermost as constant, which loses part of a few
-    dear days. With the surface's own `means` (n_cell,) what is lacking goes to the tail it lies in: the upper one if above
-    0, which an option keeps where its highest quantile is above 0. Expected shortfall adds up over cells, so no dependence
-    between them gives a worse one. Raises FtrError for a cell without quantiles.
+    dear days. With the surface's own `means` (n_cell,) what is lacking goes to the tail it lies in: the upper one if
+    above 0, which an option keeps where its highest quantile is above 0. Expected shortfall adds up over cells, so no
+    dependence between them gives a worse one. Raises FtrError for a cell without quantiles.
     """
     if not np.isfinite(quantiles).all():
         raise FtrError(
