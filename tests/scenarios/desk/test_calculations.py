@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -12,9 +12,11 @@ import running_desk
 from running_desk import DAY, prices
 
 from powerdesk.access.types import Channel, Entitlement
+from powerdesk.store import operations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import httpx  # noqa: TID251 - only its type
 
@@ -85,3 +87,15 @@ def test_spreads__are_for_those_who_may_read_prices(served: running_desk.Running
         served.tenant(f"only-{product}", [Entitlement("SIM", product, "api")])
         client = served.bearer(served.key(f"only-{product}", Channel.API).secret)
         assert client.get(ROWS, params={"market": "SIM"}).status_code == status
+
+
+def test_spreads__tell_when_what_they_were_made_of_is_deleted(tmp_path: Path) -> None:
+    with running_desk.running(tmp_path) as desk:
+        desk.accept(hourly(40.0))
+        desk.accept(five_minutes(30.0))
+        operator = desk.operator()
+        made = f"/v1/lineage/{spreads(operator, wanted=10.0)['lineage']}"
+        assert operator.get(made).json()["lost"] is None
+        operations.forget(desk.desk.store, dataset_id="markets.prices", before=datetime(2026, 12, 1, tzinfo=UTC))
+        assert operator.get(made).json()["lost"] == "retention deleted rows of markets.prices before 2026-12-01"
+        assert operator.post(f"{made}/remake").status_code == 409

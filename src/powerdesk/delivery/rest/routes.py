@@ -91,17 +91,21 @@ def router(rest: Rest) -> APIRouter:
 
     @routes.get("/lineage/{lineage_id}")
     def read_lineage(request: Request, lineage_id: str) -> Response:
-        """Say what made the rows that carry this id; inputs the caller may not read are counted, not shown."""
+        """Say what made the rows that carry this id; inputs the caller may not read are counted, not shown.
+
+        `lost` tells why it cannot be made again, where retention deleted what it read.
+        """
         caller = rest.gate.caller(request)
         with rest.store.records.reader() as reader:
             made = queries.lineage_of(reader, lineage_id=lineage_id)
+            lost = queries.lost(reader, lineage_id=lineage_id)
         if made is None:
             raise UnknownLineageError(
                 found=repr(lineage_id[:60]),
                 allowed="an id from a row's lineage column",
                 remedy="ask for the rows with columns=lineage",
             )
-        return _json(_visible(rest, caller, made))
+        return _json({**_visible(rest, caller, made), "lost": lost})
 
     return routes
 
