@@ -48,6 +48,11 @@ class Sensitivities:
         self._most_rows = max(1, cache_bytes // (8 * max(1, len(network.buses))))
         self.reference_of = topology.references(network, self.islands)
         """Position of each island's own reference bus (n_island,)."""
+        live = np.flatnonzero(self.islands.of_bus >= 0)
+        self.by_island = sparse.csr_array(
+            (np.ones(live.size), (self.islands.of_bus[live], live)), shape=(self.islands.count, len(network.buses))
+        )
+        """Sums over each island (n_island, n_bus)."""
         inner = network.live.copy()
         inner[self.reference_of] = False
         self._inner = np.flatnonzero(inner)

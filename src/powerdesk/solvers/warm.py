@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
+    SideArray = NDArray[np.int8]
+
 
 ITERATION_LIMIT = 500_000
 TIME_LIMIT_S = 300.0
@@ -134,6 +136,15 @@ class WarmProgram:
         """Set the costs of the first columns (len(cost),)."""
         _require(np.isfinite(cost).all(), "finite costs")
         self._engine.changeColsCost(cost.size, np.arange(cost.size, dtype=np.int32), cost)
+
+    def basis(self) -> tuple[SideArray, SideArray] | None:
+        """Return where the last basis has columns and rows: 0 basic, -1 at the lower, +1 at the upper bound."""
+        held = self._engine.getBasis()
+        if not held.valid:
+            return None
+        side = {highspy.HighsBasisStatus.kBasic: 0, highspy.HighsBasisStatus.kUpper: 1}
+        columns, rows = ([side.get(one, -1) for one in part] for part in (held.col_status, held.row_status))
+        return np.array(columns, np.int8), np.array(rows, np.int8)
 
     def run(self, method: Method) -> Answer:
         """Solve; SIMPLEX_WARM goes on from the last basis, the other methods forget it."""

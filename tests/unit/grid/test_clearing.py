@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from powerdesk.grid import contingencies, prices, synthetic
-from powerdesk.grid.clearing import engines, kkt, result, security
+from powerdesk.grid.clearing import active_set, engines, kkt, reduced, result, security
 from powerdesk.grid.clearing.cuts import Losses
 from powerdesk.grid.clearing.rows import PenaltyStep
 from powerdesk.grid.clearing.session import Session
+from powerdesk.grid.clearing.vertex import Vertex
 from powerdesk.grid.sensitivities import Sensitivities
 from powerdesk.grid.types import BranchModel, Network, NetworkError
 from powerdesk.solvers.warm import Answer, Method, Verdict, WarmProgram
@@ -156,7 +157,7 @@ def test_clear__warm_equals_cold_over_a_day_of_intervals() -> None:
             fresh = session(network).clear(demand_mw=demand)
             assert kept.objective_usd_per_h == pytest.approx(fresh.objective_usd_per_h, rel=1e-10)
             assert kept.lmp == pytest.approx(fresh.lmp, abs=1e-6)
-    assert Method.SIMPLEX_WARM in rungs
+    assert reduced.VERTEX in rungs
 
 
 def test_clear__limits_of_generators_may_be_narrowed_for_an_interval(two_islands: Network) -> None:
@@ -290,6 +291,27 @@ def test_ladder__a_false_verdict_of_infeasible_does_not_end_it(monkeypatch: pyte
     assert session(network).clear().found.rung == Method.PRIMAL_SIMPLEX
 
 
+@pytest.mark.parametrize("lies", [False, True])
+def test_ladder__goes_on_when_the_kept_vertex_fails_or_lies(monkeypatch: pytest.MonkeyPatch, lies: bool) -> None:  # noqa: FBT001 - the case names it
+    network = synthetic.network(n_bus=30, seed=1, congestion=0.95)
+    demand = 0.99 * network.demand_mw
+    honest = session(network).clear(demand_mw=demand)
+    kept = session(network)
+    kept.clear()
+    solve = Vertex.solve
+
+    def unreliable(self: Vertex, problem: active_set.Problem) -> active_set.Point | None:
+        found = solve(self, problem)
+        assert found is not None
+        return dataclasses.replace(found, price=1.01 * found.price) if lies else None
+
+    monkeypatch.setattr(Vertex, "solve", unreliable)
+    cleared = kept.clear(demand_mw=demand)
+    assert cleared.found.rung == Method.SIMPLEX_WARM
+    assert cleared.objective_usd_per_h == pytest.approx(honest.objective_usd_per_h, rel=1e-9)
+    assert cleared.lmp == pytest.approx(honest.lmp, abs=1e-6)
+
+
 def test_losses__quadratic_are_those_of_the_flows_and_cost_more(two_islands: Network) -> None:
     free = session(two_islands).clear()
     lossy = session(two_islands, losses=Losses.QUADRATIC).clear()
@@ -332,7 +354,7 @@ def test_session__goes_over_to_angles_where_many_limits_bind(monkeypatch: pytest
     assert found.objective_usd_per_h == pytest.approx(expected.objective_usd_per_h, rel=1e-9)
     demand = 0.99 * network.demand_mw
     again = crowded.clear(demand_mw=demand)
-    assert again.found.rung == Method.SIMPLEX_WARM
+    assert (again.found.engine, again.found.rung) == ("ptdf", reduced.VERTEX)
     assert again.objective_usd_per_h == pytest.approx(by_rows.clear(demand_mw=demand).objective_usd_per_h, rel=1e-9)
     with pytest.raises(result.InfeasibleError):
         crowded.clear(demand_mw=9.0 * network.demand_mw)

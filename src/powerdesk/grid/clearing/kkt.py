@@ -77,11 +77,8 @@ def residual(programme: Programme, rows: FlowRows, one: Candidate) -> KktResidua
 
 def _balance(programme: Programme, one: Candidate) -> float:
     """Return the worst imbalance of an island over 1 + its demand."""
-    islands = programme.sensitivities.islands
-    live = islands.of_bus >= 0
-    where = islands.of_bus[live]
-    surplus = np.bincount(where, one.injection_mw[live], islands.count)
-    demand = np.bincount(where, np.abs(one.demand_mw[live]), islands.count)
+    by_island = programme.sensitivities.by_island
+    surplus, demand = by_island @ one.injection_mw, by_island @ np.abs(one.demand_mw)
     return float(np.max(np.abs(surplus) / (1.0 + demand), initial=0.0))
 
 
@@ -91,17 +88,18 @@ def _bounds(programme: Programme, rows: FlowRows, one: Candidate) -> float:
     worst = float(np.max(out / (1.0 + np.abs(one.x)), initial=0.0))
     low, high = rows.hard_limits(programme.flow_low_mw, programme.flow_high_mw)
     beyond = np.maximum(low - one.flows_mw, one.flows_mw - high)
-    size = 1.0 + np.minimum(np.minimum(np.abs(low), np.abs(high)), np.finfo(np.float64).max)
-    return max(worst, float(np.max(beyond / size, initial=0.0)))
+    broken = np.flatnonzero(beyond > 0.0)
+    size = 1.0 + np.minimum(np.abs(low[broken]), np.abs(high[broken]))
+    return max(worst, float(np.max(beyond[broken] / size, initial=0.0)))
 
 
 def _network_dual(programme: Programme, rows: FlowRows, one: Candidate) -> float:
     """Return how far the prices are from what shadow prices imply at each bus, in USD/MWh."""
     sensitivities = programme.sensitivities
     pressed = sensitivities.to_buses @ rows.per_branch(one.row_price)
-    implied = sensitivities.laplacian @ one.lmp - pressed
+    gap = sensitivities.laplacian @ one.lmp - pressed
     stiffness = sensitivities.stiffness_mw
-    gap = np.divide(implied, stiffness, out=np.zeros_like(implied), where=stiffness > 0.0)
+    np.divide(gap, stiffness, out=gap, where=stiffness > 0.0)  # without branches there is no gap
     reference = one.lmp[sensitivities.reference_of] - one.energy
     return max(float(np.max(np.abs(gap), initial=0.0)), float(np.max(np.abs(reference), initial=0.0)))
 

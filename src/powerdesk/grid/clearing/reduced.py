@@ -15,6 +15,7 @@ from scipy import sparse
 from powerdesk.grid.clearing import active_set, kkt
 from powerdesk.grid.clearing.cuts import LossCuts
 from powerdesk.grid.clearing.pieces import Pieces
+from powerdesk.grid.clearing.vertex import Vertex
 from powerdesk.solvers import conic
 from powerdesk.solvers.warm import Answer, Method, Verdict, WarmProgram
 
@@ -22,9 +23,14 @@ if TYPE_CHECKING:
     from powerdesk.grid.clearing.programme import Programme
     from powerdesk.grid.clearing.rows import FlowRows
     from powerdesk.grid.types import FloatArray
+    from powerdesk.solvers.warm import SideArray
 
 CLARABEL = "clarabel"
 ACTIVE_SET = "active-set"
+VERTEX = "vertex"
+
+LEAST_FACTOR = 1e-14
+"""Shift factors below it are rounding: 100 GW through one move less than the tolerance of flows."""
 
 MOST_REFINEMENTS = 7
 """Times that the pieces of quadratic costs are drawn closer round the last dispatch: each divides them by 6."""
@@ -51,21 +57,21 @@ class ReducedProgramme:
         self.programme = programme
         self.rows = rows
         self._pieces = Pieces.of(programme)
-        islands = programme.sensitivities.islands
-        live = np.flatnonzero(islands.of_bus >= 0)
-        self._islands = sparse.csr_array(
-            (np.ones(live.size), (islands.of_bus[live], live)), shape=(islands.count, islands.of_bus.size)
-        )
-        self.balance_rows = np.asarray((self._islands @ programme.placement).toarray())
+        sensitivities = programme.sensitivities
+        self.balance_rows = np.asarray((sensitivities.by_island @ programme.placement).toarray())
         self.matrix = np.concatenate((self.balance_rows, programme.side))
-        self._side_at = islands.count + np.arange(len(programme.side))
+        self._side_at = sensitivities.islands.count + np.arange(len(programme.side))
         self.flow_at = np.empty(0, np.int64)
         self._cut_at = np.empty(0, np.int64)
         self._nothing = np.zeros(len(programme.network.buses))
         self.cuts: LossCuts = LossCuts.none(programme)
+        self._moved = self._narrowed = False
+        self._vertex: Vertex | None = None
+        self._has_basis = False
+        self._priced: tuple[FloatArray, FloatArray] | None = None
         lower, upper = self._pieces.bounds(programme.lower, programme.upper)
         self._lp = WarmProgram(cost=self._pieces.cost, lower=lower, upper=upper)
-        none = np.zeros(islands.count)
+        none = np.zeros(sensitivities.islands.count)
         self._lp.add_dense_rows(lower=none, upper=none, matrix=self._pieces.spread(self.balance_rows))
         if len(programme.side):
             side = self._pieces.spread(programme.side)
@@ -80,10 +86,10 @@ class ReducedProgramme:
         self.demand_mw = demand_mw
         self.outside_mw = self.programme.fixed_mw - demand_mw
         self.outside_flow_mw = sensitivities.flows_mw(self.outside_mw)
-        self.balance_mw = -(self._islands @ self.outside_mw)
+        self.balance_mw = -(sensitivities.by_island @ self.outside_mw)
         if self._bounded[0] is not lower or self._bounded[1] is not upper:
             self._set_bounds(lower, upper)
-        self._lp.set_rows(**self.row_bounds())
+        self._moved = True
 
     def _set_bounds(self, lower: FloatArray, upper: FloatArray) -> None:
         """Set the columns' bounds; losses are zero while there is no cut, so that the first is lossless."""
@@ -92,8 +98,19 @@ class ReducedProgramme:
         if self.programme.loss.size and not self.cuts:
             self.lower, self.upper = lower.copy(), upper.copy()
             self.lower[self.programme.loss] = self.upper[self.programme.loss] = 0.0
-        low, high = self._pieces.bounds(self.lower, self.upper)
-        self._lp.set_columns(lower=low, upper=high)
+        self._narrowed = True
+
+    def _run(self, method: Method) -> Answer:
+        """Return HiGHS's answer, after telling it what moved since it ran last."""
+        if self._moved:
+            self._lp.set_rows(**self.row_bounds())
+        if self._narrowed:
+            low, high = self._pieces.bounds(self.lower, self.upper)
+            self._lp.set_columns(lower=low, upper=high)
+        self._moved = self._narrowed = False
+        answer = self._lp.run(method)
+        self._vertex, self._has_basis = None, answer.verdict is Verdict.OPTIMAL and not self.is_quadratic
+        return answer
 
     def row_bounds(self) -> dict[str, FloatArray]:
         """Return lower and upper bounds of all rows, with what comes from outside the columns taken off."""
@@ -109,9 +126,12 @@ class ReducedProgramme:
             upper[self._cut_at] = np.where(self.cuts.equal, cut, np.inf)
         return {"lower": lower, "upper": upper}
 
-    def add_last_rows(self, count: int) -> None:
-        """Take the last `count` flow rows into the programme, with a column per penalty step and side."""
-        first = self._add(np.asarray(self.rows.shift_factors[-count:] @ self.programme.placement), "flow_at")
+    def add_rows(self, shift_factors: FloatArray) -> None:
+        """Take new flow rows with these factors (k, n_bus) into the programme, with columns for penalty steps."""
+        count = len(shift_factors)
+        over_columns = np.asarray(shift_factors @ self.programme.placement)
+        over_columns[np.abs(over_columns) < LEAST_FACTOR] = 0.0
+        first = self._add(over_columns, "flow_at")
         for step in self.rows.steps:
             self._lp.add_columns(
                 cost=np.full(2 * count, step.price_usd_per_mwh),
@@ -164,7 +184,9 @@ class ReducedProgramme:
         if rung == ACTIVE_SET:
             settled = None if self._last is None else self._exact(*self._last)
             return failed("the active set did not settle") if settled is None else self._optimum(settled)
-        answer = self._lp.run(Method(rung))
+        if rung == VERTEX:
+            return self._by_vertex()
+        answer = self._run(Method(rung))
         if answer.verdict is not Verdict.OPTIMAL:
             return failed(answer.words, answer.verdict)
         if self.is_quadratic:
@@ -186,13 +208,40 @@ class ReducedProgramme:
                 break
             share /= 6.0
             self._pieces = self._pieces.around(self.programme, point.x, share=share)
-            low, high = self._pieces.bounds(self.lower, self.upper)
-            self._lp.set_columns(lower=low, upper=high)
+            self._narrowed = True
             self._lp.set_costs(self._pieces.cost)
-            answer = self._lp.run(Method.SIMPLEX_WARM)
+            answer = self._run(Method.SIMPLEX_WARM)
             if answer.verdict is not Verdict.OPTIMAL:
                 return point
         return point if settled is None else settled
+
+    def take_basis(self, column: SideArray, row: SideArray) -> None:
+        """Go on from a basis that the angle form found: sides of columns (n_column,) and of flow rows (n_row,)."""
+        sides = np.zeros(len(self.matrix), np.int8)
+        sides[: self.balance_mw.size] = -1
+        sides[self.flow_at] = row
+        self._take(active_set.Sets(column, sides))
+
+    def _take(self, sets: active_set.Sets) -> None:
+        try:
+            self._vertex = Vertex(self.problem(), sets)
+        except np.linalg.LinAlgError:  # a basis of another form need not be one of this
+            self._vertex = None
+
+    @property
+    def may_follow(self) -> bool:
+        """Whether there is a vertex to go on from."""
+        return self._vertex is not None or (self._has_basis and not self.rows.steps)
+
+    def _by_vertex(self) -> Optimum:
+        if self._vertex is None and (basis := self._lp.basis()):
+            self._take(active_set.Sets(*basis))
+        self._has_basis = False
+        point = None if self._vertex is None else self._vertex.solve(self.problem())
+        if point is None:
+            self._vertex = None
+            return failed("the vertex did not settle")
+        return self._optimum(point)
 
     def problem(self) -> active_set.Problem:
         """Return the programme of the interval as arrays."""
@@ -246,15 +295,17 @@ class ReducedProgramme:
         flows = self.outside_flow_mw + sensitivities.injected_flows_mw(placed)
         energy, row_price = point.price[: self.balance_mw.size], point.price[self.flow_at]
         cut_price = point.price[self._cut_at]
-        lmp = np.append(energy, 0.0)[sensitivities.islands.of_bus]  # an isolated bus, -1, takes the 0 at the end
-        lmp += row_price @ self.rows.shift_factors
+        if self._priced is None or self._priced[0] is not point.price:
+            lmp = np.append(energy, 0.0)[sensitivities.islands.of_bus]  # an isolated bus, -1, takes the 0 at the end
+            lmp += self.rows.congestion(row_price)
+            self._priced = point.price, lmp
         candidate = kkt.Candidate(
             x=point.x,
             lower=self.lower,
             upper=self.upper,
             demand_mw=self.demand_mw,
             energy=energy,
-            lmp=lmp,
+            lmp=self._priced[1],
             flows_mw=flows,
             row_price=row_price,
             injection_mw=placed + self.outside_mw,

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 NO_OUTAGE = -1
 
+MOST_KEPT = 2**18
+"""Shift factors kept to price rows: beyond it one sparse solve is faster than a product with all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class PenaltyStep:
@@ -46,7 +49,7 @@ class PricedRows:
 
 
 class FlowRows:
-    """Rows in the order in which they were met. Each holds its shift factors (n_bus,), own reference."""
+    """Rows in the order in which they were met."""
 
     def __init__(self, sensitivities: Sensitivities, *, steps: tuple[PenaltyStep, ...] = ()) -> None:
         self.steps = steps
@@ -57,20 +60,35 @@ class FlowRows:
         self.factor: FloatArray = np.empty(0)
         self.low_mw: FloatArray = np.empty(0)
         self.high_mw: FloatArray = np.empty(0)
-        self.shift_factors: FloatArray = np.empty((0, len(sensitivities.network.buses)))
+        self._shift_factors: FloatArray = np.empty((0, len(sensitivities.network.buses)))
 
     def __len__(self) -> int:
         return self.branch.size
 
     def add(
         self, *, branch: IntArray, outage: IntArray, factor: FloatArray, low_mw: FloatArray, high_mw: FloatArray
-    ) -> None:
-        """Append rows with their shift factors."""
+    ) -> FloatArray:
+        """Append rows and return their shift factors (k, n_bus), own reference."""
         made = self._sensitivities.rows(branch)
         after = np.flatnonzero(outage != NO_OUTAGE)
         made[after] += factor[after, None] * self._sensitivities.rows(outage[after])
-        self.shift_factors = np.concatenate((self.shift_factors, made))
+        if self._keeps and (len(self) + branch.size) * made.shape[1] <= MOST_KEPT:
+            self._shift_factors = np.concatenate((self._shift_factors, made))
+        else:
+            self._shift_factors = np.empty((0, made.shape[1]))
         self.add_plain(branch=branch, outage=outage, factor=factor, low_mw=low_mw, high_mw=high_mw)
+        return made
+
+    @property
+    def _keeps(self) -> bool:
+        return len(self._shift_factors) == len(self)
+
+    def congestion(self, price: FloatArray) -> FloatArray:
+        """Return what rows' prices (n_row,) add to each bus's price (n_bus,), with each island's own reference."""
+        if self._keeps:
+            added: FloatArray = price @ self._shift_factors
+            return added
+        return self._sensitivities.bus_effect(self.per_branch(price))
 
     def add_plain(
         self, *, branch: IntArray, outage: IntArray, factor: FloatArray, low_mw: FloatArray, high_mw: FloatArray

@@ -65,6 +65,7 @@ class Session:
             self.programme = reserving.with_reserves(self.programme, reserves)
         self.rows = FlowRows(sensitivities, steps=steps)
         self._reduced = ReducedProgramme(self.programme, self.rows)
+        self._by_angles_last = False
         limited = np.isfinite(self.programme.flow_low_mw) | np.isfinite(self.programme.flow_high_mw)
         self._limited = np.flatnonzero(limited)
         self._low = self.programme.flow_low_mw[self._limited]
@@ -90,29 +91,52 @@ class Session:
         """
         demand = self.programme.network.demand_mw if demand_mw is None else demand_mw
         bounds = self.programme.bounds(min_mw, max_mw)
+        self._reduced.set_interval(demand, *bounds)
+        if self._by_angles_last:
+            self._adopt(demand, bounds)
+        verdicts: list[str] = []
+        if self._reduced.may_follow and (cleared := self._attempt(reduced.VERTEX, verdicts)) is not None:
+            return cleared
         if self._crowded and (cleared := self._by_angles(demand, bounds, self._large_ladder)) is not None:
             return cleared
-        self._reduced.set_interval(demand, *bounds)
-        verdicts: list[str] = []
         for rung in self._reduced.ladder(warm=self._warm):
-            found, rounds = self._lazily(rung)
-            if self._crowded:
-                if (cleared := self._by_angles(demand, bounds, self._large_ladder)) is not None:
-                    return cleared
-                found, rounds = self._lazily(rung)
-            if found.verdict is Verdict.INFEASIBLE:
-                diagnosis.explain(self._reduced)  # raises, unless the solver erred
-            if found.candidate is not None:
-                checked = kkt.residual(self.programme, self.rows, found.candidate)
-                if checked.worst <= kkt.TOLERANCE:
-                    self._warm = True
-                    return self._cleared(found.candidate, rung, rounds, checked)
-                verdicts.append(f"{rung}: residual {checked.worst:.1e}")
-            else:
-                verdicts.append(f"{rung}: {found.words}")
+            cleared = self._attempt(rung, verdicts)
+            if cleared is None and self._crowded:
+                cleared = self._by_angles(demand, bounds, self._large_ladder) or self._attempt(rung, verdicts)
+            if cleared is not None:
+                return cleared
         if self._has_angles and (cleared := self._by_angles(demand, bounds, (whole.CLARABEL,))) is not None:
             return cleared
         raise result.unverified("; ".join(verdicts))
+
+    def _attempt(self, rung: str, verdicts: list[str]) -> Clearing | None:
+        """Return the clearing of a rung that passes the check, or None and its verdict."""
+        found, rounds = self._lazily(rung)
+        if found.verdict is Verdict.INFEASIBLE:
+            diagnosis.explain(self._reduced)  # raises, unless the solver erred
+        if found.candidate is None:
+            verdicts.append(f"{rung}: {found.words}")
+            return None
+        checked = kkt.residual(self.programme, self.rows, found.candidate)
+        if checked.worst > kkt.TOLERANCE:
+            verdicts.append(f"{rung}: residual {checked.worst:.1e}")
+            return None
+        self._warm = True
+        return self._cleared(found.candidate, rung, rounds, checked)
+
+    def _adopt(self, demand: FloatArray, bounds: tuple[FloatArray, FloatArray]) -> None:
+        """Begin anew with the limits that bind in the angle form's last basis as rows, and go on from its vertex."""
+        self._by_angles_last = False
+        basis = None if self._whole is None else self._whole.basis()
+        if basis is None:
+            return
+        column, branch, side = basis
+        self.rows = FlowRows(self.sensitivities)
+        self._reduced = ReducedProgramme(self.programme, self.rows)
+        self._reduced.set_interval(demand, *bounds)
+        self._held[:] = False
+        self._hold(np.searchsorted(self._limited, branch))
+        self._reduced.take_basis(column, side)
 
     def _by_angles(
         self, demand: FloatArray, bounds: tuple[FloatArray, FloatArray], ladder: tuple[str, ...]
@@ -123,6 +147,7 @@ class Session:
         self._whole.set_interval(demand, *bounds)
         found = self._whole.attempt(ladder, engine="angle").clearing
         self._may_switch &= found is not None
+        self._by_angles_last = found is not None
         return found
 
     @property
@@ -145,14 +170,14 @@ class Session:
         self, *, branch: IntArray, outage: IntArray, factor: FloatArray, low_mw: FloatArray, high_mw: FloatArray
     ) -> None:
         """Add flow limits, e.g. those after outages that a screening found broken."""
-        self.rows.add(branch=branch, outage=outage, factor=factor, low_mw=low_mw, high_mw=high_mw)
-        self._reduced.add_last_rows(branch.size)
+        made = self.rows.add(branch=branch, outage=outage, factor=factor, low_mw=low_mw, high_mw=high_mw)
+        self._reduced.add_rows(made)
 
     def _lazily(self, rung: str) -> tuple[Optimum, int]:
         """Return what a rung gives once no limit is broken, or its failure, and the rounds it took."""
         for rounds in range(1, MOST_ROUNDS + 1):
             found = self._reduced.solve(rung)
-            if found.candidate is None or self._crowded:
+            if found.candidate is None or (self._crowded and rung != reduced.VERTEX):
                 return found, rounds
             broken = self._add_broken(found.candidate.flows_mw)
             if not (broken or self._add_loss_cut(found.candidate)):
@@ -171,17 +196,21 @@ class Session:
         if worst.size > ROWS_PER_ROUND:
             excess = np.maximum(flow - self._high, self._low - flow)[worst]
             worst = worst[np.argsort(-excess, kind="stable")[:ROWS_PER_ROUND]]
-        self._held[worst] = True
         if len(self.rows) + worst.size > MOST_ROWS:
             raise result.unverified(f"more than {MOST_ROWS} limits broken in turn")
-        self.add_rows(
-            branch=self._limited[worst],
-            outage=np.full(worst.size, NO_OUTAGE),
-            factor=np.zeros(worst.size),
-            low_mw=self._low[worst],
-            high_mw=self._high[worst],
-        )
+        self._hold(worst)
         return True
+
+    def _hold(self, at: IntArray) -> None:
+        """Make base-case limits (positions among the limited) rows."""
+        self._held[at] = True
+        self.add_rows(
+            branch=self._limited[at],
+            outage=np.full(at.size, NO_OUTAGE),
+            factor=np.zeros(at.size),
+            low_mw=self._low[at],
+            high_mw=self._high[at],
+        )
 
     def _add_loss_cut(self, one: kkt.Candidate) -> bool:
         """Add a tangent of the losses at the dispatch where the cuts fall short; return whether one was added."""

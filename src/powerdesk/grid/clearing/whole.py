@@ -24,7 +24,8 @@ from powerdesk.solvers.warm import Answer, Method, Verdict, WarmProgram
 if TYPE_CHECKING:
     from powerdesk.grid.clearing.programme import Programme
     from powerdesk.grid.clearing.result import Clearing
-    from powerdesk.grid.types import FloatArray
+    from powerdesk.grid.types import FloatArray, IntArray
+    from powerdesk.solvers.warm import SideArray
 
 CLARABEL = "clarabel"
 SCALES = (10.0, 0.1, 30.0, 1.0)
@@ -141,6 +142,19 @@ class Whole:
                 self._held.set_columns(lower=one.lower, upper=one.upper)
         self._bounds_held = (id(self.lower), id(self.upper))
         return self._held.run(Method(rung))
+
+    def basis(self) -> tuple[SideArray, IntArray, SideArray] | None:
+        """Return HiGHS's last basis: sides of the programme's columns, branches at a limit and which; None without one.
+
+        0 is a free column, -1 the lower and +1 the upper bound or limit.
+        """
+        held = self._held.basis() if self._held is not None and self.warm else None
+        if held is None:
+            return None
+        column, row = held
+        limits = row[self._live.size :]
+        at = np.flatnonzero(limits)
+        return column[: self.programme.cost.size], self._limited[at], limits[at]
 
     def candidate(self, answer: Answer) -> kkt.Candidate:
         """Return an answer for the check: flows from the injections, prices from the balances' duals."""
