@@ -138,6 +138,7 @@ class Vertex:
         self._slack = DUAL_SLACK * (1.0 + float(np.max(np.abs(problem.cost), initial=0.0)))
         self._x = np.zeros(problem.cost.size + 1)
         self._activity = np.zeros(problem.row_lower.size + 1)
+        self._corrected = False
         self._bounds: tuple[FloatArray, FloatArray] | None = None
         self._factor(problem)
 
@@ -189,22 +190,24 @@ class Vertex:
     def _followed(self, problem: Problem) -> Point | None:
         if not self._placed(problem):
             return None
-        sure = True
+        exchanged = False
         for _ in range(MOST_BLOCKS):
             block = self._broken(problem)
             if block is not None:
                 if not self._worked_off(problem, block):
                     return None
-                sure = False
-            elif sure:
-                if self._stale:
-                    self._price(problem)
-                return Point(np.clip(self._x[:-1], problem.lower, problem.upper), self._row_price)
-            else:
+                exchanged = True
+                continue
+            if exchanged:
                 self._activity[:-1] = problem.rows @ self._x[:-1]
                 if not self._placed(problem):
                     return None
-                sure = True
+                exchanged = False
+                if self._corrected:
+                    continue
+            if self._stale:
+                self._price(problem)
+            return Point(np.clip(self._x[:-1], problem.lower, problem.upper), self._row_price)
         return None
 
     def _placed(self, problem: Problem) -> bool:
@@ -235,6 +238,7 @@ class Vertex:
         near = NEAR * (1.0 + np.abs(target))
         for correction in range(REFINEMENTS + 1):
             missing = target - self._activity[at]
+            self._corrected = correction > 0
             if (np.abs(missing) <= near).all():
                 return True
             if correction < REFINEMENTS:
@@ -245,12 +249,10 @@ class Vertex:
     def _broken(self, problem: Problem) -> _Block | None:
         """Return the worst of what broke a bound, its slopes found in one product; None when nothing did."""
         place, idle = np.flatnonzero(self._free >= 0), np.flatnonzero(self._row_side[:-1] == 0)
-        column = np.concatenate((self._free[place], np.full(idle.size, -1)))
-        row = np.concatenate((np.full(place.size, -1), idle))
-        is_row = row >= 0
-        value = np.where(is_row, self._activity[row], self._x[column])
-        low = np.where(is_row, problem.row_lower[row], problem.lower[column])
-        high = np.where(is_row, problem.row_upper[row], problem.upper[column])
+        free = self._free[place]
+        value = np.concatenate((self._x[free], self._activity[idle]))
+        low = np.concatenate((problem.lower[free], problem.row_lower[idle]))
+        high = np.concatenate((problem.upper[free], problem.row_upper[idle]))
         beyond = np.maximum(low - value, value - high) - NEAR * (1.0 + np.abs(value))
         out = np.flatnonzero(beyond > 0.0)
         if not out.size:
@@ -259,14 +261,14 @@ class Vertex:
         if min(int((self._free < 0).sum()), int((self._active < 0).sum())) < SPARE:
             self._prices = np.insert(self._prices, self._active.size, np.zeros(2 * SPARE))
             self._widen()
-        column, row, is_row = column[worst], row[worst], is_row[worst]
+        mine, others = worst[worst < free.size], worst[worst >= free.size] - free.size
         return _Block(
-            column=column,
-            row=row,
+            column=np.concatenate((free[mine], np.full(others.size, -1))),
+            row=np.concatenate((np.full(mine.size, -1), idle[others])),
             low=low[worst],
             high=high[worst],
             start=value[worst],
-            slope=self._slopes(problem, place[worst[~is_row]], row[is_row]),
+            slope=self._slopes(problem, place[mine], idle[others]),
             sides=self._sides(problem),
             prices=self._prices,
             ranges=self._ranges(problem),
