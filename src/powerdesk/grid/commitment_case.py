@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 MOST_INTERVALS = 10_000
 """More than a year of hours; a file that says more is mistaken."""
 
+ENDLESS = float("inf")
+"""What no file limits, and a price at which nothing is bought off."""
+
+MINUTES_PER_HOUR = 60.0
+
 ONE_BUS = "system"
 """The bus of formats without a network."""
 
@@ -119,6 +124,17 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A line whose flow is chosen, such as a direct-current one, without losses."""
+
+    name: str
+    from_bus: str
+    to_bus: str
+    min_mw: float
+    max_mw: float
+
+
+@dataclass(frozen=True, slots=True)
 class Outage:
     """A contingency: lines by name that go out together."""
 
@@ -144,6 +160,7 @@ class CommitmentCase:
     lines: tuple[Line, ...]
     outages: tuple[Outage, ...]
     shortfall_usd_per_mwh: float
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -166,7 +183,7 @@ def _reference_faults(case: CommitmentCase, file: str) -> Iterator[Finding]:
     for held in placed:
         if held.bus not in buses:
             yield Finding(f"{file}: {held.name}", f"bus {held.bus[:60]!r}", "a bus of the case", "correct the name")
-    for line in case.lines:
+    for line in (*case.lines, *case.links):
         for bus in {line.from_bus, line.to_bus} - buses:
             yield Finding(f"{file}: {line.name}", f"bus {bus[:60]!r}", "a bus of the case", "correct the name")
     for outage in case.outages:

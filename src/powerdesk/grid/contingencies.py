@@ -109,17 +109,26 @@ def _overloads(
 
 def flows_after(sensitivities: Sensitivities, *, flows_mw: FloatArray, contingency: Contingency) -> FloatArray | None:
     """Return flows (n_branch,) after an outage of several branches, or None when it parts the network."""
-    network = sensitivities.network
     out = np.array(sorted({one for one in contingency.branches if sensitivities.susceptance_mw[one] != 0.0}), np.int64)
     if out.size == 0:
         return flows_mw.copy()
-    share = sensitivities.transfer_rows(network.branches.from_bus[out], network.branches.to_bus[out])
-    left = np.eye(out.size) - share[out]
-    if _parts(network, out) or np.linalg.cond(left) > 1.0 / PARTING_TOLERANCE:
+    share = takeover(sensitivities, lines=out)
+    if share is None:
         return None
-    after: FloatArray = flows_mw + share @ np.linalg.solve(left, flows_mw[out])
+    after: FloatArray = flows_mw + share @ flows_mw[out]
     after[out] = 0.0
     return after
+
+
+def takeover(sensitivities: Sensitivities, *, lines: IntArray) -> FloatArray | None:
+    """Return what each branch takes over per MW that each of `lines` carried (n_branch, r), None when it parts."""
+    network = sensitivities.network
+    share = sensitivities.transfer_rows(network.branches.from_bus[lines], network.branches.to_bus[lines])
+    left = np.eye(lines.size) - share[lines]
+    if _parts(network, lines) or np.linalg.cond(left) > 1.0 / PARTING_TOLERANCE:
+        return None
+    found: FloatArray = np.linalg.solve(left.T, share.T).T
+    return found
 
 
 def _parts(network: Network, out: IntArray) -> bool:

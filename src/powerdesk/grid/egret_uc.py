@@ -12,6 +12,8 @@ import numpy as np
 
 from powerdesk.grid import egret
 from powerdesk.grid.commitment_case import (
+    ENDLESS,
+    MINUTES_PER_HOUR,
     MOST_INTERVALS,
     CommitmentCase,
     Cost,
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     from powerdesk.grid.fields import Fields
     from powerdesk.grid.types import FloatArray
 
-ENDLESS = float("inf")
-MINUTES_PER_HOUR = 60.0
 READ = frozenset({"bus", "load", "generator", "branch", "contingency", "area", "zone"})
 UNUSED = (
     "aux_fuel_capable",

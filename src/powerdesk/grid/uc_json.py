@@ -12,6 +12,8 @@ import numpy as np
 
 from powerdesk.grid import commitment_case, egret_uc, fields
 from powerdesk.grid.commitment_case import (
+    ENDLESS,
+    MINUTES_PER_HOUR,
     MOST_INTERVALS,
     ONE_BUS,
     CommitmentCase,
@@ -30,8 +32,6 @@ from powerdesk.kernel.problem import Finding
 if TYPE_CHECKING:
     from powerdesk.grid.fields import Fields
 
-ENDLESS = float("inf")
-MINUTES_PER_HOUR = 60.0
 HOUR_TOLERANCE = 1e-6
 DEGREES_PER_RADIAN = 180.0 / np.pi
 READ = frozenset(
@@ -87,6 +87,8 @@ def _pglib(top: Fields, *, file: str) -> Reading:
 def _pglib_unit(one: Fields, count: int, name: str) -> Unit:
     on = one.flag("unit_on_t0", default=False)
     points = one.rows("piecewise_production")
+    least = one.number("power_output_minimum", low=0.0)
+    rise, fall = one.number("ramp_up_limit", low=0.0), one.number("ramp_down_limit", low=0.0)
     return Unit(
         name=name,
         bus=ONE_BUS,
@@ -96,10 +98,10 @@ def _pglib_unit(one: Fields, count: int, name: str) -> Unit:
         must_not_run=np.zeros(count, dtype=bool),
         min_up_hours=one.number("time_up_minimum", low=0.0),
         min_down_hours=one.number("time_down_minimum", low=0.0),
-        ramp_up_mw_per_h=one.number("ramp_up_limit", low=0.0),
-        ramp_down_mw_per_h=one.number("ramp_down_limit", low=0.0),
-        start_limit_mw=one.number("ramp_startup_limit", low=0.0),
-        stop_limit_mw=one.number("ramp_shutdown_limit", low=0.0),
+        ramp_up_mw_per_h=rise,
+        ramp_down_mw_per_h=fall,
+        start_limit_mw=min(one.number("ramp_startup_limit", low=0.0), least + rise),  # its ramps hold at starts too
+        stop_limit_mw=min(one.number("ramp_shutdown_limit", low=0.0), least + fall),
         start_costs=tuple(StartCost(row.number("lag", low=0.0), row.number("cost")) for row in one.rows("startup")),
         stop_cost_usd=0.0,
         initial_hours=one.number("time_up_t0", low=0.0) if on else -one.number("time_down_t0", low=0.0),

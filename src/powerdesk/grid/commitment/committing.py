@@ -1,0 +1,76 @@
+"""Commit units: search for a plan, check it from the data, and say what is proven of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from powerdesk.grid import commitment_case
+from powerdesk.grid.commitment import checking, diagnosis
+from powerdesk.grid.commitment import fleet as fleets
+from powerdesk.grid.commitment.plan import Commitment, Status, UnverifiedCommitmentError
+from powerdesk.grid.commitment.searching import Search
+from powerdesk.grid.types import NetworkError
+
+if TYPE_CHECKING:
+    from powerdesk.grid.commitment_case import CommitmentCase
+    from powerdesk.grid.types import BoolArray
+
+DEFAULT_GAP = 1e-3
+DEFAULT_TIME_LIMIT_S = 60.0
+
+
+def commit(
+    case: CommitmentCase,
+    *,
+    gap: float = DEFAULT_GAP,
+    time_limit_s: float = DEFAULT_TIME_LIMIT_S,
+    like: BoolArray | None = None,
+) -> Commitment:
+    """Return a plan proven to be within `gap` of the best, or the best found within the time limit.
+
+    `like` (n, n_unit) is a plan to begin from, yesterday's for example; it need not be feasible. The same question
+    gives the same answer unless the time limit ends the search. Raises NetworkError for a case that does not fit
+    together, InfeasibleCommitmentError with hours and units in conflict, UnverifiedCommitmentError.
+    """
+    found = commitment_case.faults(case, file=case.name)
+    if found:
+        raise NetworkError(
+            found=f"{case.name}: {len(found)} fault(s)", allowed="none", remedy="correct the case", findings=found
+        )
+    fleet = fleets.of(case)
+    diagnosis.refuse(case, fleet)
+    search = Search(case, fleet)
+    answer = search.run(gap=gap, time_limit_s=time_limit_s, like=like)
+    if answer is None:
+        diagnosis.explain(search)
+        raise UnverifiedCommitmentError(
+            found=f"{case.name}: no plan within {time_limit_s:g} s",
+            allowed="a plan that keeps every limit",
+            remedy="allow more time, or give prices to shortfalls",
+        )
+    on, dispatch = answer.on, answer.dispatch
+    wrong = checking.faults(case, on=on, dispatch=dispatch, flows=search.flows)
+    if wrong:
+        raise UnverifiedCommitmentError(
+            found=f"a plan with {len(wrong)} fault(s), first {wrong[0]}",
+            allowed="none",
+            remedy="report the case: the solver broke its own rows",
+            findings=wrong,
+        )
+    costs = checking.costs(case, on=on, dispatch=dispatch, flows=search.flows)
+    start, stop = checking.states(case, on=on)
+    bound = min(search.bound_usd, costs.total)
+    proven = (costs.total - bound) / max(abs(costs.total), 1.0)
+    return Commitment(
+        status=Status.WITHIN_GAP if proven <= gap else Status.STOPPED,
+        on=on,
+        start=start,
+        stop=stop,
+        dispatch=dispatch,
+        costs=costs,
+        objective_usd=costs.total,
+        bound_usd=bound,
+        gap=proven,
+        seconds=search.seconds,
+        parting_outages=search.flows.parting if search.flows else (),
+    )
