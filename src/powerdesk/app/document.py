@@ -8,7 +8,7 @@ import msgspec
 from fastapi.openapi.utils import get_openapi
 
 from powerdesk.access.policies import Kind, Rule
-from powerdesk.app import account_routes, operator_routes, registry
+from powerdesk.app import account_routes, grid_routes, operator_routes, registry
 from powerdesk.delivery import downloads
 from powerdesk.delivery.rest import descriptions, encoding
 from powerdesk.delivery.stream import sse
@@ -40,6 +40,8 @@ BODIES: Mapping[str, Any] = {
 }
 """Routes that decode their body themselves, and what they decode it to."""
 BINARY = {"schema": {"type": "string", "format": "binary"}}
+ANSWERS: Mapping[str, Any] = {"GET /v1/grid/explain": grid_routes.Explained}
+"""Routes whose answer has a declared shape."""
 RAW_BODIES = frozenset({"POST /v1/imports/{source}"})
 FILES = tuple(encoding.MEDIA_TYPES[bulk].partition(";")[0] for bulk in encoding.BULK)
 ROWS = {"application/json": {"schema": {"type": "object"}}, **dict.fromkeys(FILES, BINARY)}
@@ -87,11 +89,16 @@ def openapi(app: FastAPI, *, title: str, version: str) -> dict[str, Any]:
             path = f"/v1/datasets/{dataset.id}/{verb}"
             document["paths"][path] = {"get": _dataset_operation(dataset, verb, meaning)}
     public = {name for kind, name, policy in app.state.policies if kind is Kind.ROUTE and policy.rule is Rule.PUBLIC}
-    schemas, components = msgspec.json.schema_components(tuple(BODIES.values()), ref_template=REFS)
-    bodies = dict(zip(BODIES, schemas, strict=True))
+    shapes = (*BODIES.values(), *ANSWERS.values())
+    schemas, components = msgspec.json.schema_components(shapes, ref_template=REFS)
+    bodies = dict(zip(BODIES, schemas, strict=False))
+    answers = dict(zip(ANSWERS, schemas[len(BODIES) :], strict=True))
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            _complete(f"{method.upper()} {path}", operation, bodies, public)
+            name = f"{method.upper()} {path}"
+            _complete(name, operation, bodies, public)
+            if name in answers:
+                operation["responses"]["200"]["content"] = {"application/json": {"schema": answers[name]}}
     document.setdefault("components", {}).setdefault("schemas", {}).update(components)
     document["components"]["securitySchemes"] = SECURITY
     return document

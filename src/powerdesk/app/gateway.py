@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from powerdesk.access import policies
 from powerdesk.access import routes as access_routes
-from powerdesk.app import account_routes, operator_routes, policy_table, registry
+from powerdesk.app import account_routes, grid_routes, operator_routes, policy_table, registry
 from powerdesk.app.doctor import STATIC
 from powerdesk.app.roles import Part
 from powerdesk.delivery import downloads, perimeter
@@ -89,6 +89,7 @@ def _add_rooms(app: FastAPI, desk: Desk, table: policies.Policies) -> None:
     app.include_router(access_routes.router(desk.access_routes(table)))
     app.include_router(account_routes.router(desk))
     app.include_router(operator_routes.router(desk))
+    app.include_router(grid_routes.router(desk))
 
 
 def _add_pages(app: FastAPI, built: hub_routes.Built, table: policies.Policies) -> None:

@@ -26,6 +26,7 @@ ROUTES: dict[str, Policy] = {
     "POST /v1/downloads": ENTITLED,
     "GET /v1/downloads/{token}": PUBLIC,
     "GET /v1/stream/sse": ENTITLED,
+    "GET /v1/grid/explain": ENTITLED,
     "GET /v1/locations": SIGNED_IN,
     "GET /v1/feeds": SIGNED_IN,
     "POST /v1/feeds/{feed_id}/{verb}": DATA_ADMIN,
@@ -58,7 +59,7 @@ COMMANDS: dict[str, Policy] = dict.fromkeys(
         *("tenant create", "tenant list", "entitlement list", "entitlement set", "service-account create"),
         *("user create", "user reset", "user unlock", "key create", "key list", "key rotate", "key revoke"),
         *("sign-in-link", "audit verify", "store copy", "backup", "restore"),
-        *("grid opf", "grid ptdf", "grid contingencies"),
+        *("grid opf", "grid ptdf", "grid contingencies", "grid network", "grid explain"),
     ),
     OPERATOR,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,26 @@ class Island:
     capacity_mw: float
     hvdc_mw: float
     adequate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """An area by its number in the case: buses, load and generating capacity in service."""
+
+    area: int
+    n_bus: int
+    load_mw: float
+    capacity_mw: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A rated branch with the flow of a dispatch that no rating held back; `loading` above 1 wants to bind."""
+
+    branch: str
+    flow_mw: float
+    rating_mw: float
+    loading: float
 
 
 def statistics(network: Network) -> Statistics:
@@ -124,6 +145,44 @@ def islands(network: Network) -> tuple[Island, ...]:
             adequate=bool(adequate[one]),
         )
         for one in order
+    )
+
+
+def areas(network: Network) -> tuple[Area, ...]:
+    """Return load and capacity by area, in the order of their numbers."""
+    live, on = np.flatnonzero(network.live), network.live_generators
+    numbers, of_bus = np.unique(network.buses.area, return_inverse=True)
+    of_generator = of_bus[network.generators.bus[on]]
+    buses = np.bincount(of_bus[live], minlength=numbers.size)
+    load = np.bincount(of_bus[live], network.demand_mw[live], numbers.size)
+    capacity = np.bincount(of_generator, network.generators.max_mw[on], numbers.size)
+    rows = zip(numbers.tolist(), buses.tolist(), load.tolist(), capacity.tolist(), strict=True)
+    return tuple(Area(*row) for row in rows)
+
+
+def without_ratings(network: Network) -> Network:
+    """Return the network with no limit on any branch: what it would do if the wires did not matter."""
+    endless = np.full(len(network.branches), np.inf)
+    branches = dataclasses.replace(
+        network.branches,
+        rating_mw=endless,
+        emergency_rating_mw=endless,
+        angle_min_deg=-endless,
+        angle_max_deg=endless,
+    )
+    return dataclasses.replace(network, branches=branches)
+
+
+def binding_candidates(network: Network, *, flows_mw: FloatArray, most: int = 20) -> tuple[Candidate, ...]:
+    """Return the rated branches that flows (n_branch,) load most, first the most loaded."""
+    rating, on = network.branches.rating_mw, network.live_branches
+    rated = on[np.isfinite(rating[on]) & (rating[on] > 0.0)]
+    loading = np.abs(flows_mw[rated]) / rating[rated]
+    order = np.argsort(-loading, kind="stable")[:most]
+    names = network.branches.name
+    return tuple(
+        Candidate(names[one], float(flows_mw[one]), float(rating[one]), share)
+        for one, share in zip(rated[order].tolist(), loading[order].tolist(), strict=True)
     )
 
 

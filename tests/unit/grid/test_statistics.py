@@ -63,3 +63,27 @@ def test_statistics__of_118_buses_are_those_of_the_case(published: Callable[[str
     assert (found.n_bus, found.n_branch, found.n_parallel, found.n_island) == (118, 186, 7, 1)
     assert found.load_mw == pytest.approx(4242.0)
     assert sum(found.degree_share) == pytest.approx(1.0)
+
+
+def test_areas__share_load_and_capacity(two_islands: Network) -> None:
+    found = statistics.areas(two_islands)
+    whole = statistics.statistics(two_islands)
+    assert sum(one.load_mw for one in found) == pytest.approx(whole.load_mw)
+    assert sum(one.capacity_mw for one in found) == pytest.approx(whole.capacity_mw)
+    assert sum(one.n_bus for one in found) == whole.n_bus - whole.n_isolated
+    assert [one.area for one in found] == sorted(set(two_islands.buses.area.tolist()))
+
+
+def test_binding_candidates__name_the_lines_that_the_unlimited_dispatch_overloads() -> None:
+    network = synthetic.network(n_bus=40, seed=3, congestion=0.9)
+    free = engines.clear(statistics.without_ratings(network), model=BranchModel.DCP)
+    found = statistics.binding_candidates(network, flows_mw=free.flows_mw, most=100)
+    over = np.abs(free.flows_mw) > network.branches.rating_mw + 1e-6
+    assert {one.branch for one in found if one.loading > 1.0} == {
+        network.branches.name[one] for one in np.flatnonzero(over)
+    }
+    assert [one.loading for one in found] == sorted((one.loading for one in found), reverse=True)
+    assert np.ptp(free.lmp) == pytest.approx(0.0, abs=1e-9)
+    bound = engines.clear(network, model=BranchModel.DCP).constraints
+    assert bound
+    assert bound[0].name in {one.branch for one in found}

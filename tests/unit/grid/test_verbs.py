@@ -103,3 +103,16 @@ def test_verbs__refuse_what_is_not_there(tmp_path: Path) -> None:
     broken.write_text("mpc.bus = [", encoding="utf-8")
     assert isinstance(told("opf", str(broken)).exception, NetworkError)
     assert isinstance(told("opf", CASE, "--losses", "frozen", "--engine", "angle").exception, NetworkError)
+
+
+def test_network__tells_a_case_in_numbers_and_what_could_bind() -> None:
+    found = told("network", CASE, "-o", "json")
+    assert found.exit_code == 0, found.output
+    answer: dict[str, Any] = json.loads(found.stdout)
+    assert (answer["n_bus"], answer["n_island"], answer["load_mw"]) == (6, 2, 135.0)
+    assert [one["adequate"] for one in answer["islands"]] == [True, True]
+    assert sum(one["load_mw"] for one in answer["areas"]) == 135.0
+    bound = {one["constraint"] for one in opf()["binding"]}
+    assert bound & {one["branch"] for one in answer["candidates"] if one["loading"] > 1.0}
+    table = told("network", CASE, "-o", "table")
+    assert all(word in table.output for word in ("n_island", "reference_bus", "loading"))

@@ -1,4 +1,4 @@
-"""Verbs about case files of networks: opf, ptdf, contingencies. They need no desk."""
+"""Verbs about networks: opf, ptdf, contingencies and network on case files, which need no desk; explain on a desk."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from powerdesk.app.cli.root import Out, Output, RowsOut, app
+from powerdesk.app.cli.root import Data, Key, Out, Output, RowsOut, Url, app
 
 if TYPE_CHECKING:
     from powerdesk.grid.clearing.result import Clearing
@@ -84,14 +84,8 @@ def opf(
     )
     seconds = time.perf_counter() - began
     answer = _answer(cleared, prices.parts(cleared, reference=weights), seconds)
-    if printing.chosen(output) is Output.JSON:
-        printing.one(answer, output=output)
-    elif printing.chosen(output) is Output.CSV:
-        printing.records(answer["prices"], output=output)
-    else:
-        printing.one({name: value for name, value in answer.items() if not isinstance(value, list)}, output=output)
-        printing.records(answer["binding"], output=output)
-        printing.records(answer["prices"], output=output)
+    lists = {name: answer.pop(name) for name in ("binding", "prices")}
+    printing.tables(answer, lists, output=output)
 
 
 def _answer(cleared: Clearing, found: Any, seconds: float) -> dict[str, Any]:
@@ -187,6 +181,63 @@ def contingencies(
         row = {"branch": name[branch], "flow_mw": flow, "limit_mw": limit, "outage_factor": factor}
         rows.append({"outage": name[outage], "parts_network": False, **row})
     printing.records(rows, output=output)
+
+
+@grid.command()
+def network(case: Case, model: Models = Model.DCP, output: Out = None) -> None:
+    """Tell a network in numbers: elements, degrees, islands, load and capacity by area, lines that could bind."""
+    from dataclasses import asdict  # noqa: PLC0415 - used here only
+
+    from powerdesk.app.cli import printing  # noqa: PLC0415 - as above
+    from powerdesk.grid import statistics  # noqa: PLC0415 - loads only when a verb needs it
+    from powerdesk.grid.clearing import engines  # noqa: PLC0415 - as above
+    from powerdesk.grid.types import BranchModel  # noqa: PLC0415 - as above
+
+    read = _network(case)
+    islands = statistics.islands(read)
+    flows = None
+    if all(one.adequate for one in islands):
+        flows = engines.clear(statistics.without_ratings(read), model=BranchModel(model.value)).flows_mw
+    else:
+        typer.echo("note: an island cannot serve its load, so no line is named as a candidate to bind", err=True)
+    candidates = () if flows is None else statistics.binding_candidates(read, flows_mw=flows)
+    answer = {"name": read.name, **asdict(statistics.statistics(read))}
+    lists = {
+        "islands": [asdict(one) for one in islands],
+        "areas": [asdict(one) for one in statistics.areas(read)],
+        "candidates": [asdict(one) for one in candidates],
+    }
+    printing.tables(_without_nan(answer), _without_nan(lists), output=output)
+
+
+def _without_nan(value: Any) -> Any:
+    """Return an answer with None for what is not a number."""
+    if isinstance(value, dict):
+        return {name: _without_nan(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(one) for one in value]
+    return None if value != value else value  # noqa: PLR0124 - NaN is what differs from itself
+
+
+@grid.command()
+def explain(
+    location: Annotated[str, typer.Option(help="Location id MARKET:NAME.")],
+    interval: Annotated[str, typer.Option(help="An instant of the interval, with offset.")],
+    run: Annotated[str, typer.Option("--run", help="Market run: DA, RT5, ...")] = "RT5",
+    as_of: Annotated[str | None, typer.Option("--as-of", help="Only what was known by then.")] = None,
+    data: Data = None,
+    url: Url = None,
+    key: Key = None,
+    output: Out = None,
+) -> None:
+    """Say why a price is what it is: energy, losses, each binding constraint, and what these leave unexplained."""
+    from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - HTTP loads only when a verb calls
+
+    asked = {"location": location, "interval_start": interval, "market_run": run, "as_of": as_of}
+    with connection.reach(data=data, url=url, key=key) as desk:
+        found = desk.get("/v1/grid/explain", **{name: value for name, value in asked.items() if value is not None})
+    contributions = {"contributions": found.pop("contributions")}
+    printing.tables(found, contributions, output=output)
 
 
 def _network(case: Path) -> Network:

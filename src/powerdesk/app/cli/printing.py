@@ -42,6 +42,19 @@ def one(row: dict[str, Any], *, output: Output | None) -> None:
         print(msgspec.json.encode(row).decode())
 
 
+def tables(facts: dict[str, Any], lists: dict[str, list[dict[str, Any]]], *, output: Output | None) -> None:
+    """Print facts and lists of rows: as one JSON object, as tables one below the other, or the last list as CSV."""
+    how = chosen(output)
+    if how is Output.JSON:
+        one({**facts, **lists}, output=how)
+    elif how is Output.CSV:
+        records(list(lists.values())[-1], output=how)
+    else:
+        one(facts, output=how)
+        for rows in lists.values():
+            records(rows, output=how)
+
+
 def text(value: Any) -> str:
     """Return a value as people read it; a missing one is a dot, never a zero."""
     if value is None:
