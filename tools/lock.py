@@ -17,9 +17,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "requirements"
-# Each lock and the extra it adds to the project's own dependencies; None adds nothing, web stands alone.
-LOCKS: dict[str, str | None] = {"base": None, "dev": "dev", "web": "web", "bench": "bench", "scaled": "scaled"}
-ALONE = frozenset({"web"})
+# Each lock and the extra it adds to the project's own dependencies; None adds nothing; peers and web stand alone.
+LOCKS: dict[str, str | None] = {
+    "base": None,
+    "dev": "dev",
+    "web": "web",
+    "bench": "bench",
+    "peers": "peers",
+    "scaled": "scaled",
+}
+ALONE = frozenset({"peers", "web"})
 OPTIONS = (
     "--generate-hashes",
     "--no-emit-index-url",
