@@ -15,6 +15,8 @@ from powerdesk.scoring import events
 from powerdesk.scoring.checking import ScoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from powerdesk.scoring.checking import FloatArray
 
 CHANCES = arrays(np.float64, st.integers(2, 40), elements=st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.5, 0.9, 1.0]))
@@ -101,13 +103,13 @@ def test_log_score__is_infinite_for_a_certainty_that_failed_unless_floored() -> 
 
 
 @pytest.mark.parametrize("score", [events.brier, events.log_score])
-def test_scores__are_least_in_expectation_for_the_true_probability(score: object) -> None:
+def test_scores__are_least_in_expectation_for_the_true_probability(score: Callable[..., float]) -> None:
     draw = np.random.default_rng(3)
     truth = draw.uniform(0.05, 0.95, 40_000)
     event = (draw.uniform(size=truth.size) < truth).astype(np.float64)
-    own = score(probability=truth, occurred=event)  # type: ignore[operator]  # one of two scores alike
+    own = score(probability=truth, occurred=event)
     for shifted in (0.8 * truth + 0.1, truth**1.4, np.full(truth.size, event.mean())):
-        assert own < score(probability=shifted, occurred=event)  # type: ignore[operator]
+        assert own < score(probability=shifted, occurred=event)
 
 
 def test_reliability_curve__of_true_probabilities_lies_on_the_diagonal() -> None:

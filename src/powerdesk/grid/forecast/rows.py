@@ -48,7 +48,7 @@ def table(forecast: Forecast, *, market: str, forecast_run: str, currency: str) 
 
 def _quantile(chance: FloatArray, size: FloatArray, level: float) -> FloatArray:
     """Return the quantile (m, k) of 0 with chance 1 - p, else one of sizes (m, k, v) that rise."""
-    within = (level - (1.0 - chance)) / np.maximum(chance, np.finfo(np.float64).tiny)
+    within = (level - (1.0 - chance)) / np.maximum(chance, 1e-12)
     place = np.floor(within * size.shape[2]).clip(0, size.shape[2] - 1).astype(np.int64)
     picked = np.take_along_axis(size, place[..., None], axis=2)[..., 0]
     return np.where(within < 0.0, 0.0, picked)

@@ -2,9 +2,9 @@
 
 Each constraint's distribution is the forecast's; how constraints go together, and hours with one another, is taken from
 past days: the Schaake shuffle. A scenario takes, for every constraint and hour, the rank that a past day had among the
-past days drawn. Clark et al. (2004). Ties (days without binding) are broken by one draw per scenario and constraint, so
-that a constraint stays bound from hour to hour. A node's congestion is the scenario's shadow prices times its shift
-factors, so that nodes agree with one another in every scenario.
+past days drawn. Clark et al. (2004). Where days tie, because nothing bound, a second and a third past day decide, so
+that what the forecast has more often than the past still comes together; at last a draw per scenario and constraint. A
+node's congestion is the scenario's shadow prices times its shift factors: nodes agree in every scenario.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 HALF_LIFE_DAYS = 30.0
 MOST_DAYS = 120
 """Past days are drawn by age, from the last MOST_DAYS."""
+
+DAYS_EACH = 3
+"""Past days of a scenario, each deciding where those before it tie."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -62,15 +65,15 @@ def draw(*, forecast: Forecast, panel: Panel, count: int, generator: np.random.G
         )
     days = first + np.arange(min(room, MOST_DAYS))
     weight = np.exp2(-days / HALF_LIFE_DAYS)
-    chosen = generator.choice(days, size=count, p=weight / weight.sum())
-    when = forecast.start_us[None, :] - chosen[:, None] * panels.DAY_US
-    price = np.nan_to_num(past.of(forecast.constraints))  # unpublished: told by the tie-break, as if it had not bound
-    then = price[(when - past.start_us[0]) // length]
-    broken = np.broadcast_to(generator.uniform(size=(count, 1, then.shape[2])), then.shape)
-    order = np.lexsort((broken, then), axis=0)
-    rank = np.empty(then.shape)
-    np.put_along_axis(rank, order, np.arange(count, dtype=np.float64)[:, None, None], axis=0)
-    level = (rank + generator.uniform(size=then.shape[2])) / count
+    chosen = generator.choice(days, size=(DAYS_EACH, count, 1), p=weight / weight.sum())
+    place = (forecast.start_us - chosen * panels.DAY_US - past.start_us[0]) // length
+    price = np.nan_to_num(past.of(forecast.constraints))  # unpublished ties too, as if it had not bound
+    rank = np.empty((count, *forecast.probability.shape))
+    by_chance = generator.uniform(size=(count, rank.shape[2]))
+    for at in range(rank.shape[1]):
+        order = np.lexsort((by_chance, *price[place[::-1, :, at]]), axis=0)
+        np.put_along_axis(rank[:, at], order, np.arange(count, dtype=np.float64)[:, None], axis=0)
+    level = (rank + generator.uniform(size=rank.shape[2])) / count
     return Scenarios(forecast.minutes, forecast.start_us, forecast.constraints, at_levels(forecast, level))
 
 
@@ -78,10 +81,11 @@ def at_levels(forecast: Forecast, level: FloatArray) -> FloatArray:
     """Return the quantiles (..., m, k) of each shadow price, 0 counted in, at levels (..., m, k) in (0, 1)."""
     chance, values = forecast.probability, forecast.values
     n_value = values.shape[2]
-    below = chance * (values < 0.0).sum(axis=2) / n_value
-    free = 1.0 - chance
-    within = np.where(level < below, level, level - free) / np.maximum(chance, np.finfo(np.float64).tiny)
-    place = np.floor(within * n_value).clip(0, n_value - 1).astype(np.int64)
-    spread = np.broadcast_to(values, (*level.shape, n_value))
-    picked = np.take_along_axis(spread, place[..., None], axis=-1)[..., 0]
-    return np.where((level >= below) & (level < below + free), 0.0, picked)
+    n_below = (values < 0.0).sum(axis=2)
+    below, free = chance * n_below / n_value, 1.0 - chance
+    is_below = level < below
+    within = np.where(is_below, level, level - free) / np.maximum(chance, 1e-12)
+    place = np.floor(within * n_value).astype(np.int64)
+    place = np.where(is_below, np.minimum(place, n_below - 1), np.maximum(place, n_below)).clip(0, n_value - 1)
+    picked = np.take_along_axis(np.broadcast_to(values, (*level.shape, n_value)), place[..., None], axis=-1)[..., 0]
+    return np.where(is_below | (level >= below + free), picked, 0.0)
