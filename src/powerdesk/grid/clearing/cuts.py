@@ -1,7 +1,7 @@
 """Losses by tangents: a loss column per island that may not be less than any tangent of the quadratic losses.
 
     losses = sum_k r_k f_k^2 / base
-    tangent at injections i0:  losses(i0) + LF0 . (i - i0),   LF0 = T^w' (2 r f / base)
+    tangent at flows f0:  LF0 . i + sum_k 2 r f0 (f when i = 0) / base - losses(f0),   LF0 = T^w' (2 r f0 / base)
 
 Flows carry no losses on the way (r f^2 is withdrawn at the loss weights w), so losses are a convex function of the
 injections and every tangent is a valid cut as long as energy is worth something. Plain successive linearisation
@@ -26,9 +26,11 @@ class Losses(StrEnum):
 
     NONE = "none"
     FROZEN = "frozen"
-    """Loss factors of the lossless dispatch, kept: the programme stays linear and its prices exact."""
+    """Loss factors of a base point, the lossless dispatch or flows given, kept: the programme stays linear."""
     QUADRATIC = "quadratic"
     """r f^2, by tangent cuts until they touch."""
+    BRANCH = "branch"
+    """g (angle difference)^2 of each branch, withdrawn half at either end (Egret's `btheta_losses`); Clarabel only."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -86,23 +88,31 @@ class LossCuts:
 
 def losses_mw(programme: Programme, flows_mw: FloatArray) -> FloatArray:
     """Return r f^2 / base summed over each island (n_island,), in MW."""
-    network, islands = programme.network, programme.sensitivities.islands
-    on = network.live_branches
-    lost = network.branches.resistance_pu[on] * flows_mw[on] ** 2 / network.base_mva
-    return np.bincount(islands.of_bus[network.branches.from_bus[on]], lost, islands.count).astype(np.float64)
+    lost = programme.loss_per_mw * flows_mw**2
+    return summed(programme, lost)
 
 
-def tangent(programme: Programme, *, flows_mw: FloatArray, injection_mw: FloatArray, equal: bool) -> LossCuts:
-    """Return the tangents of all islands' losses at flows and injections, which leave losses out: one solve."""
-    sensitivities, network = programme.sensitivities, programme.network
+def summed(programme: Programme, branch_value: FloatArray) -> FloatArray:
+    """Return values of branches (n_branch,) summed over each island (n_island,)."""
+    islands = programme.sensitivities.islands
+    island = islands.of_bus[programme.network.branches.from_bus]
+    mine = island >= 0
+    return np.bincount(island[mine], branch_value[mine], islands.count).astype(np.float64)
+
+
+def tangent(programme: Programme, *, flows_mw: FloatArray, equal: bool) -> LossCuts:
+    """Return the tangents of islands' losses at flows (n_branch,), over injections that leave losses out: one solve.
+
+    The flows may be those of another model, e.g. of an alternating-current power flow: the tangent touches there.
+    """
+    sensitivities = programme.sensitivities
     islands = sensitivities.islands
-    gradient = 2.0 * network.branches.resistance_pu * flows_mw / network.base_mva
-    gradient[sensitivities.susceptance_mw == 0.0] = 0.0
+    gradient = 2.0 * programme.loss_per_mw * flows_mw
     effect = sensitivities.bus_effect(gradient)
     live = np.flatnonzero(islands.of_bus >= 0)
     where = islands.of_bus[live]
     level = np.bincount(where, (programme.loss_weights * effect)[live], islands.count)
     factor = np.zeros((islands.count, effect.size))
     factor[where, live] = effect[live] - level[where]
-    constant = losses_mw(programme, flows_mw) - factor @ injection_mw
+    constant = summed(programme, gradient * sensitivities.fixed_flow_mw) - losses_mw(programme, flows_mw)
     return LossCuts(np.arange(islands.count), constant, np.full(islands.count, equal), factor)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from powerdesk.grid.clearing import programme, result, whole
+from powerdesk.grid.clearing import extensive, programme, result, whole
 from powerdesk.grid.clearing.cuts import Losses
 from powerdesk.grid.clearing.session import Session
 from powerdesk.grid.sensitivities import Sensitivities
 from powerdesk.grid.types import NetworkError
+from powerdesk.solvers.warm import Method
 
 if TYPE_CHECKING:
     from powerdesk.grid.clearing.result import Clearing
@@ -41,18 +42,26 @@ def clear(
 ) -> Clearing:
     """Return the verified optimum of a network for a demand (n_bus,), the case's own when none is given.
 
-    Raises result.InfeasibleError or result.DispatchUnverifiedError; NetworkError for losses by an engine without them.
+    Raises result.InfeasibleError or result.DispatchUnverifiedError; NetworkError for losses beyond an engine.
     """
     sensitivities = Sensitivities(network, model=model)
     if engine is Engine.PTDF:
         return Session(sensitivities, losses=losses).clear(demand_mw=demand_mw)
-    if losses is not Losses.NONE:
+    if losses is Losses.NONE:
+        return clear_whole(sensitivities, engine=engine, demand_mw=demand_mw)
+    chosen = programme.of(sensitivities)
+    if engine is Engine.ANGLE and (losses is Losses.BRANCH or chosen.quadratic.any()):
         raise NetworkError(
             found=f"losses '{losses}' with the engine '{engine}'",
-            allowed="losses with the engine 'ptdf'",
-            remedy="leave the engine out, or clear without losses",
+            allowed="linear costs, and losses that are not of each branch",
+            remedy="use the engine 'clarabel'",
         )
-    return clear_whole(sensitivities, engine=engine, demand_mw=demand_mw)
+    return extensive.clear(
+        chosen,
+        extensive.Wanted(losses=losses),
+        rung=Method.SIMPLEX if engine is Engine.ANGLE else extensive.CLARABEL,
+        demand_mw=network.demand_mw if demand_mw is None else demand_mw,
+    )
 
 
 def clear_whole(sensitivities: Sensitivities, *, engine: Engine, demand_mw: FloatArray | None = None) -> Clearing:

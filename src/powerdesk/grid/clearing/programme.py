@@ -60,6 +60,8 @@ class Programme:
     loss: IntArray
     """The column of each island's losses (n_island,), or empty: it withdraws at `loss_weights` (n_bus,)."""
     loss_weights: FloatArray
+    loss_per_mw: FloatArray
+    """Losses of each branch (n_branch,) over the square of its flow: r / base, 0 out of service."""
 
     def extended(self, *, lower: FloatArray, upper: FloatArray, cost: FloatArray) -> Programme:
         """Return the programme with columns appended that are nobody's and inject nothing."""
@@ -208,6 +210,8 @@ def of(sensitivities: Sensitivities) -> Programme:
         n_requirement=0,
         loss=np.empty(0, np.int64),
         loss_weights=np.zeros(len(network.buses)),
+        loss_per_mw=np.where(sensitivities.susceptance_mw != 0.0, network.branches.resistance_pu, 0.0)
+        / network.base_mva,
     )
 
 

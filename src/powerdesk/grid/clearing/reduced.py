@@ -325,10 +325,4 @@ class ReducedProgramme:
 
     def objective(self, one: kkt.Candidate) -> float:
         """Return the cost of an optimum in USD/h, with the penalties of its excess flows."""
-        cost = self.programme.objective(one.x)
-        left = self.rows.excess(one.flows_mw) if self.rows.steps else np.zeros(0)
-        for step in self.rows.steps:
-            taken = np.minimum(left, step.width_mw)
-            cost += step.price_usd_per_mwh * float(taken.sum())
-            left = left - taken
-        return cost
+        return self.programme.objective(one.x) + self.rows.penalty(one.flows_mw)

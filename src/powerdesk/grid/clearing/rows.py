@@ -132,6 +132,15 @@ class FlowRows:
         flow = self.flows(flows_mw)
         return np.maximum(np.maximum(self.low_mw - flow, flow - self.high_mw), 0.0)
 
+    def penalty(self, flows_mw: FloatArray) -> float:
+        """Return what the excess flows cost by the penalty steps, in USD/h."""
+        cost, left = 0.0, self.excess(flows_mw) if self.steps else np.zeros(0)
+        for step in self.steps:
+            taken = np.minimum(left, step.width_mw)
+            cost += step.price_usd_per_mwh * float(taken.sum())
+            left = left - taken
+        return cost
+
     def natural_residual(self, flows_mw: FloatArray, price: FloatArray) -> float:
         """Return the worst of: a price of the wrong sign, one away from its limit, one that its step forbids."""
         if not len(self):

@@ -16,6 +16,7 @@ from powerdesk.grid.clearing.cuts import Losses
 from powerdesk.grid.clearing.reduced import ReducedProgramme
 from powerdesk.grid.clearing.rows import NO_OUTAGE, FlowRows
 from powerdesk.grid.clearing.whole import Whole
+from powerdesk.grid.types import NetworkError
 from powerdesk.solvers.warm import Method, Verdict
 
 if TYPE_CHECKING:
@@ -53,11 +54,19 @@ class Session:
         steps: tuple[PenaltyStep, ...] = (),
         losses: Losses = Losses.NONE,
         loss_weights: FloatArray | None = None,
+        loss_base_mw: FloatArray | None = None,
         reserves: tuple[ReserveProduct, ...] = (),
     ) -> None:
         self.sensitivities = sensitivities
         self.losses = losses
+        self._loss_base_mw = loss_base_mw
         self.programme = programme.of(sensitivities)
+        if losses is Losses.BRANCH:
+            raise NetworkError(
+                found="losses of each branch by shift factors",
+                allowed="'none', 'frozen' or 'quadratic'",
+                remedy="use the engine 'clarabel'",
+            )
         if losses is not Losses.NONE:
             weights = sensitivities.network.demand_mw.clip(min=0.0) if loss_weights is None else loss_weights
             self.programme = self.programme.with_losses(sensitivities.weights_of(weights))
@@ -220,8 +229,8 @@ class Session:
         held = bool(self._reduced.cuts)
         if (frozen and held) or (held and one.cuts.loss_gap(self.programme, one.x, one.flows_mw) <= LOSS_TOLERANCE):
             return False
-        injection = one.injection_mw + one.loss_withdrawn_mw
-        cut = cuts.tangent(self.programme, flows_mw=one.flows_mw, injection_mw=injection, equal=frozen)
+        at = self._loss_base_mw if frozen and self._loss_base_mw is not None else one.flows_mw
+        cut = cuts.tangent(self.programme, flows_mw=at, equal=frozen)
         self._reduced.add_cut(cut)
         return True
 
