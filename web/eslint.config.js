@@ -2,7 +2,7 @@ import js from '@eslint/js'
 import hooks from 'eslint-plugin-react-hooks'
 import tseslint from 'typescript-eslint'
 
-const features = ['prices', 'status', 'datasets', 'access', 'session', 'problems']
+const features = ['prices', 'grid', 'status', 'datasets', 'access', 'session', 'problems']
 
 /** A feature never imports another feature, the frame, or reaches up from lib and components. */
 const walls = [
@@ -51,5 +51,6 @@ export default tseslint.config(
     languageOptions: { globals: { performance: 'readonly', process: 'readonly', console: 'readonly', Buffer: 'readonly', URL: 'readonly', URLSearchParams: 'readonly', setTimeout: 'readonly', setInterval: 'readonly', clearInterval: 'readonly', clearTimeout: 'readonly', fetch: 'readonly', document: 'readonly', localStorage: 'readonly', window: 'readonly' } },
     rules: { 'max-lines': ['error', { max: 250 }] },
   },
+  { files: ['src/**/*.generated.ts'], rules: { 'max-lines': 'off' } },
   ...walls,
 )

@@ -1,6 +1,7 @@
 /** The HTTP half of the contract. */
 import { DATASETS } from './declarations.mjs'
-import { LOCATIONS } from './market.mjs'
+import { explained } from './grid.mjs'
+import { LOCATIONS, beliefs, step } from './market.mjs'
 import { history, iso, latest, rows, shape } from './rows.mjs'
 import { changeLines, entitlements, feeds, me, previewLines, quality, refusal, sessions, world } from './state.mjs'
 
@@ -20,6 +21,21 @@ function datasetRead(id, verb, params, now) {
   if (verb === 'rows') return ok(rows(id, params, asOf, now))
   if (verb === 'latest') return ok(latest(id, params, asOf))
   return ok(history(id, params, asOf))
+}
+
+/** The recorded explanation of SIM; of other markets the published parts, whose constraints nobody knows. */
+function explanation(params, asOf) {
+  if (world.mode === 'empty') return undefined
+  const location = LOCATIONS.find((one) => one.id === params.get('location'))
+  const [run, start] = [params.get('market_run') ?? 'RT5', Date.parse(params.get('interval_start'))]
+  const known = location && beliefs(location, run, start, asOf).at(-1)
+  if (!known) return undefined
+  if (location.market === 'SIM') return explained(params, asOf)
+  return {
+    location: location.id, market_run: run, interval_start: iso(start), interval_end: iso(start + step(run)), as_of: iso(asOf), knowledge: 'published', commit: 1, currency: 'USD',
+    price_per_mwh: known.price, energy_per_mwh: known.energy, loss_per_mwh: known.loss, ghg_per_mwh: null, congestion_per_mwh: known.congestion, contributions: [],
+    explained_per_mwh: 0, unexplained_per_mwh: known.congestion, tolerance_per_mwh: 0.02, verdict: 'unexplained', marginal_units: null,
+  }
 }
 
 function keys(method, id, verb, body) {
@@ -70,6 +86,11 @@ export function answer(method, url, body) {
         return none
       }
       return ok({ feeds: feeds() })
+    case 'grid': {
+      if (world.mode === 'refused') return { status: 403, body: refusal([{ market: 'SIM', product: 'congestion', channel: 'hub' }]) }
+      const told = explanation(url.searchParams, url.searchParams.has('as_of') ? Date.parse(url.searchParams.get('as_of')) : now)
+      return told ? ok(told) : problem(404, 'no-price', 'No price to explain', 'Ask for an interval that has been published, or as of later.')
+    }
     case 'jobs': return ok({ jobs: [] })
     default: return problem(404, 'not-found', 'No such address', 'See /openapi.json for the addresses.')
   }

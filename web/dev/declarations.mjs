@@ -1,4 +1,7 @@
 /** The dataset declarations that the fixture serves, in the shape of GET /v1/datasets. */
+import { readFileSync } from 'node:fs'
+
+const OF_GRID = JSON.parse(readFileSync(new URL('grid-datasets.json', import.meta.url), 'utf8')).datasets
 const column = (name, dtype, unit, meaning, more = {}) => ({ name, dtype, unit, meaning, nullable: false, key: false, allowed: null, ...more })
 const key = (name, dtype, meaning, allowed = null) => column(name, dtype, null, meaning, { key: true, allowed })
 const optional = (name, unit, meaning) => column(name, 'float64', unit, meaning, { nullable: true })
@@ -42,4 +45,5 @@ export const DATASETS = [
   dataset('markets.renewables_forecast', 'Wind and solar forecast', 'Expected wind and solar output, every vintage kept.', 'one row per market, location, fuel, run and interval', [
     key('market', 'text', 'Market.', MARKETS), key('location', 'text', 'Area.'), key('fuel', 'text', 'wind or solar.'), key('forecast_run', 'text', 'Run of the forecast.'), ...interval, end, column('power_mw', 'float64', 'MW', 'Expected average output.'),
   ], 7200),
+  ...OF_GRID,
 ]

@@ -1,5 +1,6 @@
 /** Reads over the made-up market, in the shapes of the contract. */
 import { DATASETS } from './declarations.mjs'
+import { gridRows, isGrid } from './grid.mjs'
 import { LOCATIONS, beliefs, hash, missing, publishedAt, step } from './market.mjs'
 
 export const iso = (instant) => new Date(instant).toISOString().replace('.000Z', 'Z')
@@ -25,7 +26,7 @@ function wanted(params) {
 }
 
 export function shape(dataset, found, asOf, next = null) {
-  const names = Object.keys(found[0] ?? cellsOf(LOCATIONS[0], 'DA', 0, { at: 0, revision: 0 }))
+  const names = found.length > 0 || dataset === 'markets.prices' ? Object.keys(found[0] ?? cellsOf(LOCATIONS[0], 'DA', 0, { at: 0, revision: 0 })) : []
   const columns = Object.fromEntries(names.map((name) => [name, found.map((row) => row[name])]))
   return { dataset, as_of: iso(asOf), knowledge: 'published', commit: 48_211, count: found.length, columns, units: UNITS, next, left_out: [] }
 }
@@ -41,7 +42,15 @@ function otherRows(dataset, params, asOf) {
   return shape(dataset, found, asOf)
 }
 
+function ofGrid(dataset, params, asOf) {
+  const found = gridRows(dataset, params, asOf)
+  const offset = Number(params.get('cursor') ?? 0)
+  const until = offset + Math.min(5000, Number(params.get('limit') ?? 5000))
+  return shape(dataset, found.slice(offset, until), asOf, until < found.length ? String(until) : null)
+}
+
 export function rows(dataset, params, asOf, now) {
+  if (isGrid(dataset)) return ofGrid(dataset, params, asOf)
   if (dataset !== 'markets.prices') return otherRows(dataset, params, asOf)
   const { locations, runs } = wanted(params)
   const start = Date.parse(params.get('start') ?? iso(asOf - 3_600_000))
@@ -62,6 +71,7 @@ export function rows(dataset, params, asOf, now) {
 }
 
 export function latest(dataset, params, asOf, down = []) {
+  if (isGrid(dataset)) return ofGrid(dataset, params, asOf)
   if (dataset !== 'markets.prices') return otherRows(dataset, params, asOf)
   const { locations, runs } = wanted(params)
   const found = []

@@ -14,10 +14,12 @@ const base = process.env.HUB_URL ?? `http://127.0.0.1:${fixture.address().port}`
 const SIZES = [['desk-dark', 1440, 900, 'dark'], ['desk-light', 1440, 900, 'light'], ['phone-dark', 390, 844, 'dark'], ['phone-light', 390, 844, 'light']]
 const PAGES = [
   ['prices', '/prices?market=SIM'], ['prices-all', '/prices?sort=dart:desc&pin=NYISO:N.Y.C.'], ['prices-heat', '/prices?market=SIM&view=heat'], ['prices-drawer', '/prices?market=SIM&row=SIM:HUB_NORTH'],
+  ['map', '/map?market=SIM'], ['map-evening', '/map?market=SIM&at=EVENING'], ['map-bus', '/map?market=SIM&at=EVENING&row=SIM:FARROW_100'], ['map-line', '/map?market=SIM&at=EVENING&line=FIRST_LINE'], ['map-lines', '/map?market=SIM&at=EVENING&view=lines'], ['map-buses', '/map?market=SIM&view=buses'],
+  ['constraints', '/constraints?market=SIM'], ['constraints-drawer', '/constraints?market=SIM&sort=week:desc&row=FIRST_CONSTRAINT'],
   ['prices-past', '/prices?market=SIM&as_of=AS_OF'], ['status', '/status'], ['datasets', '/datasets'], ['dataset', '/datasets/markets.prices'],
   ['access', '/access'], ['access-sessions', '/access?tab=sessions'], ['access-entitlements', '/access?tab=entitlements'], ['problem', '/docs/problems/not-entitled'], ['not-found', '/nowhere'], ['design', '/design'],
 ]
-const STATES = [['empty', '/prices'], ['dead', '/prices'], ['dead', '/status'], ['refused', '/prices'], ['refused', '/datasets/markets.prices'], ['backfill', '/prices?market=SIM'], ['empty', '/status'], ['first-run', '/prices?market=SIM'], ['signed-out', '/prices'], ['viewer', '/access?tab=entitlements']]
+const STATES = [['empty', '/prices'], ['dead', '/prices'], ['dead', '/status'], ['refused', '/prices'], ['refused', '/datasets/markets.prices'], ['backfill', '/prices?market=SIM'], ['empty', '/status'], ['first-run', '/prices?market=SIM'], ['empty', '/map'], ['empty', '/constraints'], ['refused', '/map'], ['refused', '/constraints'], ['signed-out', '/prices'], ['viewer', '/access?tab=entitlements']]
 
 const { context, close } = await launch()
 const page = await context.newPage()

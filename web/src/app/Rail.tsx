@@ -11,8 +11,8 @@ export function Rail({ path, open }: { path: string; open: (overlay: Overlay) =>
       <div className="mark" aria-hidden="true">
         <svg width="28" height="28" viewBox="0 0 32 32" fill="none" stroke="currentColor" strokeWidth="2.6" strokeLinejoin="round" strokeLinecap="round"><path d="M5 20h5l3-9 5 13 4-10 2 6h3" /></svg>
       </div>
-      {PAGES.map(({ path: to, name, icon }) => (
-        <Link key={to} to={to} aria-current={path === to || path.startsWith(`${to}/`) ? 'page' : undefined}>
+      {PAGES.map(({ path: to, name, icon, isOnPhone }) => (
+        <Link key={to} to={to} className={isOnPhone ? undefined : 'desk-only'} aria-current={path === to || path.startsWith(`${to}/`) ? 'page' : undefined}>
           <Icon name={icon} size={18} />{name}
         </Link>
       ))}

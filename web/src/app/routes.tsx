@@ -7,14 +7,18 @@ export interface PageEntry {
   icon: IconName
   /** The letter after g. */
   letter: string
+  /** One of the four that the bottom bar of a phone has room for; the others are found by Find. */
+  isOnPhone: boolean
 }
 
 /** The pages of the rail, in order. */
 export const PAGES: readonly PageEntry[] = [
-  { path: '/prices', name: 'Prices', icon: 'prices', letter: 'p' },
-  { path: '/status', name: 'Status', icon: 'status', letter: 's' },
-  { path: '/datasets', name: 'Datasets', icon: 'datasets', letter: 'd' },
-  { path: '/access', name: 'Access', icon: 'access', letter: 'a' },
+  { path: '/prices', name: 'Prices', icon: 'prices', letter: 'p', isOnPhone: true },
+  { path: '/map', name: 'Map', icon: 'map', letter: 'm', isOnPhone: true },
+  { path: '/constraints', name: 'Constraints', icon: 'constraints', letter: 'c', isOnPhone: true },
+  { path: '/status', name: 'Status', icon: 'status', letter: 's', isOnPhone: true },
+  { path: '/datasets', name: 'Datasets', icon: 'datasets', letter: 'd', isOnPhone: false },
+  { path: '/access', name: 'Access', icon: 'access', letter: 'a', isOnPhone: false },
 ]
 
 type PageComponent = ComponentType<{ rest: string }>
@@ -27,6 +31,8 @@ export interface LazyPage {
 
 const ROUTES: readonly [prefix: string, page: LazyPage][] = [
   ['/prices', { load: () => import('@/features/prices/PricesPage') }],
+  ['/map', { load: () => import('@/features/grid/MapPage') }],
+  ['/constraints', { load: () => import('@/features/grid/BoardPage') }],
   ['/status', { load: () => import('@/features/status/StatusPage') }],
   ['/datasets/', { load: () => import('@/features/datasets/DatasetPage') }],
   ['/datasets', { load: () => import('@/features/datasets/DatasetsPage') }],

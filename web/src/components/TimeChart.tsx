@@ -1,6 +1,7 @@
 import { type KeyboardEvent, useEffect, useRef } from 'react'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
+import './time-chart.css'
 import { token, useTheme } from '@/lib/theme'
 import { numberText } from '@/lib/units/format'
 import { grip, show, spanOf, stretched } from './chart-grip'
@@ -26,6 +27,7 @@ export interface ChartTick {
   at_s: number
   /** Where the label stands: an hour-ending label at the end of its hour. */
   mark_s: number
+  /** Empty: an hour that only the legend tells. */
   label: string
   /** Two digits of the hour on the wall, for the legend. */
   clock: string
@@ -108,7 +110,8 @@ function wholeOf({ time_s, end_s }: TimeChartProps) {
 function options(props: TimeChartProps, width: number): uPlot.Options {
   const paths = pathsOf()
   const axis = { stroke: token('dim'), font: FONT, grid: { stroke: token('line'), width: 1 }, ticks: { show: false } }
-  const every = Math.max(1, Math.ceil((props.ticks.length * LABEL_PX) / width))
+  const marked = props.ticks.filter((tick) => tick.label !== '')
+  const every = Math.max(1, Math.ceil((marked.length * LABEL_PX) / width))
   const labels = new Map(props.ticks.map((tick) => [tick.mark_s, tick.label]))
   const whole = wholeOf(props)
   const last = props.time_s.at(-1)
@@ -124,7 +127,7 @@ function options(props: TimeChartProps, width: number): uPlot.Options {
         ...axis, size: 24, values: (_plot, splits) => splits.map((at) => labels.get(at) ?? ''),
         splits: (_plot, _index, low, high) => {
           const near = Math.max(1, Math.ceil(every * (high - low) / (whole.high - whole.low)))
-          return props.ticks.filter((tick, index) => index % near === near - 1 && tick.mark_s >= low && tick.mark_s <= high).map((tick) => tick.mark_s)
+          return marked.filter((tick, index) => index % near === near - 1 && tick.mark_s >= low && tick.mark_s <= high).map((tick) => tick.mark_s)
         },
       },
       { ...axis, size: 46, space: 32, values: (_plot, splits) => splits.map((value) => numberText(value, decimalsFor((splits[1] ?? 1) - (splits[0] ?? 0)))) },

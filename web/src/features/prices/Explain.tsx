@@ -1,11 +1,14 @@
 import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
 import { Difference } from '@/components/Difference'
+import { PriceExplainer } from '@/components/PriceExplainer'
 import { SnippetTabs } from '@/components/SnippetTabs'
 import { InstantLabel } from '@/components/labels'
 import { QueryStates } from '@/components/states'
 import { getJson } from '@/lib/api/client'
 import { instantCell, numberCell, rowsPath, textCell } from '@/lib/api/rows'
 import { snippets } from '@/lib/api/snippets'
+import { RUNS, type Run } from '@/lib/grid/intervals'
 import type { Columns } from '@/lib/api/types'
 import type { MarketClock } from '@/lib/time/markets'
 import { intervalText, isoInstant } from '@/lib/time/format'
@@ -27,6 +30,7 @@ const SLOT_MS = 300_000
 /** The chosen interval: every revision it had, where it came from, and the programs that give the same number. */
 export function Explain({ id, market, start, unit, clock }: ExplainProps) {
   const { asOf } = useScope()
+  const [run, setRun] = useState<Run>(LIVE_RUN)
   const query = useQuery({
     queryKey: ['history', id, start, asOf],
     queryFn: ({ signal }) => getJson<Columns>(`/v1/datasets/${DATASET}/history`, { market, market_run: LIVE_RUN, location: id, interval_start: isoInstant(start), as_of: asOf }, signal),
@@ -35,6 +39,12 @@ export function Explain({ id, market, start, unit, clock }: ExplainProps) {
   return (
     <section className="explain" aria-label="Interval">
       <h2>{dayOf(clock.zone, start)} HE {hourEndingLabel(clock.zone, start)}, {intervalText(clock.zone, start, start + SLOT_MS)} <span className="dim">{clock.abbreviation}</span></h2>
+      <div className="explain-head">
+        <h3>What makes the price</h3>
+        <div className="segmented" role="group" aria-label="Market run">{RUNS.map((one) => <button key={one} type="button" className="button small" aria-pressed={run === one} onClick={() => setRun(one)}>{one}</button>)}</div>
+      </div>
+      <PriceExplainer location={id} market={market} run={run} start={start} />
+      <h3>How the RT5 price came to be known</h3>
       <QueryStates query={query} lines={4} still="The charts above keep their data.">
         {(answer) => {
           const { columns, count } = answer

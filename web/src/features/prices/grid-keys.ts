@@ -1,4 +1,5 @@
 import { useEffect } from 'react'
+import { isElsewhere, rowStep } from '@/lib/row-keys'
 import type { ColumnId } from './rows'
 
 interface GridKeys {
@@ -15,20 +16,6 @@ interface GridKeys {
   tsv: () => string
 }
 
-const PAGE_STEP = 20
-
-function step(key: string): number | undefined {
-  switch (key) {
-    case 'j': case 'ArrowDown': return 1
-    case 'k': case 'ArrowUp': return -1
-    case 'PageDown': return PAGE_STEP
-    case 'PageUp': return -PAGE_STEP
-    case 'Home': return -Infinity
-    case 'End': return Infinity
-    default: return undefined
-  }
-}
-
 /** The columns in view, as the grid's head shows them; narrow windows hide some. */
 function columnsInView(): ColumnId[] {
   return [...document.querySelectorAll<HTMLElement>('[data-price-grid] [data-column]')].filter((head) => head.offsetWidth > 0).map((head) => head.dataset['column'] as ColumnId)
@@ -39,12 +26,6 @@ function columnBeside(column: ColumnId | undefined, by: number): ColumnId | unde
   const columns = columnsInView()
   const at = column === undefined ? -1 : columns.indexOf(column)
   return columns[Math.min(columns.length - 1, at + by)]
-}
-
-function isElsewhere(target: EventTarget | null): boolean {
-  if (!(target instanceof HTMLElement)) return false
-  if (['INPUT', 'SELECT', 'TEXTAREA'].includes(target.tagName)) return true
-  return target.closest('[role="dialog"], .drawer, .u-over') !== null
 }
 
 /** j and k (and up and down) move by row, left and right by cell, Enter opens, p pins, Ctrl-C copies the rows; an open drawer follows the row. */
@@ -65,7 +46,7 @@ export function useGridKeys(keys: GridKeys): void {
       }
       if (event.ctrlKey || event.metaKey || event.altKey) return
       const onControl = event.target instanceof HTMLElement && event.target.closest('button, a') !== null
-      const by = step(event.key)
+      const by = rowStep(event.key)
       const found = id(active)
       const aside = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0
       if (by !== undefined) move(by)

@@ -6,8 +6,8 @@ export interface Snippets {
   python: string
 }
 
-/** Return snippets for a read of `path`; the key is read from the environment, never written into a command. */
-export function snippets(origin: string, path: string, query: Query): Snippets {
+/** Return snippets for a read of `path`, of which Python keeps `part`; the key is read from the environment, never written into a command. */
+export function snippets(origin: string, path: string, query: Query, part: string | null = 'columns'): Snippets {
   const url = `${origin}${address(path, query)}`
   return {
     curl: `curl -s -H "Authorization: Bearer $POWERDESK_KEY" \\\n  "${url}"`,
@@ -19,7 +19,7 @@ export function snippets(origin: string, path: string, query: Query): Snippets {
       '    headers={"Authorization": f"Bearer {os.environ[\'POWERDESK_KEY\']}"},',
       ')',
       'with urllib.request.urlopen(request, timeout=30) as answer:',
-      '    columns = json.load(answer)["columns"]',
+      part === null ? '    told = json.load(answer)' : `    ${part} = json.load(answer)["${part}"]`,
     ].join('\n'),
   }
 }

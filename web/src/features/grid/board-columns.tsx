@@ -1,0 +1,40 @@
+import { Difference } from '@/components/Difference'
+import { Sparkline } from '@/components/Sparkline'
+import type { TableColumn } from '@/components/VirtualTable'
+import { type BoardRow, type Since, topEffects } from '@/lib/grid/board'
+import { numberText } from '@/lib/units/format'
+import type { Factors } from './factors'
+
+export const SINCE_WORDS: Record<Since, string> = { rt: 'RT, not DA', da: 'DA, not RT', both: 'RT and DA', none: '' }
+const SINCE_RANK: Record<Since, number> = { rt: 3, da: 2, both: 1, none: 0 }
+const SHOWN_EFFECTS = 4
+
+/** The locations moved most: by the newest shadow price where it binds now, else by its mean when bound. */
+function Effects({ row, factors }: { row: BoardRow; factors: Factors }) {
+  const found = factors.get(row.name)
+  if (found === undefined) return null
+  const effects = topEffects(found, row.direction, row.now > 0 ? row.now : row.mean, SHOWN_EFFECTS)
+  return <span className={row.now > 0 ? 'effects' : 'effects dim'}>{effects.map((one) => <span key={one.location}>{one.location.slice(one.location.indexOf(':') + 1)} <Difference value={one.per_mwh} /></span>)}</span>
+}
+
+function SinceTag({ since }: { since: Since }) {
+  return since === 'none' ? <span className="dim">–</span> : <span className={`tag since-${since}`}>{SINCE_WORDS[since]}</span>
+}
+
+const base = { grow: 0.6, isNumber: true }
+
+export function boardColumns(unit: string, factors: Factors): TableColumn<BoardRow>[] {
+  return [
+    { id: 'name', name: 'Constraint', note: 'contingency', least: 156, grow: 1.7, weight: 99, isNumber: false, value: (row) => row.name, cell: (row) => <span className="two-lines"><span className="strong" title={row.name}>{row.name}</span><span className="dim small">{row.constraint === undefined ? 'not declared' : row.constraint.contingency === '' ? 'base case' : `after ${row.constraint.contingency}`}</span></span> },
+    { ...base, id: 'now', name: 'Now', note: unit, least: 82, weight: 95, meaning: 'Shadow price of the newest real-time interval', value: (row) => row.now, cell: (row) => (row.now > 0 ? <span className="strong">{numberText(row.now)}</span> : <span className="dim">{Number.isNaN(row.now) ? '–' : 'slack'}</span>) },
+    { ...base, id: 'da', name: 'DA, this hour', note: unit, least: 92, weight: 70, value: (row) => row.da, cell: (row) => (row.da > 0 ? numberText(row.da) : <span className="dim">slack</span>) },
+    { id: 'since', name: 'Against DA', note: 'this hour', least: 104, grow: 0, weight: 85, isNumber: false, meaning: 'What binds in real time and not day-ahead, or the reverse', value: (row) => SINCE_RANK[row.since], cell: (row) => <SinceTag since={row.since} /> },
+    { ...base, id: 'today', name: 'Today', note: 'hours bound', least: 78, weight: 60, meaning: 'Hours bound in real time today so far', value: (row) => row.today_h, cell: (row) => numberText(row.today_h, 1) },
+    { ...base, id: 'daToday', name: 'Today, DA', note: 'hours so far', least: 82, weight: 40, value: (row) => row.daToday_h, cell: (row) => numberText(row.daToday_h, 1) },
+    { ...base, id: 'week', name: '7 days', note: 'hours bound', least: 78, weight: 55, value: (row) => row.week_h, cell: (row) => numberText(row.week_h, 1) },
+    { ...base, id: 'mean', name: 'Mean', note: 'when bound', least: 82, weight: 50, meaning: 'Mean shadow price where it bound in the seven days', value: (row) => row.mean, cell: (row) => numberText(row.mean) },
+    { ...base, id: 'most', name: 'Most', note: '7 days', least: 78, weight: 20, value: (row) => row.most, cell: (row) => numberText(row.most) },
+    { id: 'effects', name: 'Moves most', note: `${unit}, now or mean`, least: 250, grow: 2, weight: 45, isNumber: false, meaning: 'Locations by shift factor times shadow price', cell: (row) => <Effects row={row} factors={factors} /> },
+    { id: 'spark', name: 'Last 24 h', note: 'RT5', least: 120, grow: 0, weight: 30, isNumber: false, cell: (row) => <Sparkline values={row.spark} /> },
+  ]
+}

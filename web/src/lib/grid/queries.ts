@@ -1,0 +1,128 @@
+import { type UseQueryResult, keepPreviousData, skipToken, useQuery } from '@tanstack/react-query'
+import { useEffect, useState } from 'react'
+import { type Rows, readDataset } from '@/lib/api/dataset-rows'
+import { locationsQuery, useDataset } from '@/lib/api/queries'
+import { useStream } from '@/lib/stream/stream-context'
+import { isoInstant } from '@/lib/time/format'
+import { useScope } from '@/lib/url/scope'
+import { type Run, pieceOf, stepMs } from './intervals'
+import { type Constraint, type Network, constraintsOf, networkOf } from './network'
+
+const LASTING_MS = 600_000
+
+/** The market of a page that shows one: the scope's, else the simulated one, else the first by name. */
+export function useOneMarket(): string | undefined {
+  const { market } = useScope()
+  const locations = useQuery(locationsQuery).data
+  if (market !== undefined || locations === undefined) return market
+  const all = new Set(locations.map((one) => one.market))
+  return all.has('SIM') ? 'SIM' : [...all].sort()[0]
+}
+
+export function useNetwork(market: string | undefined): UseQueryResult<Network | null> {
+  const { asOf } = useScope()
+  return useQuery({
+    queryKey: ['network', market, asOf], enabled: market !== undefined, staleTime: LASTING_MS,
+    queryFn: async ({ signal }) => networkOf(await readDataset('grid.networks', 'latest', { market, as_of: asOf }, signal)) ?? null,
+  })
+}
+
+export function useConstraints(market: string | undefined): UseQueryResult<Map<string, Constraint>> {
+  const { asOf } = useScope()
+  return useQuery({
+    queryKey: ['constraints', market, asOf], enabled: market !== undefined, staleTime: LASTING_MS,
+    queryFn: async ({ signal }) => constraintsOf(await readDataset('grid.constraints', 'latest', { market, as_of: asOf }, signal)),
+  })
+}
+
+/** The start of the newest interval of a run whose price at `location` is known: followed live, or read once as of a past moment. */
+export function useNewest(run: Run, location: string | undefined): number | undefined {
+  const { asOf } = useScope()
+  const stream = useStream()
+  const [live, setLive] = useState<{ of: string; start: number } | undefined>(undefined)
+  const key = `${run}|${location ?? ''}`
+  useEffect(() => {
+    if (asOf !== undefined || location === undefined) return undefined
+    const nothing = () => undefined
+    return stream.subscribe({ channel: 'markets.prices', filter: { market_run: [run], location: [location] }, conflate_ms: 1000, policy: 'conflate' }, {
+      onReset: nothing, onSnapshotEnd: nothing, onDenied: nothing, onProblem: nothing, onRevoked: nothing, onGap: nothing,
+      onRows: (columns) => {
+        const starts = (columns['interval_start'] ?? []).map((cell) => Date.parse(String(cell))).filter(Number.isFinite)
+        setLive((held) => ({ of: key, start: Math.max(held?.of === key ? held.start : -Infinity, ...starts) }))
+      },
+    })
+  }, [asOf, stream, run, location, key])
+  const past = useQuery({
+    queryKey: ['newest', run, location, asOf], enabled: asOf !== undefined && location !== undefined, staleTime: Infinity,
+    queryFn: async ({ signal }) => {
+      const rows = await readDataset('markets.prices', 'latest', { location, market_run: run, as_of: asOf }, signal)
+      return rows.count === 0 ? null : rows.instant('interval_start', 0)
+    },
+  })
+  if (asOf !== undefined) return past.data ?? undefined
+  return live?.of === key ? live.start : undefined
+}
+
+/** What held in one interval, by position in the network. */
+export interface Snapshot {
+  /** Price per bus, NaN where none is known. */
+  price: Float64Array
+  flow_mw: Float64Array
+  limit_mw: Float64Array
+}
+
+type Piece = ReadonlyMap<number, Snapshot>
+
+function blank(network: Network): Snapshot {
+  return { price: new Float64Array(network.buses.length).fill(Number.NaN), flow_mw: new Float64Array(network.branches.length).fill(Number.NaN), limit_mw: new Float64Array(network.branches.length).fill(Number.NaN) }
+}
+
+async function readPiece(network: Network, query: Record<string, string | undefined>, withFlows: boolean, signal: AbortSignal): Promise<Piece> {
+  const columns = ['interval_start']
+  const [prices, flows] = await Promise.all([
+    readDataset('markets.prices', 'rows', { ...query, columns: [...columns, 'location', 'price_per_mwh'] }, signal),
+    withFlows ? readDataset('grid.flows', 'rows', { ...query, columns: [...columns, 'branch', 'flow_mw', 'limit_mw'] }, signal) : undefined,
+  ])
+  const piece = new Map<number, Snapshot>()
+  const at = (instant: number): Snapshot => {
+    const held = piece.get(instant) ?? blank(network)
+    piece.set(instant, held)
+    return held
+  }
+  for (let row = 0; row < prices.count; row += 1) {
+    const bus = network.busAt.get(prices.text('location', row))
+    if (bus !== undefined) at(prices.instant('interval_start', row)).price[bus] = prices.number('price_per_mwh', row)
+  }
+  for (let row = 0; flows !== undefined && row < flows.count; row += 1) {
+    const branch = network.branchAt.get(flows.text('branch', row))
+    if (branch === undefined) continue
+    const found = at(flows.instant('interval_start', row))
+    found.flow_mw[branch] = flows.number('flow_mw', row)
+    found.limit_mw[branch] = flows.number('limit_mw', row)
+  }
+  return piece
+}
+
+/** Prices and flows of the interval that begins at `instant`, read with its neighbours; `newest` makes a piece that still grows be read again. */
+export function useSnapshot(network: Network | undefined, market: string | undefined, run: Run, instant: number | undefined, newest: number | undefined): UseQueryResult<Piece> {
+  const { asOf } = useScope()
+  const withFlows = useDataset('grid.flows') !== undefined
+  const series = Math.max(1.3 * (network?.buses.length ?? 1), network?.branches.length ?? 1)
+  const piece = pieceOf(run, instant ?? 0, series)
+  const grows = newest !== undefined && newest < piece.end && newest + stepMs(run) > piece.start
+  return useQuery({
+    queryKey: ['grid-piece', market, network?.name, run, piece.start, asOf, withFlows, grows ? newest : 'whole'],
+    staleTime: LASTING_MS, placeholderData: keepPreviousData,
+    queryFn: network === undefined || instant === undefined ? skipToken : ({ signal }) => readPiece(network, { market, market_run: run, start: isoInstant(piece.start), end: isoInstant(piece.end), as_of: asOf }, withFlows, signal),
+  })
+}
+
+/** What bound from `start` to `end`, of the runs asked for. */
+export function useShadowPrices(market: string | undefined, runs: readonly Run[], start: number, end: number, newest: number | undefined, constraint?: string): UseQueryResult<Rows<'grid.shadow_prices'>> {
+  const { asOf } = useScope()
+  return useQuery({
+    queryKey: ['shadow-prices', market, runs.join(','), start, end, asOf, constraint, newest !== undefined && newest >= start ? newest : undefined],
+    enabled: market !== undefined && end > start, staleTime: 60_000, placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => readDataset('grid.shadow_prices', 'rows', { market, market_run: runs, start: isoInstant(start), end: isoInstant(end), as_of: asOf, constraint }, signal),
+  })
+}
