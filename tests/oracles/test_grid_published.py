@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 from functools import cache
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from powerdesk.grid import matpower
-from powerdesk.grid.clearing import engines, result
+from powerdesk.grid.clearing import cuts, engines, result
 from powerdesk.grid.clearing.session import Session
 from powerdesk.grid.sensitivities import Sensitivities
 from powerdesk.grid.types import BranchModel
@@ -115,6 +116,31 @@ def test_objective__equals_egret_in_matpower_s_model(name: str, solution: str, p
     reference = json.loads(gzip.decompress(path.read_bytes()))
     cleared = engines.clear(published(name), model=BranchModel.MATPOWER)
     assert cleared.objective_usd_per_h == pytest.approx(reference["system"]["total_cost"], rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["pglib_opf_case3_lmbd", "pglib_opf_case30_ieee"])
+def test_losses__of_branches_are_egret_s_to_its_digits(name: str, published: Published) -> None:
+    """Egret's susceptance is x / (r^2 + x^2) / tap: the case is told so by its impedances times the tap.
+
+    Its own solver keeps limits and optimality to 1e-8 of their size, hence the tolerances.
+    """
+    path = FOLDER / "egret_solutions" / f"{name}_btheta_dcopf_losses_solution.json.gz"
+    if not path.is_file():
+        pytest.skip("Egret's solutions are not beside the checkout: put them into shared/data/networks/egret_solutions")
+    reference = json.loads(gzip.decompress(path.read_bytes()))
+    network = published(name)
+    branches = network.branches
+    tapped = dataclasses.replace(
+        branches, resistance_pu=branches.resistance_pu * branches.tap, reactance_pu=branches.reactance_pu * branches.tap
+    )
+    network = dataclasses.replace(network, branches=tapped)
+    cleared = engines.clear(network, model=BranchModel.DCP, engine=engines.Engine.CLARABEL, losses=cuts.Losses.BRANCH)
+    elements = reference["elements"]
+    made = sum(one["pg"] for one in elements["generator"].values())
+    assert cleared.objective_usd_per_h == pytest.approx(reference["system"]["total_cost"], rel=5e-8)
+    assert cleared.lmp == pytest.approx([one["lmp"] for one in elements["bus"].values()], abs=2e-5)
+    assert cleared.flows_mw == pytest.approx([one["pf"] for one in elements["branch"].values()], abs=1e-5)
+    assert cleared.losses_mw.sum() == pytest.approx(made - network.demand_mw.sum(), abs=1e-5)
 
 
 def test_objective__in_matpower_s_model_is_what_pypower_pandapower_and_egret_find(published: Published) -> None:

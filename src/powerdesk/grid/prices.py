@@ -74,9 +74,11 @@ def parts(clearing: Clearing, *, reference: int | FloatArray | None = None) -> P
     live = np.flatnonzero(islands.of_bus >= 0)
     where = islands.of_bus[live]
     delivered = 1.0 - clearing.loss_factor
-    level = np.ones(islands.count + 1)
-    level[:-1] = np.bincount(where, (weights * delivered)[live], islands.count)
-    delivered = delivered / level[islands.of_bus]
+    lossless = not clearing.loss_factor.any()
+    if not lossless:
+        level = np.ones(islands.count + 1)
+        level[:-1] = np.bincount(where, (weights * delivered)[live], islands.count)
+        delivered = delivered / level[islands.of_bus]
     factors = _shift_factors(clearing)
     island = islands.of_bus[sensitivities.network.branches.from_bus[[one.branch for one in clearing.constraints]]]
     inside = island[:, None] == islands.of_bus[None, :]
@@ -91,7 +93,7 @@ def parts(clearing: Clearing, *, reference: int | FloatArray | None = None) -> P
         constraints=clearing.constraints,
         weights=weights,
         energy=energy,
-        loss=energy * (delivered - 1.0),
+        loss=np.where(np.isnan(energy), np.nan, 0.0) if lossless else energy * (delivered - 1.0),
         congestion=np.where(np.isnan(energy), np.nan, by_constraint.sum(axis=0)),
         by_constraint=by_constraint,
         shift_factors=moved,

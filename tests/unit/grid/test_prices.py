@@ -69,3 +69,14 @@ def test_explain__names_the_constraints_largest_first_and_the_marginal_generator
     assert len(told.marginal_generators) == len(cleared.constraints) + 1
     first = told.contributions[0]
     assert abs(first.usd_per_mwh) == pytest.approx(abs(first.shift_factor) * first.shadow_price_usd_per_mwh)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000), n_bus=st.integers(3, 40))
+def test_parts__without_losses_the_loss_is_zero_to_the_bit(seed: int, n_bus: int) -> None:
+    network = synthetic.network(n_bus=n_bus, seed=seed, congestion=0.9)
+    cleared = engines.clear(network, model=BranchModel.DCP)
+    for reference in (None, n_bus - 1, network.demand_mw):
+        loss = prices.parts(cleared, reference=reference).loss
+        assert not loss.any()
+        assert not np.signbit(loss).any()
