@@ -1,4 +1,4 @@
-"""The peers' own environment, made from requirements/peers.txt: `python benchmarks/peers/environment.py` prints its path.
+"""The peers' own environment, made from requirements/peers.txt; run as a program it is made and its path printed.
 
 It lies in ~/.cache/powerdesk/peers under the hash of the lock and of the interpreter's version, so that a changed lock
 makes another one. Packages come by pip from wherever the machine's pip takes them, hashes checked.

@@ -2,7 +2,7 @@
 
 As in `pandapower.build_branch`: a transformer's impedance is that of its short circuit, per unit of the low-voltage
 bus; its ratio and shift follow the tap position; ratings are of current at nominal voltage, times the loading allowed
-(`max_loading_percent`), without which there is no limit.
+(`max_loading_percent`), without which there is no limit; an impedance's is its `sn_mva`.
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ def _lines(rows: ObjectTable, from_kv: FloatArray, _: FloatArray, base_mva: floa
 
 
 def _impedances(rows: ObjectTable, _: FloatArray, __: FloatArray, base_mva: float) -> Columns:
-    scale = base_mva / rows.numbers("sn_mva", base_mva)
+    size = rows.numbers("sn_mva", base_mva)
+    scale = base_mva / size
     for row in np.flatnonzero(rows.numbers("xft_pu", 0.0) != rows.numbers("xtf_pu", 0.0)).tolist():
         rows.fault(row, "two reactances, one each way", "xft_pu = xtf_pu", "give one reactance")
     return {
@@ -100,7 +101,7 @@ def _impedances(rows: ObjectTable, _: FloatArray, __: FloatArray, base_mva: floa
         "reactance_pu": rows.numbers("xft_pu") * scale,
         "tap": np.ones(len(rows)),
         "shift_deg": np.zeros(len(rows)),
-        "rating_mw": np.full(len(rows), np.inf),
+        "rating_mw": np.where(size < NO_LIMIT, size, np.inf),
     }
 
 

@@ -1,8 +1,8 @@
 """PyPSA's `Network` as ours, at one snapshot; the object is read by its tables and PyPSA is not imported.
 
-As in PyPSA's linear optimisation a flow follows x tap (`BranchModel.MATPOWER`) and phase shifts count; shunt
-conductances, which it leaves out, draw power as in every other case here. Line impedances are in ohm, transformers' per
-unit of `s_nom`. Currency is taken for USD. Format: PyPSA, `pypsa/data/component_attrs/*.csv`.
+As in PyPSA's linear optimisation a flow follows x tap (`BranchModel.MATPOWER`). Phase shifts and shunt conductances,
+which that leaves out (PyPSA 1.2), count as in every other case here. Line impedances are in ohm, transformers' per unit
+of `s_nom`. Currency is taken for USD. Format: PyPSA, `pypsa/data/component_attrs/*.csv`.
 """
 
 from __future__ import annotations
@@ -74,6 +74,9 @@ class _Case:
             count = int(self.table[one].flags(column, default=False).sum())
             if count:
                 self._note(self.table[one].place, f"{count} {column}", words)
+        fixed = np.count_nonzero(self.table["generators"].numbers("p_set", 0.0))
+        if fixed:
+            self._note(self.table["generators"].place, f"{fixed} p_set", "not used: p_min_pu = p_max_pu fixes a power")
         for column in SILENT_COSTS:
             if self._values("links", column, 0.0).any():
                 self._note(self.table["links"].place, column, "not used: a link carries no cost here")

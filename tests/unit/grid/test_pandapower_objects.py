@@ -114,6 +114,16 @@ def test_read__taps_change_ratio_and_shift(
     assert branches.shift_deg[2] == pytest.approx(30.0 + shift)
 
 
+def test_read__an_impedance_is_rated_by_its_size() -> None:
+    impedance = pd.DataFrame(
+        {"from_bus": [0, 0], "to_bus": [1, 1], "rft_pu": 0.01, "xft_pu": 0.1, "rtf_pu": 0.01, "xtf_pu": 0.1,
+         "sn_mva": [50.0, 99_999.0]}
+    )  # fmt: skip
+    branches = pandapower_objects.read(_net(impedance=impedance)).network.branches
+    assert branches.reactance_pu[3] == pytest.approx(0.2)
+    assert branches.rating_mw[3:].tolist() == [50.0, np.inf]
+
+
 def test_read__direct_current_lines_run_the_way_they_are_set() -> None:
     lines = pd.DataFrame(
         {"from_bus": [0, 0], "to_bus": [2, 2], "p_mw": [1.0, -1.0], "max_p_mw": [8.0, 9.0], "loss_percent": [2.0, 0.0],

@@ -1,0 +1,59 @@
+"""A MATPOWER case as each peer's own object, by the peer's own converter; run by the peers' interpreter.
+
+A peer is imported when it is asked for: each takes seconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+warnings.filterwarnings("ignore")
+logging.disable(logging.WARNING)
+imported = importlib.import_module
+
+GENERATOR_COLUMNS = 21
+POLYNOMIAL = 2
+
+
+def pypower(case: Path) -> dict[str, Any]:
+    """Return the case as PYPOWER's dictionary, its tables as wide as the converters want them."""
+    frames = imported("matpowercaseframes").CaseFrames(str(case))
+    gen = frames.gen.to_numpy(float)[:, :GENERATOR_COLUMNS]
+    wide = np.zeros((len(gen), GENERATOR_COLUMNS))
+    wide[:, : gen.shape[1]] = gen
+    return {
+        "version": "2",
+        "baseMVA": float(frames.baseMVA),
+        "bus": frames.bus.to_numpy(float)[:, :13],
+        "gen": wide,
+        "branch": frames.branch.to_numpy(float)[:, :13],
+        "gencost": frames.gencost.to_numpy(float),
+    }
+
+
+def pypsa_network(case: Path) -> Any:
+    """Return PyPSA's network, with the costs that its importer drops and without the dispatch that it would fix."""
+    held = pypower(case)
+    network = imported("pypsa").Network()
+    network.import_from_pypower_ppc(held, overwrite_zero_s_nom=1e6)
+    cost = held["gencost"]
+    if not ((cost[:, 0] == POLYNOMIAL) & (cost[:, 3] == 3)).all():
+        raise ValueError("costs that are not of degree 2")
+    network.generators["marginal_cost_quadratic"] = cost[:, 4]
+    network.generators["marginal_cost"] = cost[:, 5]
+    network.generators["p_set"] = np.nan
+    network.generators["p_min_pu"] = held["gen"][:, 9] / network.generators["p_nom"].replace(0.0, 1.0).to_numpy()
+    return network
+
+
+def pandapower_net(case: Path) -> Any:
+    """Return pandapower's net."""
+    return imported("pandapower.converter.pypower").from_ppc(pypower(case), f_hz=50)
