@@ -145,7 +145,7 @@ def _output_faults(
         ("below its minimum", state * unit.min_mw - (power - down)),
         ("a reserve below zero or not its own", np.where(may, -reserve, np.abs(reserve)).max(axis=1, initial=0.0)),
         ("above its start limit", np.where(begins, power + up - start, 0.0)),
-        ("above its stop limit before it stops", np.where(ends, before - last_stop, 0.0)),
+        ("above its stop limit before it stops", np.where(ends, before + np.append(0.0, up[:-1]) - last_stop, 0.0)),
         ("a ramp up", np.where(on & before_on, power + up - before - rise, 0.0)),
         ("a ramp down", np.where(on & before_on, before - (power - down) - fall, 0.0)),
     ):

@@ -229,8 +229,10 @@ class _Maker:
         return np.where((at >= 0) & (back < steps[None, :, None]), held, ABSENT)
 
     def _ago(self, on: IntArray, steps: IntArray) -> IntArray:
+        """Return the states `steps` before (n, n_unit); a state that is unknown was as the first one is."""
         at = np.arange(self.n)[:, None] - steps[None, :]
-        return np.where(at >= 0, on[np.maximum(at, 0), np.arange(on.shape[1])[None, :]], ABSENT)
+        told = (at >= 0) | np.isnan(self.fleet.was_on)[None, :]
+        return np.where(told, on[np.maximum(at, 0), np.arange(on.shape[1])[None, :]], ABSENT)
 
     def _directed(self, *, up: bool) -> IntArray:
         """Return the reserve columns of one direction (n, n_unit, n_reserve), the others absent."""

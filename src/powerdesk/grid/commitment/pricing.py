@@ -116,6 +116,10 @@ class _Pricing:
             )
             flow = np.arange(self.search.made.rows.count, programme.row_lower.size)
             small = reducing.reduced(bounded, keep=np.concatenate((keep, flow)))
+            if not small.possible:
+                raise linear.UnsolvedError(
+                    found="states that leave no dispatch", allowed="a plan that keeps every limit", remedy="commit anew"
+                )
             left = small.programme
             solution = linear.solve(
                 linear.LinearProgram(

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from powerdesk.grid.types import BoolArray, FloatArray, IntArray
 
 
+GIVEN_TOLERANCE = 1e-6
+"""What a row may miss by the rounding of what is given."""
+
+ROUNDING_USD = 1e-7
+"""A reduced cost of less is HiGHS's dual tolerance."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Programme:
     """Minimise cost'x + constant, row_lower <= rows x <= row_upper, lower <= x <= upper, x whole where `whole`."""
@@ -48,12 +55,16 @@ class Programme:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Reduced:
-    """The programme of the free columns (`free`) and of the rows that still say something (`kept`), by position."""
+    """The programme of the free columns (`free`) and of the rows that still say something (`kept`), by position.
+
+    `possible` is false when what was given breaks a row that has no other column, or bounds cross.
+    """
 
     programme: Programme
     free: IntArray
     kept: IntArray
     given: FloatArray
+    possible: bool
 
     def whole_point(self, primal: FloatArray) -> FloatArray:
         """Return a point of all columns."""
@@ -65,7 +76,7 @@ class Reduced:
 def reduced(programme: Programme, *, keep: IntArray | None = None) -> Reduced:
     """Return the programme without columns of equal bounds; rows left with one column become bounds of it.
 
-    Rows in `keep` stay as they are, for their duals; a row that is left empty is taken to hold.
+    Rows in `keep` stay as they are, for their duals.
     """
     free = np.flatnonzero(programme.upper > programme.lower)
     given = np.where(programme.upper > programme.lower, 0.0, programme.lower)
@@ -77,7 +88,9 @@ def reduced(programme: Programme, *, keep: IntArray | None = None) -> Reduced:
     staying = count > 1
     if keep is not None:
         staying[keep] = True
-    _tighten(left, np.flatnonzero((count == 1) & ~staying), (low, high), (lower, upper))
+    crossing = _tighten(left, np.flatnonzero((count == 1) & ~staying), (low, high), (lower, upper))
+    empty = count == 0
+    broken = max(np.max(low[empty], initial=0.0), np.max(-high[empty], initial=0.0))
     kept = np.flatnonzero(staying)
     small = Programme(
         cost=programme.cost[free],
@@ -89,7 +102,7 @@ def reduced(programme: Programme, *, keep: IntArray | None = None) -> Reduced:
         row_upper=high[kept],
         constant=programme.constant + float(programme.cost @ given),
     )
-    return Reduced(small, free, kept, given)
+    return Reduced(small, free, kept, given, possible=bool(max(crossing, broken) <= GIVEN_TOLERANCE))
 
 
 def _tighten(
@@ -97,15 +110,17 @@ def _tighten(
     single: IntArray,
     row_bounds: tuple[FloatArray, FloatArray],
     bounds: tuple[FloatArray, FloatArray],
-) -> None:
-    """Turn rows of one column into bounds of that column, in place."""
+) -> float:
+    """Turn rows of one column into bounds of that column, in place; return by how much bounds cross at most."""
     lower, upper = bounds
     at = rows.indptr[single]
     column, value = rows.indices[at], rows.data[at]
     ends = np.stack([one[single] / value for one in row_bounds])
     np.maximum.at(lower, column, ends.min(axis=0))
     np.minimum.at(upper, column, ends.max(axis=0))
-    np.maximum(upper, lower, out=upper)  # they may cross by rounding; a true conflict shows in the rows that are left
+    crossing = float(np.max(lower - upper, initial=0.0))
+    np.maximum(upper, lower, out=upper)
+    return crossing
 
 
 def lagrangian_bound(programme: Programme, row_duals: FloatArray) -> float:
@@ -123,7 +138,3 @@ def lagrangian_bound(programme: Programme, row_duals: FloatArray) -> float:
     rows = float(dual[dual != 0.0] @ side[dual != 0.0])
     pressed = reduced_cost != 0.0
     return programme.constant + rows + float(reduced_cost[pressed] @ bound[pressed])
-
-
-ROUNDING_USD = 1e-7
-"""A reduced cost of less is HiGHS's dual tolerance."""

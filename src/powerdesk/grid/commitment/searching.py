@@ -116,11 +116,11 @@ class Search:
         if like is not None:
             open_ |= like != (value > HALF)
         near = ndimage.binary_dilation(open_, np.ones((2 * width + 1, 1), bool))
-        given = ~near & (self.fleet.on_most > self.fleet.on_least)
-        return self._given(given, np.round(value))
+        return self._given(~near, np.round(value))
 
     def _given(self, given: BoolArray, value: FloatArray) -> Programme:
-        """Return the programme with the states given where they are, and their starts and output with them."""
+        """Return the programme with the states given where they are free, and their starts and output with them."""
+        given = given & (self.fleet.on_most > self.fleet.on_least)
         layout, lower, upper = self.made.layout, self.programme.lower.copy(), self.programme.upper.copy()
         at = layout.on[given]
         lower[at] = upper[at] = value[given]
@@ -153,16 +153,15 @@ class Search:
         ours = programme
         for _ in range(MOST_ROUNDS):
             small = reducing.reduced(ours)
+            if not small.possible:
+                self._prove(most_nodes, self.best_usd)
+                return
             engine = engine_of(small.programme)
             start = None if self.best is None else self._known(self.best)[small.free]
             answer = engine.solve(gap=gap, time_limit_s=time_limit_s - self.seconds, start=start, most_nodes=most_nodes)
             self.seconds += answer.seconds
-            if most_nodes is None:
-                bound = (
-                    min(answer.bound, self.best_usd) if answer.verdict is not MixedVerdict.INFEASIBLE else self.best_usd
-                )
-                if np.isfinite(bound):
-                    self.bound_usd = max(self.bound_usd, bound - self._chords)
+            none_left = answer.verdict is MixedVerdict.INFEASIBLE
+            self._prove(most_nodes, self.best_usd if none_left else answer.bound)
             if not answer.primal.size:
                 return
             point = small.whole_point(answer.primal)
@@ -172,6 +171,12 @@ class Search:
                 return
             rows, load, cost = self._add(limits)
             ours = ours.grown(rows, lower=-limits.limit_mw - load, upper=limits.limit_mw - load, cost=cost)
+
+    def _prove(self, most_nodes: int | None, bound: float) -> None:
+        """Take the bound of a search of all that is not ruled out: no plan beats both it and the best."""
+        bound = min(bound, self.best_usd)
+        if most_nodes is None and np.isfinite(bound):
+            self.bound_usd = max(self.bound_usd, bound - self._chords)
 
     def _take(self, point: FloatArray, answer: MixedAnswer) -> None:
         if answer.objective < self.best_usd:
