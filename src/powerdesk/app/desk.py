@@ -263,6 +263,7 @@ class Desk:
             self.markets,
             self.engines.jobs,
             self.settings.retention,
+            hubs=self.places.hubs,
             note=self._note_upkeep,
             stopping=self.workers.stop.is_set,
         )

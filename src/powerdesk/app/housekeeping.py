@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from powerdesk.access import events as access_events
 from powerdesk.app.settings import SettingsError
 from powerdesk.engines.ports.jobs import JobSpec
+from powerdesk.grid import operations as grid_operations
 from powerdesk.markets import events as market_events
 from powerdesk.markets import handlers as market_handlers
 from powerdesk.markets import jobs as market_jobs
@@ -16,7 +17,7 @@ from powerdesk.store import events, handlers
 from powerdesk.store import jobs as store_jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from powerdesk.app.settings import RetentionSettings
     from powerdesk.engines.ports.jobs import JobContext, Jobs
@@ -55,14 +56,19 @@ def define(
     jobs: Jobs,
     retention: RetentionSettings,
     *,
+    hubs: Callable[[], Mapping[str, Sequence[str]]],
     note: Callable[[str, Mapping[str, str]], None],
     stopping: Callable[[], bool],
 ) -> None:
-    """Register the scheduled calculations and the daily retention; `note` writes what went to the audit log."""
+    """Register the scheduled calculations and the daily retention.
+
+    `hubs` tells the hubs of each market, `note` writes what went to the audit log.
+    """
     for calculation in services.store.calculations.values():
         if calculation.schedule is not None:
             spec = JobSpec(name=store_jobs.job_name(calculation), cron=calculation.schedule.cron, lease_s=LEASE_S)
             jobs.define(spec, _calculate(services.store, calculation, stopping))
+    define_grid(services.store, jobs, hubs=hubs, stopping=stopping)
     spec = JobSpec(name=store_jobs.RETAIN, cron=store_jobs.RETAIN_CRON, lease_s=LEASE_S)
     jobs.define(spec, _retain(services, retention, note))
 
@@ -75,6 +81,24 @@ def _calculate(store: Store, calculation: Calculation, stopping: Callable[[], bo
         return store_jobs.calculate(store, name=calculation.name, progress=context.report, cancelled=cancelled)
 
     return work
+
+
+def define_grid(
+    store: Store, jobs: Jobs, *, hubs: Callable[[], Mapping[str, Sequence[str]]], stopping: Callable[[], bool]
+) -> None:
+    """Register the issue of forecasts and the surfaces."""
+
+    def forecast(context: JobContext) -> str:
+        return grid_operations.record_forecasts(store, cancelled=lambda: stopping() or context.cancelled())
+
+    def surfaces(context: JobContext) -> str:
+        return grid_operations.record_surfaces(store, hubs=hubs(), cancelled=lambda: stopping() or context.cancelled())
+
+    for name, cron, work in (
+        (grid_operations.FORECAST, grid_operations.FORECAST_CRON, forecast),
+        (grid_operations.SURFACES, grid_operations.SURFACES_CRON, surfaces),
+    ):
+        jobs.define(JobSpec(name=name, cron=cron, lease_s=LEASE_S), work)
 
 
 def _retain(

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from powerdesk.store.queries import Store
 
 
+HUBS = frozenset({"hub", "trading hub"})
+
+
 class Places:
     """A list kept in memory and made again when prices were written since."""
 
@@ -34,6 +37,14 @@ class Places:
                 self._known = self._made()
                 self._commit = commit
             return self._known
+
+    def hubs(self) -> dict[str, tuple[str, ...]]:
+        """Return the ids of the known hubs, by market."""
+        found: dict[str, list[str]] = {}
+        for place in self.all():
+            if place["kind"] in HUBS:
+                found.setdefault(str(place["market"]), []).append(str(place["id"]))
+        return {market: tuple(ids) for market, ids in found.items()}
 
     def _made(self) -> list[dict[str, Any]]:
         simulated: dict[str, dict[str, Any]] = {}

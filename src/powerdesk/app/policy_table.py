@@ -71,6 +71,8 @@ JOBS: dict[str, Policy] = {
     "store.backup": OPERATOR,
     "store.calculate": OPERATOR,
     "store.retention": OPERATOR,
+    "grid.forecast": OPERATOR,
+    "grid.surfaces": OPERATOR,
 }
 
 

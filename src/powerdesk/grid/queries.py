@@ -1,4 +1,4 @@
-"""Reads of the grid's datasets: the evidence about one price."""
+"""Reads of the grid's datasets: the evidence about one price, and what the schedule has to know."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
-from powerdesk.grid import datasets
+from powerdesk.grid import datasets, issued_forecasts
 from powerdesk.grid.explaining import Evidence
 from powerdesk.markets import datasets as market_datasets
 from powerdesk.store import queries
+from powerdesk.store.operations import HOUSE
 from powerdesk.store.types import Request
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 TRUTH, MARGINAL = "simulation.truth", "marginal_unit"
 LONGEST_INTERVAL = timedelta(hours=1)
+LATELY = timedelta(days=7)
 _JUST_AFTER = timedelta(microseconds=1)
 
 
@@ -84,3 +86,36 @@ def _marginal_units(store: Store, asker: Asker, of_interval: Request, cut: Snaps
         return None
     found = _rows(store, asker, request, cut)
     return found if found.num_rows else None
+
+
+def bound_series(store: Store, *, now: datetime) -> tuple[tuple[str, str], ...]:
+    """Return (market, market run) of all shadow prices known."""
+    found = _known(store, Request(datasets.SHADOW_PRICES.id, columns=()), now)
+    pairs = found.group_by(["market", "market_run"]).aggregate([])
+    return tuple(sorted(zip(pairs["market"].to_pylist(), pairs["market_run"].to_pylist(), strict=True)))
+
+
+def priced_locations(store: Store, *, market: str, market_run: str, now: datetime) -> tuple[str, ...]:
+    """Return the locations that had a price lately, by id."""
+    within = {"market": (market,), "market_run": (market_run,)}
+    request = Request(market_datasets.PRICES.id, within=within, start=now - LATELY, columns=())
+    return tuple(sorted(_known(store, request, now)["location"].to_pylist()))
+
+
+def priced_location(store: Store, *, market: str, market_run: str, now: datetime) -> str | None:
+    """Return a location whose prices tell which intervals were published, None where none had a price lately."""
+    return next(iter(priced_locations(store, market=market, market_run=market_run, now=now)), None)
+
+
+def is_issued(store: Store, *, market: str, market_run: str, origin: datetime) -> bool:
+    """Tell whether the forecast of an issue is recorded."""
+    within = {"market": (market,), "forecast_run": (issued_forecasts.forecast_run(market_run),)}
+    start, end = (origin + ahead for ahead in issued_forecasts.AHEAD)
+    request = Request(datasets.BINDING_FORECAST.id, within=within, start=start, end=end)
+    cut = queries.snapshot(store, as_of=store.clock.now())
+    return queries.count(store, HOUSE, request=request, cut=cut) > 0
+
+
+def _known(store: Store, request: Request, now: datetime) -> pa.Table:
+    """Return the newest row of each series as the house sees it."""
+    return queries.latest(store, HOUSE, request=request, cut=queries.snapshot(store, as_of=now)).rows
