@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from powerdesk.kernel.calendars import CALENDARS
 from powerdesk.markets.feeds import FeedSpec
-from powerdesk.simulation import feed, parsing, payloads
+from powerdesk.simulation import feed, making, parsing
 from powerdesk.simulation.types import Kind
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from powerdesk.engines.ports.compute import Compute
     from powerdesk.engines.ports.objects import Objects
     from powerdesk.kernel.clock import Clock
+    from powerdesk.simulation.planning import Plan
     from powerdesk.simulation.types import Publication
 
 log = logging.getLogger("powerdesk.app")
@@ -35,9 +38,11 @@ SPEC = FeedSpec(
 )
 CURSOR_KEY = "feeds/sim/cursor.json"
 CHUNK = timedelta(hours=1)
-DAY_AHEAD_REACH = timedelta(days=2)
+PLANS_KEPT = 8
 LOOK_EVERY_S = 1.0
-DAY_AHEAD = frozenset({Kind.DAY_AHEAD_PRICES, Kind.DAY_AHEAD_FORECASTS})
+ONE_DAY = timedelta(days=1)
+OF_DAYS = frozenset({Kind.DAY_AHEAD_PRICES, Kind.DAY_AHEAD_CONSTRAINTS, Kind.DAY_AHEAD_FORECASTS, Kind.NETWORK_MODEL})
+"""Files about a whole operating day: those that hold now come out first, the others with the history of their day."""
 
 
 class Cursor(msgspec.Struct):
@@ -86,6 +91,7 @@ class SimFeed:
         self._progress: BackfillProgress | None = None
         self._started_at: float | None = None
         self._done_before = 0.0
+        self._plans: dict[date, Plan] = {}
         self.first_prices = threading.Event()
         """Set once current prices are on their way."""
 
@@ -96,7 +102,7 @@ class SimFeed:
 
     def run(self, stop: threading.Event) -> None:
         """Publish what is due, then a piece of history, until told to stop."""
-        cursor = self._opened()
+        cursor = self._opened(stop)
         while not stop.is_set():
             if self._paused():
                 stop.wait(LOOK_EVERY_S)
@@ -109,28 +115,37 @@ class SimFeed:
                 self._progress = None
                 stop.wait(LOOK_EVERY_S)
 
-    def _opened(self) -> Cursor:
+    def _opened(self, stop: threading.Event) -> Cursor:
         """Return the kept cursor; a pause of the desk becomes history to be made, and so does the first start."""
         now = self._clock.now()
         cursor = _kept(self._objects)
         if cursor is None or cursor.seed != self._settings.seed:
             start = now - timedelta(days=self._settings.backfill_days)
-            return self._begun(now, start)
+            return self._begun(now, start, stop)
         if now - cursor.upto > CHUNK:
             start = min(cursor.upto, cursor.history_start) if cursor.history_end > cursor.history_start else cursor.upto
-            return self._begun(now, max(start, now - feed.LONGEST_RANGE + CHUNK))
+            return self._begun(now, max(start, now - feed.LONGEST_RANGE + CHUNK), stop)
         return cursor
 
-    def _begun(self, now: datetime, start: datetime) -> Cursor:
+    def _begun(self, now: datetime, start: datetime, stop: threading.Event) -> Cursor:
+        """Publish the last hour, newest first, then the files of days that hold now or later; history follows."""
         recent = now - CHUNK
-        self._publish(_day_ahead_of(seed=self._settings.seed, start=start, upto=now), threading.Event())
-        return Cursor(
-            upto=recent,
+        due = feed.due(seed=self._settings.seed, after=recent, upto=now)
+        lately = [one for one in reversed(due) if one.kind not in OF_DAYS]
+        seed = self._settings.seed
+        ahead = [one for one in _of_days(seed, recent, now + ONE_DAY) if one.published_at <= now]
+        cursor = Cursor(
+            upto=now,
             history_start=min(start, recent),
             history_end=recent,
             history_total_s=max(0.0, (recent - start).total_seconds()),
             seed=self._settings.seed,
         )
+        if self._publish(lately, stop):
+            self.first_prices.set()
+            if self._publish(ahead, stop):
+                return self._keep(cursor)
+        return cursor
 
     def _keep(self, cursor: Cursor) -> Cursor:
         self._objects.put(CURSOR_KEY, msgspec.json.encode(cursor))
@@ -152,18 +167,24 @@ class SimFeed:
         start = max(cursor.history_start, cursor.history_end - CHUNK)
         self._show(cursor)
         due = feed.due(seed=self._settings.seed, after=start, upto=cursor.history_end)
-        if not self._publish((one for one in due if one.kind not in DAY_AHEAD), stop):
+        wanted = [one for one in reversed(due) if one.kind not in OF_DAYS]
+        if not self._publish([*wanted, *_of_days_within(cursor, start)], stop):
             return cursor
         moved = self._keep(msgspec.structs.replace(cursor, history_end=start))
         self._show(moved)
         return moved
 
     def _publish(self, publications: Iterable[Publication], stop: threading.Event) -> bool:
-        """Make the files on another core while earlier ones are taken in; False when told to stop before the end."""
-        size = self._settings.locations or None
+        """Make the files in another process, day by day, while earlier ones are taken in; False when told to stop."""
+        for day, files in itertools.groupby(publications, key=_day_of):
+            if not self._publish_of_day(day, list(files), stop):
+                return False
+        return not stop.is_set()
+
+    def _publish_of_day(self, day: date, publications: list[Publication], stop: threading.Event) -> bool:
+        size, seed, plan = self._settings.locations or None, self._settings.seed, self._plan(day)
         waiting = [
-            (one, self._compute.submit(payloads.payload, one, seed=self._settings.seed, size=size))
-            for one in publications
+            (one, self._compute.submit(making.payload, one, seed=seed, size=size, plan=plan)) for one in publications
         ]
         for one, made in waiting:
             if stop.is_set():
@@ -172,6 +193,14 @@ class SimFeed:
             name = f"{one.kind.value}-{one.interval.start:%Y%m%dT%H%M}Z"
             self._receive(made.result(), name, one)
         return not stop.is_set()
+
+    def _plan(self, day: date) -> Plan:
+        """Return the day's commitment, kept here because idle processes end and forget theirs."""
+        if day not in self._plans:
+            self._plans[day] = self._compute.submit(making.plan, day, seed=self._settings.seed).result()
+            while len(self._plans) > PLANS_KEPT:
+                del self._plans[next(iter(self._plans))]
+        return self._plans[day]
 
     def _show(self, cursor: Cursor) -> None:
         total = cursor.history_total_s
@@ -204,8 +233,34 @@ def _kept(objects: Objects) -> Cursor | None:
         return None
 
 
-def _day_ahead_of(*, seed: int, start: datetime, upto: datetime) -> list[Publication]:
-    """Return the day-ahead files for the days of the span, newest first: they were published before it began."""
-    due = feed.due(seed=seed, after=start - DAY_AHEAD_REACH, upto=upto)
-    chosen = [one for one in due if one.kind in DAY_AHEAD and one.interval.end > start]
-    return sorted(chosen, key=lambda one: one.published_at, reverse=True)
+def _day_of(publication: Publication) -> date:
+    """Return the operating day whose commitment the file needs."""
+    return CALENDARS[SPEC.market].operating_day(publication.interval.start)
+
+
+def _of_days(seed: int, start: datetime, end: datetime) -> list[Publication]:
+    """Return the files of the days that overlap the span, newest first."""
+    calendar = CALENDARS[SPEC.market]
+    day, last = calendar.operating_day(start), calendar.operating_day(end)
+    found: list[Publication] = []
+    while day <= last:
+        interval = calendar.day_interval(day)
+        found += feed.network_models(seed=seed, operating_day_interval=interval)
+        found += feed.day_ahead_publications(operating_day_interval=interval)
+        day += ONE_DAY
+    return found[::-1]
+
+
+def _of_days_within(cursor: Cursor, start: datetime) -> list[Publication]:
+    """Return the files of days that go with the piece of history from `start`: of days that begin there.
+
+    The last piece takes the day along in which history begins; days that reach beyond it came out at the beginning.
+    """
+    recent = cursor.history_start + timedelta(seconds=cursor.history_total_s)
+    return [
+        one
+        for one in _of_days(cursor.seed, start, cursor.history_end)
+        if one.interval.end <= recent
+        and CALENDARS[SPEC.market].day_interval(_day_of(one)).start < cursor.history_end
+        and (start <= CALENDARS[SPEC.market].day_interval(_day_of(one)).start or start <= cursor.history_start)
+    ]

@@ -55,8 +55,8 @@ def spans(tables: Mapping[str, pa.Table]) -> Spans:
     """Return what the tables of a payload (or of the store) hold. O(n log n)."""
     found: dict[tuple[str, str, str, str], tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
     for dataset, table in tables.items():
-        if not table.num_rows:
-            continue
+        if not table.num_rows or not {"location", "interval_end"} <= set(table.column_names):
+            continue  # nothing of it is owed by interval and location
         start = table.column("interval_start").cast(pa.int64()).to_numpy()
         end = table.column("interval_end").cast(pa.int64()).to_numpy()
         names = [name for name in ("market", *_RUN_COLUMNS, "location", "fuel") if name in table.column_names]

@@ -362,7 +362,8 @@ def _note_recorded(
             findings=_findings_json(recorded.findings),
         )
     )
-    newest = [pc.max(one.column("interval_end")).as_py() for one in tables_of.values() if one.num_rows]
+    dated = [one for one in tables_of.values() if one.num_rows and "interval_end" in one.column_names]
+    newest = [pc.max(one.column("interval_end")).as_py() for one in dated]
     if newest and max(newest) <= received_at:  # what lies ahead (day-ahead, forecasts) has no lag
         fetched = tables.fetches
         unit.connection.execute(

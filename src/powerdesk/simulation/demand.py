@@ -1,4 +1,4 @@
-"""Load of SIM by bus from temperature, hour, weekday and holiday."""
+"""Load by bus from temperature, hour, weekday and holiday."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from powerdesk.kernel.calendars import CALENDARS
-from powerdesk.simulation import network, noise, weather
+from powerdesk.simulation import noise, weather
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from powerdesk.simulation.weather import Weather
+    from powerdesk.simulation.world import World
 
     FloatArray = NDArray[np.float64]
 
 MARKET = "SIM"
-MEAN_LOAD_MW = 9_900.0
 HOUR_S = 3600
 SATURDAY = 5
 
@@ -43,13 +43,12 @@ FAST_LAYERS = ((1800, 0.0035), (600, 0.0025))
 BUS_LAYERS = ((6 * HOUR_S, 0.05), (1800, 0.02))
 
 
-def zone_load_mw(*, seed: int, at_s: int, issued_at_s: int | None, sky: Weather) -> FloatArray:
+def zone_load_mw(world: World, *, seed: int, at_s: int, issued_at_s: int | None, sky: Weather) -> FloatArray:
     """Return the load of each zone (n_zone,) in MW: actual when `issued_at_s` is None, else forecast under `sky`."""
-    grid = network.network()
     temperature = sky.temperature_c
     cooling = 0.0195 * np.maximum(temperature - 20.0, 0.0)
     heating = 0.0085 * np.maximum(9.0 - temperature, 0.0)
-    names = tuple(f"load:{zone}" for zone in grid.zones)
+    names = tuple(f"load:{zone}" for zone in world.zones)
     keys = noise.stream_keys(seed=seed, names=names)
     wander = noise.smooth(keys, at_s=at_s, layers=SLOW_LAYERS)
     if issued_at_s is None:
@@ -57,18 +56,17 @@ def zone_load_mw(*, seed: int, at_s: int, issued_at_s: int | None, sky: Weather)
     else:
         error = weather.forecast_error(seed=seed, stream="error:load", at_s=at_s, issued_at_s=issued_at_s)
         wander = wander + 0.012 * error
-    level = MEAN_LOAD_MW * grid.zone_share * shape_at(at_s=at_s)
+    level = world.mean_load_mw * world.zone_share * shape_at(at_s=at_s)
     load: FloatArray = level * (0.93 + cooling + heating) * (1.0 + wander)
     return load
 
 
-def bus_load_mw(*, seed: int, at_s: int, zone_mw: FloatArray) -> FloatArray:
+def bus_load_mw(world: World, *, seed: int, at_s: int, zone_mw: FloatArray) -> FloatArray:
     """Return the load of each bus (n_bus,): its wandering share of its zone's load, adding up to the zones."""
-    grid = network.network()
-    keys = noise.stream_keys(seed=seed, names=tuple(f"bus-load:{bus}" for bus in grid.buses))
-    share = grid.load_share * np.exp(noise.smooth(keys, at_s=at_s, layers=BUS_LAYERS))
-    total = np.bincount(grid.bus_zone, weights=share, minlength=len(grid.zones))
-    load: FloatArray = zone_mw[grid.bus_zone] * share / total[grid.bus_zone]
+    keys = noise.stream_keys(seed=seed, names=tuple(f"bus-load:{bus}" for bus in world.buses))
+    share = world.load_share * np.exp(noise.smooth(keys, at_s=at_s, layers=BUS_LAYERS))
+    total = np.bincount(world.bus_zone, weights=share, minlength=len(world.zones))
+    load: FloatArray = zone_mw[world.bus_zone] * share / np.where(total > 0.0, total, 1.0)[world.bus_zone]
     return load
 
 

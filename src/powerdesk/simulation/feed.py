@@ -10,7 +10,7 @@ import numpy as np
 from powerdesk.kernel.calendars import CALENDARS
 from powerdesk.kernel.intervals import DeliveryInterval, require_utc
 from powerdesk.kernel.problem import Problem
-from powerdesk.simulation import market, noise, places
+from powerdesk.simulation import noise, outages, places, times, world
 from powerdesk.simulation.types import Kind, Publication
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-STEP = timedelta(minutes=market.REAL_TIME_MINUTES)
+    from powerdesk.simulation.world import World
+
+STEP = timedelta(seconds=times.STEP_S)
 ONE_HOUR = timedelta(hours=1)
 ONE_DAY = timedelta(days=1)
 PRICES_AFTER_START = timedelta(seconds=15)
@@ -52,7 +54,7 @@ def due(*, seed: int, after: datetime, upto: datetime) -> tuple[Publication, ...
             allowed=f"a range of 0 to {LONGEST_RANGE.days} days",
             remedy="ask for shorter ranges one after another",
         )
-    candidates = [*_real_time(seed, after, upto), *_hourly(after, upto), *_day_ahead(after, upto)]
+    candidates = [*_real_time(seed, after, upto), *_hourly(after, upto), *_of_days(seed, after, upto)]
     chosen = [one for one in candidates if after < one.published_at <= upto]
     return tuple(sorted(chosen, key=lambda one: (one.published_at, one.kind.value, one.interval)))
 
@@ -62,22 +64,44 @@ def publications_of(*, seed: int, interval: DeliveryInterval) -> tuple[Publicati
     found = [
         Publication(Kind.REAL_TIME_PRICES, interval, interval.start + PRICES_AFTER_START),
         Publication(Kind.SYSTEM_CONDITIONS, interval, interval.end + CONDITIONS_AFTER_END),
+        Publication(Kind.REAL_TIME_CONSTRAINTS, interval, interval.start + PRICES_AFTER_START),
     ]
     keys = noise.stream_keys(seed=seed, names=("correction", "correction-delay"))
     chance, delay = noise.uniform(keys, index=int(interval.start.timestamp())).tolist()
     if chance < CORRECTION_CHANCE:
         wait = CORRECTION_SOONEST + timedelta(minutes=int(delay * CORRECTION_SPAN_MINUTES))
-        found.append(Publication(Kind.CORRECTED_PRICES, interval, interval.end + wait))
+        again = Kind.CORRECTED_PRICES, Kind.CORRECTED_CONSTRAINTS
+        found.extend(Publication(kind, interval, interval.end + wait) for kind in again)
     return tuple(found)
 
 
 def day_ahead_publications(*, operating_day_interval: DeliveryInterval) -> tuple[Publication, ...]:
-    """Return the forecasts and prices of one operating day, given as its interval of 23, 24 or 25 hours."""
-    day = CALENDARS[market.MARKET].operating_day(operating_day_interval.start)
+    """Return forecasts, prices and constraints of one operating day, given as its interval of 23, 24 or 25 hours."""
+    day = CALENDARS[times.MARKET].operating_day(operating_day_interval.start)
+    cleared_at = times.day_ahead_publication(operating_day=day)
     return (
-        Publication(Kind.DAY_AHEAD_FORECASTS, operating_day_interval, market.gate_closure(operating_day=day)),
-        Publication(Kind.DAY_AHEAD_PRICES, operating_day_interval, market.day_ahead_publication(operating_day=day)),
+        Publication(Kind.DAY_AHEAD_FORECASTS, operating_day_interval, times.gate_closure(operating_day=day)),
+        Publication(Kind.DAY_AHEAD_PRICES, operating_day_interval, cleared_at),
+        Publication(Kind.DAY_AHEAD_CONSTRAINTS, operating_day_interval, cleared_at),
     )
+
+
+def network_models(
+    *, seed: int, operating_day_interval: DeliveryInterval, grid: World | None = None
+) -> tuple[Publication, ...]:
+    """Return the network models of one operating day: as it begins, and whenever a line goes out or returns."""
+    begin, end = operating_day_interval.start, operating_day_interval.end
+    instants = outages.line_changes(
+        grid or world.default(), seed=seed, after_s=int(begin.timestamp()), upto_s=int(end.timestamp()) - times.STEP_S
+    )
+    starts = [begin, *(datetime.fromtimestamp(at_s, UTC) for at_s in instants)]
+    return tuple(Publication(Kind.NETWORK_MODEL, DeliveryInterval(start, end), start) for start in starts)
+
+
+def hourly_forecasts(*, issued_at: datetime) -> Publication:
+    """Return the forecasts issued at the start of an hour."""
+    interval = DeliveryInterval(issued_at, issued_at + HOURLY_REACH)
+    return Publication(Kind.HOURLY_FORECASTS, interval, issued_at + HOURLY_AFTER_ISSUE)
 
 
 def locations(*, size: int | None = None) -> pa.Table:
@@ -104,19 +128,19 @@ def _hourly(after: datetime, upto: datetime) -> Iterator[Publication]:
     """Yield the hourly forecasts around the range."""
     issue = _floor(after - HOURLY_AFTER_ISSUE, ONE_HOUR)
     while issue <= upto:
-        yield Publication(
-            Kind.HOURLY_FORECASTS, DeliveryInterval(issue, issue + HOURLY_REACH), issue + HOURLY_AFTER_ISSUE
-        )
+        yield hourly_forecasts(issued_at=issue)
         issue += ONE_HOUR
 
 
-def _day_ahead(after: datetime, upto: datetime) -> Iterator[Publication]:
-    """Yield the day-ahead files around the range."""
-    calendar = CALENDARS[market.MARKET]
+def _of_days(seed: int, after: datetime, upto: datetime) -> Iterator[Publication]:
+    """Yield the day-ahead files and network models around the range."""
+    calendar = CALENDARS[times.MARKET]
     day = calendar.operating_day(after)
     last = calendar.operating_day(upto) + ONE_DAY
     while day <= last:
-        yield from day_ahead_publications(operating_day_interval=calendar.day_interval(day))
+        interval = calendar.day_interval(day)
+        yield from day_ahead_publications(operating_day_interval=interval)
+        yield from network_models(seed=seed, operating_day_interval=interval)
         day += ONE_DAY
 
 

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from powerdesk.simulation import network, noise
-from powerdesk.simulation.fleet import Technology, fleet
+from powerdesk.simulation import noise
+from powerdesk.simulation.technology import TRAITS
+from powerdesk.simulation.times import STEP_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    from powerdesk.simulation.world import World
 
     FloatArray = NDArray[np.float64]
     BoolArray = NDArray[np.bool_]
@@ -24,18 +27,6 @@ UNIT_BLOCK_S = 15 * DAY_S
 LINE_BLOCK_S = 20 * DAY_S
 PLANNED_SHARE = 0.6
 """Planned outages are known to the day-ahead market before they begin; the others only once they have begun."""
-
-UNIT_CHANCE = {
-    Technology.NUCLEAR: 0.05,
-    Technology.COAL: 0.20,
-    Technology.GAS_COMBINED_CYCLE: 0.13,
-    Technology.GAS_TURBINE: 0.12,
-    Technology.OIL: 0.12,
-    Technology.HYDRO: 0.05,
-    Technology.WIND: 0.03,
-    Technology.SOLAR: 0.03,
-}
-"""Chance of one outage per block."""
 
 UNIT_LONGEST_S = 9 * DAY_S
 LINE_CHANCE = 0.10
@@ -59,38 +50,58 @@ class _Draws:
     planned: BoolArray
 
 
-def outages(*, seed: int, at_s: int, known_at_s: int) -> Outages:
+def outages(world: World, *, seed: int, at_s: int, known_at_s: int) -> Outages:
     """Return what is out at `at_s` as known at `known_at_s`: planned outages, and forced ones begun by then."""
-    units_out = _out(_unit_draws, seed, UNIT_BLOCK_S, (at_s, known_at_s))
-    lines_out = _out(_line_draws, seed, LINE_BLOCK_S, (at_s, known_at_s))
+    units_out = _out(world, _unit_draws, seed, UNIT_BLOCK_S, (at_s, known_at_s))
+    lines_out = _out(world, _line_draws, seed, LINE_BLOCK_S, (at_s, known_at_s))
     taken: tuple[int, ...] = ()
     for line in np.flatnonzero(lines_out).tolist():
-        if network.joined(out_lines=(*taken, line)):
+        if joined(world, out_lines=(*taken, line)):
             taken = (*taken, line)
     return Outages(units_out, taken)
 
 
-def _out(draws: Callable[[int, int], _Draws], seed: int, block_s: int, at_and_known_s: tuple[int, int]) -> BoolArray:
+def line_changes(world: World, *, seed: int, after_s: int, upto_s: int) -> tuple[int, ...]:
+    """Return when lines go out or return: starts of five-minute intervals with after_s < start <= upto_s, in order.
+
+    An interval is as its middle is, so a change counts from the first interval whose middle it has passed.
+    """
+    found: set[int] = set()
+    for block in range(after_s // LINE_BLOCK_S - 1, upto_s // LINE_BLOCK_S + 1):
+        drawn = _line_draws(world, seed, block)
+        happens = drawn.end_s > drawn.start_s
+        instants = np.concatenate((drawn.start_s[happens], drawn.end_s[happens]))
+        found |= set((np.ceil((instants - STEP_S // 2) / STEP_S) * STEP_S).astype(np.int64).tolist())
+    return tuple(sorted(one for one in found if after_s < one <= upto_s))
+
+
+def _out(
+    world: World,
+    draws: Callable[[World, int, int], _Draws],
+    seed: int,
+    block_s: int,
+    at_and_known_s: tuple[int, int],
+) -> BoolArray:
     """Return which elements are out; an outage begins in its block and may reach into the next one, no further."""
     at_s, known_at_s = at_and_known_s
     found = [
         (drawn.planned | (drawn.start_s <= known_at_s)) & (drawn.start_s <= at_s) & (at_s < drawn.end_s)
-        for drawn in (draws(seed, at_s // block_s - 1), draws(seed, at_s // block_s))
+        for drawn in (draws(world, seed, at_s // block_s - 1), draws(world, seed, at_s // block_s))
     ]
     return found[0] | found[1]
 
 
 @lru_cache(maxsize=64)
-def _unit_draws(seed: int, block: int) -> _Draws:
-    units = fleet()
+def _unit_draws(world: World, seed: int, block: int) -> _Draws:
+    units = world.units
     keys = noise.stream_keys(seed=seed, names=tuple(f"outage:{name}" for name in units.names))
-    chance = np.array([UNIT_CHANCE[technology] for technology in units.technology])
+    chance = np.array([TRAITS[technology].outage_chance for technology in units.technology])
     return _draws(keys, chance, block, (UNIT_BLOCK_S, UNIT_LONGEST_S))
 
 
 @lru_cache(maxsize=64)
-def _line_draws(seed: int, block: int) -> _Draws:
-    lines = network.network().lines
+def _line_draws(world: World, seed: int, block: int) -> _Draws:
+    lines = world.lines
     keys = noise.stream_keys(seed=seed, names=tuple(f"outage:{name}" for name in lines))
     return _draws(keys, np.full(len(lines), LINE_CHANCE), block, (LINE_BLOCK_S, LINE_LONGEST_S))
 
@@ -104,3 +115,24 @@ def _draws(keys: NDArray[np.uint64], chance: FloatArray, block: int, block_and_l
     start_s = (block + begins) * block_s
     length_s = np.where(happens < chance, (0.04 + 0.96 * lasts * lasts) * longest_s, 0.0)
     return _Draws(start_s, start_s + length_s, planned < PLANNED_SHARE)
+
+
+def joined(world: World, *, out_lines: tuple[int, ...]) -> bool:
+    """Return whether the lines left still join all buses that the whole network joins."""
+    return _parts(world, out_lines) == _parts(world, ())
+
+
+@lru_cache(maxsize=256)
+def _parts(world: World, out_lines: tuple[int, ...]) -> int:
+    group = list(range(len(world.buses)))
+
+    def root(bus: int) -> int:
+        while group[bus] != bus:
+            bus = group[bus]
+        return bus
+
+    branches = world.network.branches
+    for line, (a, b) in enumerate(zip(branches.from_bus.tolist(), branches.to_bus.tolist(), strict=True)):
+        if line not in out_lines and branches.in_service[line]:
+            group[root(a)] = root(b)
+    return len({root(bus) for bus in range(len(group))})

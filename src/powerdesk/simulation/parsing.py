@@ -10,22 +10,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from powerdesk.grid import datasets as grid_datasets
 from powerdesk.kernel.intervals import InstantError, parse_instant
 from powerdesk.markets.types import Outcome, Parsed, PayloadError
-from powerdesk.simulation.payloads import FORMAT, STAGES
-from powerdesk.simulation.types import Kind
+from powerdesk.simulation import completing, datasets
+from powerdesk.simulation.completing import INSTANT, Head
+from powerdesk.simulation.types import FORMAT, STAGES, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-MARKET = "SIM"
 SOURCE = "sim"
 PARSER_VERSION = 1
 """Raised when the same bytes would give other rows, so that kept payloads are read again."""
 
-CURRENCY = "USD"
-INSTANT = pa.timestamp("us", tz="UTC")
 MOST_BYTES = 128 * 2**20
 HEAD = b"#SIM,"
 TABLE = b"#table,"
@@ -33,6 +32,7 @@ HEAD_FIELDS = 5
 MOST_HEAD_BYTES = 200
 LOCATION_PATTERN = r"^SIM:[A-Z0-9_]{1,60}$"
 FUEL_PATTERN = r"^[a-z_]{1,30}$"
+NAME_PATTERN = r"^[A-Z0-9_#() -]{1,80}$"
 WIDEST_NUMBER = 1e6
 
 _PLACE_AND_TIME = {"location": pa.string(), "interval_start": INSTANT, "interval_end": INSTANT}
@@ -42,6 +42,9 @@ _PLACE_FUEL_AND_TIME = {
     "interval_start": INSTANT,
     "interval_end": INSTANT,
 }
+_SPAN = {"interval_start": INSTANT, "interval_end": INSTANT}
+_SINCE = {"interval_start": INSTANT}
+_ENDS = {"from_bus": pa.string(), "to_bus": pa.string()}
 _PARTS = ("price", "energy", "congestion", "loss")
 
 
@@ -51,6 +54,7 @@ class _Layout:
 
     dataset: str
     columns: Mapping[str, pa.DataType]
+    may_be_empty: bool = False
 
 
 LAYOUTS: Mapping[str, _Layout] = MappingProxyType(
@@ -62,6 +66,45 @@ LAYOUTS: Mapping[str, _Layout] = MappingProxyType(
         "renewables_forecast": _Layout(
             "markets.renewables_forecast", _PLACE_FUEL_AND_TIME | {"power_mw": pa.float64()}
         ),
+        "shadow_prices": _Layout(
+            "grid.shadow_prices",
+            {"constraint": pa.string(), **_SPAN, "direction": pa.string()}
+            | dict.fromkeys(("shadow_price", "flow_mw", "limit_mw"), pa.float64()),
+            may_be_empty=True,
+        ),
+        "truth": _Layout(
+            "simulation.truth",
+            {"kind": pa.string(), "element": pa.string(), **_SPAN, "value": pa.float64(), "unit": pa.string()},
+        ),
+        "buses": _Layout(
+            "grid.networks",
+            {"element": pa.string(), "location": pa.string()}
+            | dict.fromkeys(("x", "y", "base_kv"), pa.float64())
+            | _SINCE,
+        ),
+        "branches": _Layout(
+            "grid.networks",
+            {"element": pa.string(), **_ENDS}
+            | dict.fromkeys(("rating_mw", "reactance_pu", "resistance_pu"), pa.float64())
+            | _SINCE,
+        ),
+        "generators": _Layout(
+            "grid.networks",
+            {
+                "element": pa.string(),
+                "location": pa.string(),
+                "capacity_mw": pa.float64(),
+                "fuel": pa.string(),
+                **_SINCE,
+            },
+        ),
+        "constraints": _Layout(
+            "grid.constraints", {"constraint": pa.string(), "limit_mw": pa.float64(), **_ENDS, **_SINCE}
+        ),
+        "shift_factors": _Layout(
+            "grid.shift_factors",
+            {"constraint": pa.string(), "location": pa.string(), "shift_factor": pa.float64(), **_SINCE},
+        ),
     }
 )
 TABLES_OF: Mapping[Kind, tuple[str, ...]] = MappingProxyType(
@@ -69,29 +112,35 @@ TABLES_OF: Mapping[Kind, tuple[str, ...]] = MappingProxyType(
         Kind.REAL_TIME_PRICES: ("prices",),
         Kind.CORRECTED_PRICES: ("prices",),
         Kind.DAY_AHEAD_PRICES: ("prices",),
+        Kind.REAL_TIME_CONSTRAINTS: ("shadow_prices", "truth"),
+        Kind.CORRECTED_CONSTRAINTS: ("shadow_prices",),
+        Kind.DAY_AHEAD_CONSTRAINTS: ("shadow_prices", "truth"),
+        Kind.NETWORK_MODEL: ("buses", "branches", "generators", "constraints", "shift_factors"),
         Kind.SYSTEM_CONDITIONS: ("load", "generation"),
         Kind.DAY_AHEAD_FORECASTS: ("load_forecast", "renewables_forecast"),
         Kind.HOURLY_FORECASTS: ("load_forecast", "renewables_forecast"),
     }
 )
-OBSERVED = (Kind.REAL_TIME_PRICES, Kind.CORRECTED_PRICES, Kind.SYSTEM_CONDITIONS)
-RUN_OF: Mapping[Kind, str] = MappingProxyType(
+OBSERVED = (
+    Kind.REAL_TIME_PRICES,
+    Kind.CORRECTED_PRICES,
+    Kind.REAL_TIME_CONSTRAINTS,
+    Kind.CORRECTED_CONSTRAINTS,
+    Kind.SYSTEM_CONDITIONS,
+)
+PATTERNS: Mapping[str, str] = MappingProxyType(
     {
-        Kind.REAL_TIME_PRICES: "RT5",
-        Kind.CORRECTED_PRICES: "RT5",
-        Kind.DAY_AHEAD_PRICES: "DA",
-        Kind.DAY_AHEAD_FORECASTS: "DAM",
-        Kind.HOURLY_FORECASTS: "HOURLY",
+        "location": LOCATION_PATTERN,
+        "from_bus": LOCATION_PATTERN,
+        "to_bus": LOCATION_PATTERN,
+        "fuel": FUEL_PATTERN,
+        "constraint": NAME_PATTERN,
+        "element": NAME_PATTERN,
+        "direction": rf"^({grid_datasets.FROM_TO}|{grid_datasets.TO_FROM})$",
+        "kind": rf"^({'|'.join(datasets.KINDS)})$",
+        "unit": rf"^({datasets.MW}|{datasets.USD_PER_MWH})$",
     }
 )
-"""Price run, or forecast run, of each kind of file that has one."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Head:
-    kind: Kind
-    published_at: datetime
-    stage: str
 
 
 def parse(payload: bytes, *, name: str | None = None, not_after: datetime | None = None) -> Parsed:
@@ -108,16 +157,19 @@ def parse(payload: bytes, *, name: str | None = None, not_after: datetime | None
     wanted = TABLES_OF[head.kind]
     if len(sections) != len(wanted):
         raise _refused(f"{len(sections)} tables in {label}", f"{', '.join(wanted)} for {head.kind}")
-    tables: dict[str, pa.Table] = {}
+    parts: dict[str, list[pa.Table]] = {}
     for table_name, section in zip(wanted, sections, strict=True):
         rows = _parsed_table(section, table_name, label)
+        if not rows.num_rows:
+            continue
         if not_after is not None and head.kind in OBSERVED and pc.max(rows["interval_start"]).as_py() > not_after:
             raise _refused(f"an interval of {label} after {not_after.isoformat()}", "observations of the past")
-        tables[LAYOUTS[table_name].dataset] = _completed(rows, table_name, head)
+        parts.setdefault(LAYOUTS[table_name].dataset, []).append(completing.completed(rows, table_name, head))
+    tables = {dataset: pa.concat_tables(found) for dataset, found in parts.items()}
     return Parsed(kind=head.kind.value, source=SOURCE, tables=MappingProxyType(tables))
 
 
-def _parsed_head(text: bytes, label: str) -> _Head:
+def _parsed_head(text: bytes, label: str) -> Head:
     """Return the facts of the first line."""
     if not (text.startswith(HEAD) and text.endswith(b"\n")) or len(text) > MOST_HEAD_BYTES:
         raise _refused(f"no first line of SIM in {label}", "#SIM,version,kind,published_at,stage")
@@ -125,7 +177,7 @@ def _parsed_head(text: bytes, label: str) -> _Head:
         fields = text[:-1].decode("ascii").split(",")
         if len(fields) != HEAD_FIELDS or fields[1] != str(FORMAT):
             raise _refused(f"first line {text[:80]!r} in {label}", f"#SIM,{FORMAT},kind,published_at,stage")
-        head = _Head(Kind(fields[2]), parse_instant(fields[3]), fields[4])
+        head = Head(Kind(fields[2]), parse_instant(fields[3]), fields[4])
     except (ValueError, InstantError) as fault:
         raise _refused(f"first line {text[:80]!r} in {label}: {fault}", "a kind and an instant of SIM") from fault
     if head.stage != STAGES[head.kind]:
@@ -139,6 +191,9 @@ def _parsed_table(section: bytes, table_name: str, label: str) -> pa.Table:
     heading = f"{table_name}\n{','.join(columns)}\n".encode()
     if not section.startswith(heading):
         raise _refused(f"table heading {section[:80]!r} in {label}", f"{heading.decode()!r}")
+    layout = LAYOUTS[table_name]
+    if section == heading and layout.may_be_empty:
+        return pa.table({name: pa.array([], dtype) for name, dtype in columns.items()})
     if not section.endswith(b"\n") or len(section) == len(heading):
         raise _refused(f"table {table_name} of {label} cut short", "rows that each end their line")
     try:
@@ -164,36 +219,12 @@ def _fault(rows: pa.Table, columns: Mapping[str, pa.DataType]) -> str:
         # a number that is not finite fails the comparison
         if pa.types.is_floating(dtype) and not pc.all(pc.less(pc.abs(rows[name]), WIDEST_NUMBER)).as_py():
             return f"a {name} that is not finite or beyond {WIDEST_NUMBER:.0e}"
-    patterns = {"location": LOCATION_PATTERN, "fuel": FUEL_PATTERN}
-    for name in patterns.keys() & columns.keys():
-        if not pc.all(pc.match_substring_regex(rows[name], patterns[name])).as_py():
+    for name in PATTERNS.keys() & columns.keys():
+        if not pc.all(pc.match_substring_regex(rows[name], PATTERNS[name])).as_py():
             return f"a {name} that is none"
-    if not pc.all(pc.less(rows["interval_start"], rows["interval_end"])).as_py():
+    if "interval_end" in columns and not pc.all(pc.less(rows["interval_start"], rows["interval_end"])).as_py():
         return "an interval that ends before it starts"
     return ""
-
-
-def _completed(rows: pa.Table, table_name: str, head: _Head) -> pa.Table:
-    """Return the rows in the columns of their dataset, with `published_at` and `stage`."""
-    count = rows.num_rows
-    said = {
-        "published_at": pa.repeat(pa.scalar(head.published_at, INSTANT), count),
-        "stage": pa.repeat(head.stage, count),
-    }
-    found = {"market": pa.repeat(MARKET, count)}
-    span = {name: rows[name] for name in ("interval_start", "interval_end")}
-    if table_name == "prices":
-        parts = {f"{part}_per_mwh": rows[part] for part in _PARTS}
-        found |= {"market_run": pa.repeat(RUN_OF[head.kind], count), "location": rows["location"], **span, **parts}
-        found |= {"ghg_per_mwh": pa.nulls(count, pa.float64()), "currency": pa.repeat(CURRENCY, count)}
-        return pa.table(found | said)
-    found["location"] = rows["location"]
-    if "fuel" in rows.column_names:
-        found["fuel"] = rows["fuel"]
-    if head.kind in RUN_OF:
-        found["forecast_run"] = pa.repeat(RUN_OF[head.kind], count)
-    quantity = rows.column_names[-1]
-    return pa.table(found | span | {quantity: rows[quantity]} | said)
 
 
 def _refused(found: str, allowed: str) -> PayloadError:

@@ -10,12 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from powerdesk.kernel.problem import Problem
-from powerdesk.simulation import network, noise
+from powerdesk.simulation import noise, world
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from powerdesk.simulation.clearing import Clearing
+    from powerdesk.simulation.dispatch import Cleared
+    from powerdesk.simulation.world import World
 
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int64]
@@ -64,22 +65,25 @@ class LocationPrices:
 
 def base_count() -> int:
     """Return the number of locations without settlement points added for load tests."""
-    grid = network.network()
+    return natural_count(world.default())
+
+
+def natural_count(grid: World) -> int:
+    """Return the number of locations of a world: hubs, load zones, the system and every bus."""
     return len(grid.hubs) + len(grid.load_zones) + 1 + len(grid.buses)
 
 
 @lru_cache(maxsize=4)
-def places(*, size: int) -> Places:
-    """Return the first `size` locations of SIM; raises LocationCountError outside base_count() to MOST_LOCATIONS."""
-    least = base_count()
-    if not least <= size <= MOST_LOCATIONS:
+def places(grid: World, *, size: int) -> Places:
+    """Return the first `size` locations of a world; raises LocationCountError outside its own to MOST_LOCATIONS."""
+    least = natural_count(grid)
+    if not least <= size <= max(least, MOST_LOCATIONS):
         raise LocationCountError(
             found=f"{size} locations", allowed=f"{least} to {MOST_LOCATIONS}", remedy=f"ask for {least} or more"
         )
-    grid = network.network()
     n_bus, n_extra = len(grid.buses), size - least
-    system = (grid.load_share * grid.zone_share[grid.bus_zone]).tolist()
-    aggregates = (*grid.hubs, *grid.load_zones, network.Aggregate(SYSTEM, "", tuple(system)))
+    system = tuple(grid.system_weights.tolist())
+    aggregates = (*grid.hubs, *grid.load_zones, world.Aggregate(SYSTEM, "", system))
     weights = np.array([row.weights for row in aggregates])
     extra_bus = np.arange(n_extra, dtype=np.int64) % n_bus
     stub = noise.stream_keys(seed=0, names=("stub-loss", "stub-north", "stub-east"))
@@ -101,7 +105,7 @@ def places(*, size: int) -> Places:
 
 def location_table(*, size: int) -> pa.Table:
     """Return the locations as rows: id, market, name, kind (hub, zone, node), zone ("" = all), latitude, longitude."""
-    found = places(size=size)
+    found = places(world.default(), size=size)
     return pa.table(
         {
             "id": pa.array(found.ids, pa.string()),
@@ -115,9 +119,9 @@ def location_table(*, size: int) -> pa.Table:
     )
 
 
-def location_prices(cleared: Clearing, *, size: int) -> LocationPrices:
+def location_prices(grid: World, cleared: Cleared, *, size: int) -> LocationPrices:
     """Return the prices of the first `size` locations; a stub loses its own share of energy on top of its bus."""
-    found = places(size=size)
+    found = places(grid, size=size)
     bus = found.point_bus
     congestion = np.concatenate((found.weights @ cleared.congestion, cleared.congestion[bus]))
     stub_loss = -cleared.energy * found.point_stub_loss

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from powerdesk.simulation import network, noise
-from powerdesk.simulation.fleet import Technology, fleet
+from powerdesk.simulation import noise
+from powerdesk.simulation.technology import Technology
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from powerdesk.simulation.weather import Weather
+    from powerdesk.simulation.world import World
 
     FloatArray = NDArray[np.float64]
 
@@ -26,14 +27,13 @@ SITE_LAYERS = ((8 * HOUR_S, 0.10), (2 * HOUR_S, 0.05))
 GUST_LAYERS = ((1200, 0.035), (600, 0.02))
 
 
-def availability(*, seed: int, at_s: int, issued_at_s: int | None, sky: Weather) -> FloatArray:
+def availability(world: World, *, seed: int, at_s: int, issued_at_s: int | None, sky: Weather) -> FloatArray:
     """Return the share of capacity each unit (n_unit,) can make of wind or sun; 1 for every other technology.
 
     Forecasts (`issued_at_s` given) leave out the gusts and passing clouds of single sites.
     """
-    units = fleet()
-    grid = network.network()
-    share = np.ones(len(units.names))
+    units = world.units
+    share = np.ones(len(units))
     for technology in (Technology.WIND, Technology.SOLAR):
         plants = units.of(technology)
         keys = noise.stream_keys(seed=seed, names=tuple(f"site:{units.names[i]}" for i in plants))
@@ -41,12 +41,12 @@ def availability(*, seed: int, at_s: int, issued_at_s: int | None, sky: Weather)
         if issued_at_s is None:
             site = site + noise.smooth(keys, at_s=at_s, layers=GUST_LAYERS)
         bus = units.bus[plants]
-        zone = grid.bus_zone[bus]
+        zone = world.bus_zone[bus]
         if technology is Technology.WIND:
             share[plants] = _wind_share(sky.wind_mps[zone] * np.exp(site))
         else:
             cloud = np.clip(sky.cloud[zone] * (1.0 + site), 0.0, 1.0)
-            share[plants] = _sun_share(at_s)[plants] * (1.0 - 0.78 * cloud * cloud * cloud)
+            share[plants] = _sun_share(world, at_s)[plants] * (1.0 - 0.78 * cloud * cloud * cloud)
     return share
 
 
@@ -58,13 +58,13 @@ def _wind_share(wind_mps: FloatArray) -> FloatArray:
 
 
 @lru_cache(maxsize=512)
-def _sun_share(at_s: int) -> FloatArray:
+def _sun_share(world: World, at_s: int) -> FloatArray:
     """Return clear-sky output per unit (n_unit,) of a tracking plant at its bus: soft at dawn, flat at noon."""
-    grid, units = network.network(), fleet()
-    latitude = np.radians(grid.latitude[units.bus])
+    bus = world.units.bus
+    latitude = np.radians(world.latitude[bus])
     day_of_year = (at_s % 31_556_952) / DAY_S
     declination = math.radians(23.44) * math.sin(2.0 * math.pi * (day_of_year - 80.0) / 365.25)
-    hour_angle = np.radians(((at_s % DAY_S) / HOUR_S - 12.0) * 15.0 + grid.longitude[units.bus])
+    hour_angle = np.radians(((at_s % DAY_S) / HOUR_S - 12.0) * 15.0 + world.longitude[bus])
     height = np.sin(latitude) * math.sin(declination) + np.cos(latitude) * math.cos(declination) * np.cos(hour_angle)
     reach = np.clip(height / 0.45, 0.0, 1.0)
     share: FloatArray = 0.95 * np.sqrt(reach) * reach**0.25

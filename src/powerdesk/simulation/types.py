@@ -19,14 +19,37 @@ class Kind(StrEnum):
     """One five-minute interval, 15 s after its start."""
     CORRECTED_PRICES = "corrected-prices"
     """One five-minute interval cleared again with metered loads, 30 to 90 minutes after its end; rare."""
+    REAL_TIME_CONSTRAINTS = "real-time-constraints"
+    """Shadow prices and the truth of one five-minute interval, together with its prices."""
+    CORRECTED_CONSTRAINTS = "corrected-constraints"
+    """Shadow prices of an interval cleared again, together with its corrected prices."""
     SYSTEM_CONDITIONS = "system-conditions"
     """Actual load and fuel mix of one five-minute interval, 30 s after its end."""
     DAY_AHEAD_FORECASTS = "day-ahead-forecasts"
     """Load, wind and solar of one operating day by hour, at 10:00 market time of the day before."""
     DAY_AHEAD_PRICES = "day-ahead-prices"
     """One operating day by hour, at 13:00 market time of the day before."""
+    DAY_AHEAD_CONSTRAINTS = "day-ahead-constraints"
+    """Shadow prices and the truth of one operating day by hour, together with its prices."""
+    NETWORK_MODEL = "network-model"
+    """Network, constraints and shift factors, as each operating day begins and when a line goes out or returns."""
     HOURLY_FORECASTS = "hourly-forecasts"
     """Load, wind and solar of the coming 24 hours, two minutes after each hour."""
+
+
+FORMAT = 1
+STAGES = {
+    Kind.REAL_TIME_PRICES: "prelim",
+    Kind.REAL_TIME_CONSTRAINTS: "prelim",
+    Kind.CORRECTED_CONSTRAINTS: "corrected",
+    Kind.DAY_AHEAD_CONSTRAINTS: "final",
+    Kind.NETWORK_MODEL: "final",
+    Kind.CORRECTED_PRICES: "corrected",
+    Kind.SYSTEM_CONDITIONS: "prelim",
+    Kind.DAY_AHEAD_FORECASTS: "forecast",
+    Kind.DAY_AHEAD_PRICES: "final",
+    Kind.HOURLY_FORECASTS: "forecast",
+}
 
 
 @dataclass(frozen=True, slots=True)

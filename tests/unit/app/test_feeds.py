@@ -32,7 +32,7 @@ def publish(desk: RunningDesk, *, age: timedelta) -> None:
     desk.clock.move(timedelta(minutes=20))
     upto = desk.clock.now() - age
     due = feed.due(seed=1, after=upto - timedelta(minutes=10), upto=upto)
-    newest = max((one for one in due if one.kind not in simfeed.DAY_AHEAD), key=lambda one: one.published_at)
+    newest = max((one for one in due if one.kind not in simfeed.OF_DAYS), key=lambda one: one.published_at)
     desk.clock.instant = newest.published_at + age
     name = f"{newest.kind.value}-{newest.interval.start:%Y%m%dT%H%M}Z"
     desk.desk._receive_simulated(payloads.payload(newest, seed=1, size=None), name, newest)

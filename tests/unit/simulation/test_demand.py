@@ -9,18 +9,18 @@ import pytest
 
 from powerdesk.simulation import (
     demand,
-    network,
     weather,
+    world,
 )
 
 SUMMER_NOON = int(datetime(2026, 7, 14, 18, 30, tzinfo=UTC).timestamp())
 
 
 def test_demand__buses_add_up_to_zones_and_follow_the_local_day() -> None:
-    grid = network.network()
+    grid = world.default()
     sky = weather.weather(seed=1, at_s=SUMMER_NOON, issued_at_s=None)
-    zone_mw = demand.zone_load_mw(seed=1, at_s=SUMMER_NOON, issued_at_s=None, sky=sky)
-    bus_mw = demand.bus_load_mw(seed=1, at_s=SUMMER_NOON, zone_mw=zone_mw)
+    zone_mw = demand.zone_load_mw(grid, seed=1, at_s=SUMMER_NOON, issued_at_s=None, sky=sky)
+    bus_mw = demand.bus_load_mw(grid, seed=1, at_s=SUMMER_NOON, zone_mw=zone_mw)
     assert np.bincount(grid.bus_zone, weights=bus_mw) == pytest.approx(zone_mw)
     assert bus_mw.min() > 0.0
     # 18:30 local in January and in July lie at different UTC hours

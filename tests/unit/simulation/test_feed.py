@@ -20,10 +20,12 @@ START = datetime(2026, 3, 7, 6, tzinfo=UTC)
 
 def test_due__publishes_a_day_whole() -> None:
     counts = Counter(one.kind for one in feed.due(seed=1, after=START, upto=START + timedelta(days=1)))
-    assert counts[Kind.REAL_TIME_PRICES] == 288
+    assert counts[Kind.REAL_TIME_PRICES] == counts[Kind.REAL_TIME_CONSTRAINTS] == 288
+    assert counts[Kind.CORRECTED_PRICES] == counts[Kind.CORRECTED_CONSTRAINTS]
+    assert counts[Kind.NETWORK_MODEL] >= 1
     assert counts[Kind.SYSTEM_CONDITIONS] == 288
     assert counts[Kind.HOURLY_FORECASTS] == 24
-    assert counts[Kind.DAY_AHEAD_PRICES] == 1
+    assert counts[Kind.DAY_AHEAD_PRICES] == counts[Kind.DAY_AHEAD_CONSTRAINTS] == 1
     assert counts[Kind.DAY_AHEAD_FORECASTS] == 1
 
 
@@ -40,27 +42,30 @@ def test_due__consecutive_ranges_tile(seconds: list[int]) -> None:
 def test_due__bounds_are_open_below_and_closed_above() -> None:
     stamp = START + timedelta(seconds=15)
     assert not feed.due(seed=1, after=stamp, upto=stamp)
-    (one,) = feed.due(seed=1, after=stamp - timedelta(microseconds=1), upto=stamp)
-    assert one.kind is Kind.REAL_TIME_PRICES
-    assert one.interval.start == START
+    found = feed.due(seed=1, after=stamp - timedelta(microseconds=1), upto=stamp)
+    assert [one.kind for one in found] == [Kind.REAL_TIME_CONSTRAINTS, Kind.REAL_TIME_PRICES]
+    assert {one.interval.start for one in found} == {START}
 
 
 def test_due__stamps_follow_the_published_rules() -> None:
     calendar = CALENDARS["SIM"]
     for one in feed.due(seed=2, after=START, upto=START + timedelta(days=2)):
-        if one.kind is Kind.REAL_TIME_PRICES:
+        if one.kind in {Kind.REAL_TIME_PRICES, Kind.REAL_TIME_CONSTRAINTS}:
             assert one.published_at - one.interval.start == timedelta(seconds=15)
         elif one.kind is Kind.SYSTEM_CONDITIONS:
             assert one.published_at - one.interval.end == timedelta(seconds=30)
-        elif one.kind is Kind.CORRECTED_PRICES:
+        elif one.kind in {Kind.CORRECTED_PRICES, Kind.CORRECTED_CONSTRAINTS}:
             assert timedelta(minutes=30) <= one.published_at - one.interval.end < timedelta(minutes=90)
+        elif one.kind is Kind.NETWORK_MODEL:
+            assert one.published_at == one.interval.start
+            assert one.interval.end == calendar.day_interval(calendar.operating_day(one.interval.start)).end
         elif one.kind is Kind.HOURLY_FORECASTS:
             assert one.published_at - one.interval.start == timedelta(minutes=2)
         else:
             local = calendar.local_time(one.published_at)
             day = calendar.operating_day(one.interval.start)
             assert local.date() == day - timedelta(days=1)
-            assert (local.hour, local.minute) == ((13, 0) if one.kind is Kind.DAY_AHEAD_PRICES else (10, 0))
+            assert (local.hour, local.minute) == ((10, 0) if one.kind is Kind.DAY_AHEAD_FORECASTS else (13, 0))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +102,7 @@ def test_due__refuses_ranges_that_run_backwards_are_too_long_or_have_no_zone() -
 def test_locations__name_every_priced_place_once() -> None:
     table = feed.locations()
     assert table.column_names == ["id", "market", "name", "kind", "zone", "latitude", "longitude"]
-    assert Counter(table["kind"].to_pylist()) == {"hub": 5, "zone": 5, "node": 48}
+    assert Counter(table["kind"].to_pylist()) == {"hub": 5, "zone": 5, "node": 73}
     assert len(set(table["id"].to_pylist())) == places.base_count() == table.num_rows
     assert "SIM:HUB_NORTH" in table["id"].to_pylist()
     large = feed.locations(size=18_500)
@@ -105,7 +110,7 @@ def test_locations__name_every_priced_place_once() -> None:
     assert large.slice(0, places.base_count()).equals(table)
 
 
-@pytest.mark.parametrize("size", [0, 57, 20_001])
+@pytest.mark.parametrize("size", [0, 82, 20_001])
 def test_locations__refuse_sizes_out_of_range(size: int) -> None:
     with pytest.raises(places.LocationCountError):
         feed.locations(size=size)

@@ -7,12 +7,16 @@ import os
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from powerdesk.kernel.intervals import DeliveryInterval
-from powerdesk.simulation import clearing, feed, market, network, payloads
+from powerdesk.simulation import feed, market, outlook, payloads, times, world
+
+if TYPE_CHECKING:
+    from powerdesk.simulation.dispatch import Cleared
 
 MONDAY = datetime(2026, 1, 12, 6, tzinfo=UTC)
 DIGEST_SCRIPT = """
@@ -32,17 +36,31 @@ def five_minutes(start: datetime) -> DeliveryInterval:
     return DeliveryInterval.of_minutes(start, 5)
 
 
-def fresh(seed: int, start: datetime) -> clearing.Clearing:
-    return clearing.clear(market.real_time_case(seed=seed, interval=five_minutes(start)))
+def fresh(seed: int, start: datetime) -> Cleared:
+    return market.real_time(world.default(), seed=seed, interval=five_minutes(start))
 
 
 def test_real_time__does_not_depend_on_what_was_asked_before() -> None:
-    starts = [MONDAY + k * timedelta(minutes=95) for k in range(6)]
+    starts = [MONDAY + k * timedelta(minutes=5) for k in range(10, 16)]
     forward = [fresh(3, start) for start in starts]
+    market.hour.cache_clear()
     backward = [fresh(3, start) for start in reversed(starts)][::-1]
-    for one, other in zip(forward, backward, strict=True):
-        assert one.lmp.tobytes() == other.lmp.tobytes()
-        assert one.dispatch_mw.tobytes() == other.dispatch_mw.tobytes()
+    market.hour.cache_clear()
+    order = np.random.default_rng(4).permutation(len(starts)).tolist()
+    shuffled = {number: fresh(3, starts[number]) for number in order}
+    for number, (one, other) in enumerate(zip(forward, backward, strict=True)):
+        assert one is not other
+        for another in (other, shuffled[number]):
+            assert one.lmp.tobytes() == another.lmp.tobytes()
+            assert one.dispatch_mw.tobytes() == another.dispatch_mw.tobytes()
+
+
+def test_payloads__are_the_same_bytes_in_any_order() -> None:
+    found = feed.due(seed=2, after=MONDAY, upto=MONDAY + timedelta(minutes=70))
+    in_order = {one: payloads.payload(one, seed=2) for one in found}
+    market.hour.cache_clear()
+    shuffled = np.random.default_rng(1).permutation(len(found)).tolist()
+    assert all(payloads.payload(found[number], seed=2) == in_order[found[number]] for number in shuffled)
 
 
 @pytest.mark.parametrize("threads", ["1", "2"])
@@ -64,31 +82,31 @@ def test_real_time__changes_with_the_seed() -> None:
 
 def test_real_time__refuses_an_interval_off_the_grid() -> None:
     for interval in (five_minutes(MONDAY + timedelta(minutes=1)), DeliveryInterval.of_minutes(MONDAY, 15)):
-        with pytest.raises(market.MarketTimeError):
-            market.real_time(seed=1, interval=interval)
+        with pytest.raises(times.MarketTimeError):
+            market.real_time(world.default(), seed=1, interval=interval)
 
 
 @pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 8), 23), (date(2026, 11, 1), 25), (date(2026, 12, 25), 24)])
 def test_day_ahead__clears_every_hour_of_the_operating_day(day: date, hours: int) -> None:
-    cleared = market.day_ahead(seed=1, operating_day=day)
+    cleared = market.day_ahead(world.default(), seed=1, operating_day=day)
     assert len(cleared) == hours
     assert len({one.interval for one in cleared}) == hours
 
 
 def test_gates__follow_the_local_clock_of_the_day_before() -> None:
-    assert market.gate_closure(operating_day=date(2026, 7, 2)) == datetime(2026, 7, 1, 15, tzinfo=UTC)
-    assert market.day_ahead_publication(operating_day=date(2026, 1, 2)) == datetime(2026, 1, 1, 19, tzinfo=UTC)
+    assert times.gate_closure(operating_day=date(2026, 7, 2)) == datetime(2026, 7, 1, 15, tzinfo=UTC)
+    assert times.day_ahead_publication(operating_day=date(2026, 1, 2)) == datetime(2026, 1, 1, 19, tzinfo=UTC)
     # clocks change on the operating day itself, after its gate
-    assert market.gate_closure(operating_day=date(2026, 3, 8)) == datetime(2026, 3, 7, 16, tzinfo=UTC)
+    assert times.gate_closure(operating_day=date(2026, 3, 8)) == datetime(2026, 3, 7, 16, tzinfo=UTC)
 
 
 def test_outlook__a_forecast_closes_in_on_the_truth_as_lead_time_shrinks() -> None:
     errors: dict[int, list[float]] = {0: [], 1: [], 6: [], 36: []}
     for number in range(120):
         at_s = int((MONDAY + number * timedelta(hours=29)).timestamp())
-        truth = market.outlook(seed=1, at_s=at_s, issued_at_s=None).zone_load_mw
+        truth = outlook.outlook(world.default(), seed=1, at_s=at_s, issued_at_s=None).zone_load_mw
         for lead_h, found in errors.items():
-            seen = market.outlook(seed=1, at_s=at_s, issued_at_s=at_s - lead_h * 3600).zone_load_mw
+            seen = outlook.outlook(world.default(), seed=1, at_s=at_s, issued_at_s=at_s - lead_h * 3600).zone_load_mw
             found.append(float(np.abs(seen / truth - 1.0).mean()))
     means = [float(np.mean(found)) for found in errors.values()]
     assert means == sorted(means)
@@ -100,8 +118,8 @@ def test_outlook__a_forecast_does_not_know_outages_that_are_still_to_come() -> N
     differences = 0
     for number in range(60):
         at_s = int((MONDAY + number * timedelta(days=6)).timestamp())
-        late = market.outlook(seed=4, at_s=at_s, issued_at_s=at_s).available_mw
-        early = market.outlook(seed=4, at_s=at_s, issued_at_s=at_s - 36 * 3600).available_mw
+        late = outlook.outlook(world.default(), seed=4, at_s=at_s, issued_at_s=at_s).available_mw
+        early = outlook.outlook(world.default(), seed=4, at_s=at_s, issued_at_s=at_s - 36 * 3600).available_mw
         thermal = np.arange(20)
         gone = (late[thermal] == 0.0) & (early[thermal] > 0.0)
         differences += int(gone.sum())
@@ -111,38 +129,48 @@ def test_outlook__a_forecast_does_not_know_outages_that_are_still_to_come() -> N
 
 def test_corrections__stay_close_to_the_first_prices_and_still_add_up() -> None:
     first = fresh(1, MONDAY)
-    corrected = market.corrected_real_time(seed=1, interval=five_minutes(MONDAY))
+    corrected = market.corrected_real_time(world.default(), seed=1, interval=five_minutes(MONDAY))
     assert 0.0 < np.abs(corrected.load_mw / first.load_mw - 1.0).max() < 0.03
     assert np.abs(corrected.lmp - corrected.energy - corrected.congestion - corrected.loss).max() < 1e-9
 
 
-def test_a_week__looks_like_a_power_market() -> None:
-    hub = np.array(network.network().hubs[-1].weights)
-    rows = [fresh(1, MONDAY + k * timedelta(minutes=35)) for k in range(288)]
+def test_three_days__look_like_a_power_market() -> None:
+    grid = world.default()
+    hub = np.array(grid.hubs[-1].weights)
+    starts = [MONDAY + timedelta(days=day, hours=3 * number) for day in (0, 100, 200) for number in range(8)]
+    hours = [market.hour(grid, seed=1, start_s=int(start.timestamp())).cleared for start in starts]
+    rows = [row for found in hours for row in found]
     price = np.array([hub @ row.lmp for row in rows])
-    spread = np.array([np.ptp(row.lmp) for row in rows])
-    binding = {limit.line for row in rows for limit in row.binding}
-    assert 10.0 < np.median(price) < 60.0
+    assert 20.0 < np.median(price) < 60.0
     assert np.quantile(price, 0.95) - np.quantile(price, 0.05) > 10.0
-    assert len(binding) >= 5
-    assert np.mean(spread > 3.0) > 0.2
     assert np.mean(price < 0.0) < 0.10
-    assert np.mean([row.shed_mw.sum() > 1e-6 for row in rows]) < 0.01
+    assert np.mean([row.lmp.min() < 0.0 for row in rows]) > 0.01
+    assert len({limit.line for row in rows for limit in row.binding}) >= 5
+    assert 0.1 < np.mean([bool(row.binding) for row in rows]) < 0.7
+    assert np.mean([np.ptp(row.lmp) > 3.0 for row in rows]) > 0.2
+    assert np.mean([row.shortage_mw.sum() > 1e-6 for row in rows]) < 0.01
     losses = np.array([row.losses_mw / row.load_mw.sum() for row in rows])
     assert losses.min() > 0.001
     assert losses.max() < 0.04
 
 
-def test_a_year__has_negative_nodes_scarcity_and_day_ahead_near_real_time() -> None:
-    moments = [MONDAY + k * timedelta(hours=31) for k in range(280)]
-    rows = [fresh(1, moment) for moment in moments]
-    lowest = np.array([row.lmp.min() for row in rows])
-    energy = np.array([row.energy for row in rows])
-    assert 0.02 < np.mean(lowest < 0.0) < 0.5
-    assert np.mean(energy < 0.0) < 0.10
-    assert energy.max() > 1.8 * np.median(energy)
-    days = [market.day_ahead(seed=1, operating_day=date(2026, month, 15)) for month in (2, 5, 8, 11)]
-    ahead = np.array([one.energy for day in days for one in day])
-    real = np.array([fresh(1, one.interval.start + timedelta(minutes=30)).energy for day in days for one in day])
-    assert abs(np.median(real - ahead)) < 4.0
+def test_strain__makes_prices_rise_far_above_those_of_the_day() -> None:
+    def strained(number: int) -> bool:
+        return outlook._strain(1, int((MONDAY + number * timedelta(minutes=30)).timestamp())) > 0.0
+
+    found = [MONDAY + number * timedelta(minutes=30) for number in range(48 * 4) if strained(number)]
+    assert 0 < len(found) < 0.1 * 48 * 4
+    hour_s = int(found[0].timestamp()) // 3600 * 3600
+    spike = max(row.energy for row in market.hour(world.default(), seed=1, start_s=hour_s).cleared)
+    calm = [row.energy for row in market.hour(world.default(), seed=1, start_s=hour_s - 3600).cleared]
+    assert spike > 1.3 * float(np.median(calm))
+
+
+def test_day_ahead__differs_from_real_time_without_leaning_far() -> None:
+    grid = world.default()
+    days = [market.day_ahead(grid, seed=1, operating_day=date(2026, month, 15)) for month in (2, 8)]
+    ahead = np.array([one.energy for day in days for one in day[::3]])
+    starts = [one.interval.start for day in days for one in day[::3]]
+    real = np.array([fresh(1, start + timedelta(minutes=30)).energy for start in starts])
+    assert abs(np.median(real - ahead)) < 6.0
     assert np.median(np.abs(real - ahead)) > 0.05

@@ -73,7 +73,7 @@ def opf(
     from powerdesk.grid.clearing import cuts, engines  # noqa: PLC0415 - as above
     from powerdesk.grid.types import BranchModel  # noqa: PLC0415 - as above
 
-    network = _network(case)
+    network = network_of(case)
     weights = _reference(network, reference)
     began = time.perf_counter()
     cleared = engines.clear(
@@ -132,7 +132,7 @@ def ptdf(
     from powerdesk.grid.sensitivities import Sensitivities  # noqa: PLC0415 - as above
     from powerdesk.grid.types import BranchModel  # noqa: PLC0415 - as above
 
-    network = _network(case)
+    network = network_of(case)
     chosen = _branches(network, branches)
     sensitivities = Sensitivities(network, model=BranchModel(model.value))
     weights = sensitivities.weights_of(_reference(network, reference))
@@ -162,7 +162,7 @@ def contingencies(
     from powerdesk.grid.clearing import engines  # noqa: PLC0415 - as above
     from powerdesk.grid.types import BranchModel  # noqa: PLC0415 - as above
 
-    network = _network(case)
+    network = network_of(case)
     cleared = engines.clear(network, model=BranchModel(model.value))
     whole, parting = outages.single_outages(network)
     emergency, normal = network.branches.emergency_rating_mw, network.branches.rating_mw
@@ -193,7 +193,7 @@ def network(case: Case, model: Models = Model.DCP, output: Out = None) -> None:
     from powerdesk.grid.clearing import engines  # noqa: PLC0415 - as above
     from powerdesk.grid.types import BranchModel  # noqa: PLC0415 - as above
 
-    read = _network(case)
+    read = network_of(case)
     islands = statistics.islands(read)
     flows = None
     if all(one.adequate for one in islands):
@@ -240,7 +240,8 @@ def explain(
     printing.tables(found, contributions, output=output)
 
 
-def _network(case: Path) -> Network:
+def network_of(case: Path) -> Network:
+    """Return the network of a case file or folder; what it holds and the network does not is told on standard error."""
     from powerdesk.app.cli.leaving import FileUnusableError  # noqa: PLC0415 - problems load only when needed
     from powerdesk.grid import egret, fields, matpower, rts_gmlc  # noqa: PLC0415 - as above
 

@@ -1,0 +1,154 @@
+"""The verb `sim`: history of the simulated market, on its own grid or on any case, day by day into Parquet files."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import typer
+
+from powerdesk.app.cli.root import Out, app
+from powerdesk.kernel.problem import Problem
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from powerdesk.simulation.world import World
+
+DEFAULT = "default"
+ABOUT = "about.json"
+FORMAT = 1
+HUB = "SIM:HUB_AVERAGE"
+MOST_DAYS = 4_000
+
+
+class OtherHistoryError(Problem):
+    """A folder holds days of another case or seed."""
+
+    status: ClassVar[int] = 422
+    slug: ClassVar[str] = "simulated-history-other"
+    title: ClassVar[str] = "The folder holds another history"
+
+
+@app.command()
+def sim(
+    start: Annotated[str, typer.Option(help="First operating day, YYYY-MM-DD.")],
+    case: Annotated[
+        str, typer.Option(help="Case file or RTS-GMLC folder as `powerdesk grid` reads it; or 'default'.")
+    ] = DEFAULT,
+    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="How many days.")] = 1,
+    seed: Annotated[int, typer.Option(help="Another seed is another market.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for DAY/DATASET.parquet; days that are there are kept.")
+    ] = None,
+    output: Out = None,
+) -> None:
+    """Make days of a simulated market: commitment, day-ahead, real time; tell each day, write its datasets."""
+    from powerdesk.app.cli import printing  # noqa: PLC0415 - loads only when a verb needs it
+
+    first = _day(start)
+    world, name = _world(case)
+    if out is not None:
+        _claim(out, {"format": FORMAT, "case": name, "seed": seed})
+    told = []
+    for day in _shown([first + timedelta(days=number) for number in range(days)]):
+        folder = out / day.isoformat() if out is not None else None
+        if folder is not None and folder.is_dir():
+            continue
+        told.append(_made(world, seed, day, folder))
+    printing.records(told, output=output)
+
+
+def _day(text: str) -> date:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day of the market's calendar
+    except ValueError as error:
+        raise typer.BadParameter(f"'{text}' is no day: give YYYY-MM-DD") from error
+
+
+def _world(case: str) -> tuple[World, str]:
+    """Return the world of a case, and a name that changes with its content."""
+    from powerdesk.app.cli.grid_verbs import network_of  # noqa: PLC0415 - the solvers load only when a verb needs them
+    from powerdesk.simulation import cases, world  # noqa: PLC0415 - as above
+
+    if case == DEFAULT:
+        return world.default(), DEFAULT
+    network = network_of(Path(case))
+    return cases.world_of(network), f"{network.name} {cases.fingerprint(network)}"
+
+
+def _claim(out: Path, about: dict[str, Any]) -> None:
+    """Note in the folder what its days are of; raises OtherHistoryError when it holds others."""
+    from powerdesk.app.cli.leaving import FileUnusableError  # noqa: PLC0415 - problems load only when needed
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        note = out / ABOUT
+        if note.exists():
+            held = json.loads(note.read_text(encoding="utf-8"))
+            if held != about:
+                raise OtherHistoryError(found=f"{held}", allowed=f"{about}", remedy="give another folder to --out")
+        else:
+            note.write_text(json.dumps(about), encoding="utf-8")
+    except OSError as error:
+        raise FileUnusableError.of(error, allowed="a folder that this user may write to") from error
+
+
+def _shown(days: list[date]) -> Any:
+    """Yield the days behind a bar with time left; the bar is on standard error and only on a terminal."""
+    from rich.console import Console  # noqa: PLC0415 - used here only
+    from rich.progress import track  # noqa: PLC0415 - as above
+
+    console = Console(stderr=True)
+    return track(days, description="simulated days", console=console, transient=True, disable=not console.is_terminal)
+
+
+def _made(world: World, seed: int, day: date, folder: Path | None) -> dict[str, Any]:
+    """Make a day, write it whole or not at all, and return what to tell of it."""
+    from powerdesk.simulation import history  # noqa: PLC0415 - the solvers load only when a verb needs them
+
+    began = time.process_time()
+    made = history.day(world, seed=seed, operating_day=day)
+    if folder is not None:
+        _write(made, folder)
+    return {"day": day.isoformat(), **_figures(made), "seconds": round(time.process_time() - began, 2)}
+
+
+def _write(made: dict[str, pa.Table], folder: Path) -> None:
+    """Write the datasets beside the folder's name and rename: what has the name is whole."""
+    import shutil  # noqa: PLC0415 - used here only
+
+    from pyarrow import parquet  # noqa: PLC0415 - as above
+
+    from powerdesk.app.cli.leaving import FileUnusableError  # noqa: PLC0415 - as above
+
+    part = folder.with_name(f".{folder.name}.part")
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        for dataset, rows in made.items():
+            parquet.write_table(rows, part / f"{dataset}.parquet", compression="zstd")
+        part.rename(folder)
+    except OSError as error:
+        raise FileUnusableError.of(error, allowed="a folder that this user may write to") from error
+
+
+def _figures(made: dict[str, pa.Table]) -> dict[str, Any]:
+    """Return the day's hub prices, how often lines bound, and how many rows there are."""
+    import pyarrow.compute as pc  # noqa: PLC0415 - loads only when a verb needs it
+
+    prices = made["markets.prices"]
+    at_hub = prices.filter(pc.equal(prices["location"], HUB))
+    found: dict[str, Any] = {}
+    for run, name in (("DA", "da"), ("RT5", "rt")):
+        price = at_hub.filter(pc.equal(at_hub["market_run"], run))["price_per_mwh"]
+        found[f"{name}_mean_per_mwh"] = round(pc.mean(price).as_py(), 2)
+        found[f"{name}_max_per_mwh"] = pc.max(price).as_py()
+    bound = made.get("grid.shadow_prices")
+    intervals = 0
+    if bound is not None:
+        intervals = pc.count_distinct(bound.filter(pc.equal(bound["market_run"], "RT5"))["interval_start"]).as_py()
+    return {**found, "rt_intervals_bound": intervals, "rows": sum(rows.num_rows for rows in made.values())}
