@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CENT, MICRO = 0.01, 1e-6
+CENT = 0.01
 NOT_KNOWN = "not known"
 
 
@@ -38,7 +38,7 @@ CONVENTIONS = {
         Convention("MISO", prints_energy=False),
         Convention("NYISO", congestion_sign=-1, prints_energy=False, reference="a bus"),
         Convention("PJM", prints_energy=False),
-        Convention("SIM", reference="load", factor_tick=MICRO),
+        Convention("SIM", reference="SIM:SYSTEM", factor_tick=1e-5),
     )
 }
 
