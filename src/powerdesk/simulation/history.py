@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from powerdesk.kernel.calendars import CALENDARS
-from powerdesk.simulation import completing, feed, parsing, places, tables, times
+from powerdesk.simulation import completing, feed, parsing, places, publishing, times
 from powerdesk.simulation.completing import Head
 from powerdesk.simulation.types import STAGES, Kind
 
@@ -40,7 +40,7 @@ def day(world: World, *, seed: int, operating_day: date) -> dict[str, pa.Table]:
     for kind, group in _by_kind(publications(world, seed=seed, operating_day=operating_day)):
         made: dict[str, list[tuple[Publication, pa.Table]]] = {}
         for one in group:
-            for name, rows in tables.tables_of(world, one, seed=seed, size=size).items():
+            for name, rows in publishing.tables_of(world, one, seed=seed, size=size).items():
                 if rows.num_rows:
                     made.setdefault(name, []).append((one, rows))
         for name, pieces in made.items():

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pyarrow import csv
 
 from powerdesk.kernel.intervals import format_instant
-from powerdesk.simulation import places, planning, tables, world
+from powerdesk.simulation import places, planning, publishing, world
 from powerdesk.simulation.types import FORMAT, STAGES
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def payload(publication: Publication, *, seed: int, size: int | None = None, pla
     if plan is not None:
         planning.adopt(grid, seed=seed, plan=plan)
     count = places.base_count() if size is None else size
-    found = tables.tables_of(grid, publication, seed=seed, size=count)
+    found = publishing.tables_of(grid, publication, seed=seed, size=count)
     facts = (publication.kind, format_instant(publication.published_at), STAGES[publication.kind])
     head = f"#SIM,{FORMAT},{','.join(facts)}\n"
     return b"".join((head.encode(), *(_table(name, rows) for name, rows in found.items())))
