@@ -38,6 +38,20 @@ describe.skipIf(process.env['HUB_URL'] !== undefined)('states of the panels', ()
     expect(await hub.page.locator('.price-row').count()).toBe(0)
   })
 
+  for (const [path, missing, empty] of [['/map?market=SIM', /SIM × network × hub/, 'No network of SIM yet'], ['/constraints?market=SIM', /SIM × congestion × hub/, 'Nothing bound in SIM in seven days']] as const) {
+    it(`of the grid at ${path}: refused names the grant, empty says what would be here`, async () => {
+      await hub.mode('refused')
+      await hub.page.goto(hub.base + path)
+      await hub.page.locator('.state', { hasText: 'Not entitled' }).first().waitFor()
+      expect(await hub.page.locator('.state').first().innerText()).toMatch(missing)
+      expect(await axeViolations(hub.page)).toEqual([])
+      await hub.mode('empty')
+      await hub.page.goto(hub.base + path)
+      await hub.page.getByText(empty).waitFor()
+      expect(await axeViolations(hub.page)).toEqual([])
+    })
+  }
+
   it('dead feed: keeps the last prices, greyed, and says since when', async () => {
     await hub.mode('dead')
     await hub.page.goto(`${hub.base}/prices?market=NYISO`)

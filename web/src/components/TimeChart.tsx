@@ -77,8 +77,9 @@ function marks(selected_s: number | undefined): uPlot.Plugin {
         const zero = plot.valToPos(0, 'y', true)
         ctx.save()
         if (zero > bbox.top && zero < bbox.top + bbox.height) {
-          ctx.strokeStyle = token('line-strong')
-          ctx.strokeRect(bbox.left, Math.round(zero), bbox.width, 0.5)
+          // Filled, not stroked: a stroke takes the width that the last draw left behind.
+          ctx.fillStyle = token('line-strong')
+          ctx.fillRect(bbox.left, Math.round(zero), bbox.width, window.devicePixelRatio)
         }
         const at = selected_s === undefined ? Number.NaN : plot.valToPos(selected_s, 'x', true)
         if (at >= bbox.left && at <= bbox.left + bbox.width) {
