@@ -121,6 +121,25 @@ def test_recover__says_unidentified_where_no_few_candidates_explain_the_prices()
     assert "unexplained" in told.reason
 
 
+def test_recover_panel__takes_back_what_a_wrong_topology_explains_in_single_intervals() -> None:
+    network, draw = synthetic.network(n_bus=N_BUS, seed=5), np.random.default_rng(4)
+    lines = network.branches
+    reactance = lines.reactance_pu * draw.uniform(0.8, 1.2, len(lines))
+    wrong = everything(made(replace(network, branches=replace(lines, reactance_pu=reactance))))
+    right = everything(made())
+    panel = [np.full(N_BUS, 40.0)]  # any topology explains it
+    for _ in range(19):
+        branches = draw.choice(len(lines), 6, replace=False)
+        panel.append(planted(made(), branches, draw.uniform(-300.0, -50.0, 6)))
+    prices = np.array(panel)
+    sure, doubted = constraints.recover_panel(right, prices=prices), constraints.recover_panel(wrong, prices=prices)
+    assert all(one.verdict is not Identifiability.UNIDENTIFIED for one in sure)
+    assert constraints.recover(wrong, prices=prices[0]).verdict is Identifiability.IDENTIFIED
+    assert all(one.verdict is Identifiability.UNIDENTIFIED for one in doubted)
+    assert "another topology" in doubted[0].reason
+    assert all(part.verdict is Identifiability.UNIDENTIFIED for one in doubted for part in one.found)
+
+
 def test_recover__each_island_has_a_level_of_its_own(two_islands: Network) -> None:
     grid = made(two_islands)
     known = everything(grid)
