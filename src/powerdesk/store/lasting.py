@@ -56,6 +56,14 @@ def numbered(rows: pa.Table, sets: pa.Table, *, by: Sequence[str], time: str) ->
     return place[wanted]
 
 
+def are_newest(rows: pa.Table, among: pa.Table, *, by: Sequence[str], time: str) -> NDArray[np.bool_]:
+    """Tell which rows (n,) start when the newest set of their name does; `among` holds every set, theirs included."""
+    own, every = _codes((rows, among), by)
+    newest = np.full(int(every.max(initial=-1)) + 1, -FOR_GOOD)
+    np.maximum.at(newest, every, micros(among, time))
+    return np.asarray(micros(rows, time) == newest[own])
+
+
 def micros(rows: pa.Table, name: str) -> IntArray:
     """Return an instant column as microseconds since 1970 (n,)."""
     return np.asarray(rows.column(name).cast(pa.int64()).to_numpy(), dtype=np.int64)

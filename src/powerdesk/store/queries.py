@@ -15,7 +15,7 @@ from powerdesk.access import entitlements
 from powerdesk.engines.ports import tables as table_port
 from powerdesk.kernel import intervals
 from powerdesk.kernel.belief import Knowledge
-from powerdesk.store import events, lineage, schema, tables
+from powerdesk.store import events, lasting, lineage, schema, tables
 from powerdesk.store import quality as qualities
 from powerdesk.store.types import Answer, LookAheadError, Request, Snapshot, UnknownColumnError, UnknownDatasetError
 
@@ -120,9 +120,10 @@ def is_at_hand(store: Store, *, request: Request, since: datetime | None) -> boo
     Tables of this process answer such a read from memory in about a millisecond; it may take longer just after a
     start. Tables that processes share answer nothing without a server.
     """
-    if store.tables.shared:
+    declared = dataset(store, request.dataset)
+    if store.tables.shared or declared.lasting_by:
         return False
-    named = request.within.get(dataset(store, request.dataset).series_label, ())
+    named = request.within.get(declared.series_label, ())
     return 0 < len(named) <= AT_HAND_SERIES and since is not None and store.clock.now() - since < AT_HAND_SPAN
 
 
@@ -149,15 +150,34 @@ def rows(store: Store, asker: Asker, *, request: Request, cut: Snapshot) -> Answ
 
 
 def latest(store: Store, asker: Asker, *, request: Request, cut: Snapshot) -> Answer:
-    """Return the newest interval of each series at the cut, in series order; `after` and `limit` page over series."""
+    """Return the newest interval of each series at the cut, in series order; `after` and `limit` page over series.
+
+    Where sets of rows last until they are replaced, these are the sets in force: a series that the newest set of its
+    name lacks has no row.
+    """
     declared, narrowed, left_out = _prepared(store, asker, request)
     selection = replace(_selection(declared, narrowed), limit=None, after=None)
     found = store.tables.latest(declared.id, selection=selection, cut=_port_cut(cut))
+    if declared.lasting_by and found.num_rows:
+        found = found.filter(_in_force(store, declared, found, selection, cut))
     if request.after is not None:
         found = found.filter(_beyond(declared, found, request.after))
     more = request.limit is not None and found.num_rows > request.limit
     shown = found.slice(0, request.limit) if more else found
     return Answer(dataset=declared.id, rows=shown, snapshot=cut, left_out=left_out, more=more)
+
+
+def _in_force(
+    store: Store, declared: Dataset, found: pa.Table, selection: table_port.Selection, cut: Snapshot
+) -> pa.Array:
+    """Tell which rows belong to the newest set of their name, other series that were not asked for included."""
+    whole = found
+    if not set(selection.within) <= {"source", declared.market_column, *declared.lasting_by}:
+        names = {name: tuple(pc.unique(found.column(name)).to_pylist()) for name in declared.lasting_by}
+        within = {name: values for name, values in selection.within.items() if name == "source"} | names
+        asked = replace(selection, within=within, columns=declared.key)
+        whole = store.tables.latest(declared.id, selection=asked, cut=_port_cut(cut))
+    return pa.array(lasting.are_newest(found, whole, by=declared.lasting_by, time=declared.time_column))
 
 
 def _beyond(declared: Dataset, rows: pa.Table, after: tuple[object, ...]) -> pa.ChunkedArray:

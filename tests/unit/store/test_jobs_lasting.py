@@ -160,3 +160,28 @@ def test_a_late_topology__changes_the_hours_it_holds_for_and_no_others() -> None
         assert lineage is not None
         again = operations.remake(store, made=lineage)
         assert again["congestion_per_mwh"].to_pylist() == [5.0]
+
+
+@pytest.mark.parametrize("within", [{}, {"location": ("SIM:1",)}, {"location": ("SIM:2",)}, {"constraint": ("a",)}])
+def test_latest__gives_the_sets_in_force_whatever_else_is_asked(within: dict[str, tuple[str, ...]]) -> None:
+    steps: list[Step] = [
+        ("set", "a", 0, {"1": 0.5, "2": 0.5}),
+        ("set", "a", 9, {"2": 0.25}),
+        ("set", "b", 3, {"1": 0.1}),
+    ]
+    with opened() as store:
+        for number, what in enumerate(steps, start=1):
+            step(store, number, what)
+
+        def known(hours: int) -> set[tuple[str, str, float]]:
+            cut = queries.snapshot(store, as_of=store.clock.now())
+            request = Request(datasets.SHIFT_FACTORS.id, within=within, end=DAY + hours * HOUR)
+            rows = queries.latest(store, operations.HOUSE, request=request, cut=cut).rows.to_pylist()
+            return {(row["constraint"], row["location"][-1], row["shift_factor"]) for row in rows}
+
+        def asked(rows: set[tuple[str, str, float]]) -> set[tuple[str, str, float]]:
+            places = {name[-1] for name in within.get("location", ("1", "2"))}
+            return {row for row in rows if row[1] in places and row[0] in within.get("constraint", "ab")}
+
+        assert known(9) == asked({("a", "1", 0.5), ("a", "2", 0.5), ("b", "1", 0.1)})
+        assert known(10) == asked({("a", "2", 0.25), ("b", "1", 0.1)})
