@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from powerdesk.grid import matpower
+from powerdesk.grid import matpower, prices
 from powerdesk.grid.clearing import cuts, engines, result
 from powerdesk.grid.clearing.session import Session
 from powerdesk.grid.sensitivities import Sensitivities
@@ -21,7 +21,7 @@ from powerdesk.grid.types import BranchModel
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from powerdesk.grid.types import Network
+    from powerdesk.grid.types import FloatArray, Network
 
     Published = Callable[[str], Network]
 
@@ -157,7 +157,7 @@ def test_lmp__is_the_finite_difference_of_the_whole_problem(name: str, published
     base = kept.clear()
     quadratic = bool(network.generators.quadratic_usd_per_mw2h.any())
     step = 1e-2
-    buses = np.random.default_rng(0).choice(len(network.buses), size=min(20, len(network.buses)), replace=False)
+    buses = np.random.default_rng(0).choice(len(network.buses), size=min(60, len(network.buses)), replace=False)
     for bus in buses.tolist():
         costs = []
         for sign in (-1.0, 1.0):
@@ -172,6 +172,54 @@ def test_lmp__is_the_finite_difference_of_the_whole_problem(name: str, published
         else:
             assert left - 1e-5 <= price <= right + 1e-5
             assert min(abs(price - left), abs(price - right)) <= 1e-5
+
+
+@pytest.mark.parametrize("name", ["pglib_opf_case118_ieee__api", "pglib_opf_case2869_pegase__api"])
+def test_parts__and_rents_of_a_published_case_are_identities(name: str, published: Published) -> None:
+    network = published(name)
+    cleared = engines.clear(network, model=BranchModel.DCP)
+    assert cleared.constraints
+    assert cleared.found.kkt.worst <= 1e-9
+    for reference in (
+        None,
+        0,
+        17,
+        len(network.buses) - 1,
+        network.demand_mw,
+        network.generators.max_mw @ _units(network),
+    ):
+        parts = prices.parts(cleared, reference=reference)
+        assert parts.energy + parts.loss + parts.congestion == pytest.approx(cleared.lmp, abs=1e-9)
+        assert np.ptp(parts.energy) == 0.0
+        assert parts.weights @ parts.congestion == pytest.approx(0.0, abs=1e-9)
+        assert parts.by_constraint.sum(axis=0) == pytest.approx(parts.congestion, abs=1e-9)
+    rents = prices.rents(cleared)
+    paid = rents.load_payment - rents.generator_revenue
+    assert paid == pytest.approx(rents.congestion_rent, abs=1e-9 * rents.load_payment)
+
+
+def _units(network: Network) -> FloatArray:
+    """Return where each generator stands (n_gen, n_bus)."""
+    return np.eye(len(network.buses))[network.generators.bus]
+
+
+@pytest.mark.parametrize(
+    ("name", "tolerance"),
+    [("pglib_opf_case118_ieee__api", 1e-9), ("pglib_opf_case2869_pegase__api", 1e-4)],  # very weak lines in the latter
+)
+def test_lmp__does_not_depend_on_the_reference_bus(name: str, tolerance: float, published: Published) -> None:
+    network = published(name)
+    own = engines.clear(network, model=BranchModel.DCP)
+    spread = prices.parts(own, reference=network.demand_mw).congestion
+    for bus in np.random.default_rng(2).choice(len(network.buses), 5, replace=False).tolist():
+        kind = np.where(
+            np.arange(len(network.buses)) == bus, 3, np.where(network.buses.kind == 3, 2, network.buses.kind)
+        )
+        moved = dataclasses.replace(network, buses=dataclasses.replace(network.buses, kind=kind))
+        assert moved.reference == bus
+        other = engines.clear(moved, model=BranchModel.DCP)
+        assert other.lmp == pytest.approx(own.lmp, abs=tolerance)
+        assert prices.parts(other, reference=network.demand_mw).congestion == pytest.approx(spread, abs=tolerance)
 
 
 def test_warm__equals_cold_over_a_day_of_a_congested_case(published: Published) -> None:
