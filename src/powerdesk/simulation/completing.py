@@ -43,6 +43,7 @@ ELEMENTS: Mapping[str, str] = MappingProxyType(
 DECLARED: Mapping[str, Dataset] = MappingProxyType(
     {
         "shadow_prices": grid_datasets.SHADOW_PRICES,
+        "flows": grid_datasets.FLOWS,
         "truth": datasets.TRUTH,
         "constraints": grid_datasets.CONSTRAINTS,
         "shift_factors": grid_datasets.SHIFT_FACTORS,

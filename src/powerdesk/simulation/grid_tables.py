@@ -129,6 +129,19 @@ def shadow_prices(cleared: Iterable[Cleared], *, first: Iterable[Cleared] = ()) 
     )
 
 
+def flows(world: World, cleared: Sequence[Cleared]) -> pa.Table:
+    """Return the flow on every line in every interval, beside the rating in force; a line that is out carries none."""
+    each = [one for one in cleared for _ in world.lines]
+    return pa.table(
+        {
+            "branch": pa.array(list(world.lines) * len(cleared), pa.string()),
+            **_spans(each),
+            "flow_mw": np.concatenate([one.flows_mw.round(3) + 0.0 for one in cleared]),
+            "limit_mw": np.concatenate([one.standing.rating_mw.round(3) for one in cleared]),
+        }
+    )
+
+
 def truth(world: World, cleared: Sequence[Cleared], *, with_commitment: bool) -> pa.Table:
     """Return what set the prices of the intervals, what was out, and with `with_commitment` what was committed."""
     rows = [(one, fact) for one in cleared for fact in _facts(world, one, with_commitment)]

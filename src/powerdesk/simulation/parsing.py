@@ -72,6 +72,9 @@ LAYOUTS: Mapping[str, _Layout] = MappingProxyType(
             | dict.fromkeys(("shadow_price", "flow_mw", "limit_mw"), pa.float64()),
             may_be_empty=True,
         ),
+        "flows": _Layout(
+            "grid.flows", {"branch": pa.string(), **_SPAN} | dict.fromkeys(("flow_mw", "limit_mw"), pa.float64())
+        ),
         "truth": _Layout(
             "simulation.truth",
             {"kind": pa.string(), "element": pa.string(), **_SPAN, "value": pa.float64(), "unit": pa.string()},
@@ -112,9 +115,9 @@ TABLES_OF: Mapping[Kind, tuple[str, ...]] = MappingProxyType(
         Kind.REAL_TIME_PRICES: ("prices",),
         Kind.CORRECTED_PRICES: ("prices",),
         Kind.DAY_AHEAD_PRICES: ("prices",),
-        Kind.REAL_TIME_CONSTRAINTS: ("shadow_prices", "truth"),
-        Kind.CORRECTED_CONSTRAINTS: ("shadow_prices",),
-        Kind.DAY_AHEAD_CONSTRAINTS: ("shadow_prices", "truth"),
+        Kind.REAL_TIME_CONSTRAINTS: ("shadow_prices", "flows", "truth"),
+        Kind.CORRECTED_CONSTRAINTS: ("shadow_prices", "flows"),
+        Kind.DAY_AHEAD_CONSTRAINTS: ("shadow_prices", "flows", "truth"),
         Kind.NETWORK_MODEL: ("buses", "branches", "generators", "constraints", "shift_factors"),
         Kind.SYSTEM_CONDITIONS: ("load", "generation"),
         Kind.DAY_AHEAD_FORECASTS: ("load_forecast", "renewables_forecast"),
@@ -134,6 +137,7 @@ PATTERNS: Mapping[str, str] = MappingProxyType(
         "from_bus": LOCATION_PATTERN,
         "to_bus": LOCATION_PATTERN,
         "fuel": FUEL_PATTERN,
+        "branch": NAME_PATTERN,
         "constraint": NAME_PATTERN,
         "element": NAME_PATTERN,
         "direction": rf"^({grid_datasets.FROM_TO}|{grid_datasets.TO_FROM})$",

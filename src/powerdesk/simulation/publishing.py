@@ -59,14 +59,15 @@ def _cleared(grid: World, publication: Publication, seed: int) -> tuple[Cleared,
 
 
 def _constraints(grid: World, publication: Publication, seed: int) -> Tables:
-    """Return shadow prices, maybe no row of them, and the truth; a correction has only the first."""
+    """Return shadow prices, maybe no row of them, flows and the truth; a correction tells no truth."""
     cleared = _cleared(grid, publication, seed)
+    flows = grid_tables.flows(grid, cleared)
     if publication.kind is Kind.CORRECTED_CONSTRAINTS:
         first = market.real_time(grid, seed=seed, interval=publication.interval)
-        return {"shadow_prices": grid_tables.shadow_prices(cleared, first=(first,))}
+        return {"shadow_prices": grid_tables.shadow_prices(cleared, first=(first,)), "flows": flows}
     ahead = publication.kind is Kind.DAY_AHEAD_CONSTRAINTS
     known = grid_tables.truth(grid, cleared, with_commitment=ahead)
-    return {"shadow_prices": grid_tables.shadow_prices(cleared), "truth": known}
+    return {"shadow_prices": grid_tables.shadow_prices(cleared), "flows": flows, "truth": known}
 
 
 def _model(grid: World, publication: Publication, seed: int) -> Tables:

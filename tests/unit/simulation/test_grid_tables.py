@@ -56,6 +56,21 @@ def test_published_congestion__is_shadow_prices_times_the_shift_factors_in_force
     assert compared > 100
 
 
+def test_flows__are_of_every_line_within_its_rating_and_at_it_where_it_binds() -> None:
+    interval = DeliveryInterval.of_minutes(START, 5)
+    tables = file_of(Kind.REAL_TIME_CONSTRAINTS, interval)
+    flows = {row["branch"]: row for row in tables["grid.flows"]}
+    model = file_of(Kind.NETWORK_MODEL, model_at(interval.start).interval)["grid.networks"]
+    assert set(flows) >= {row["element"] for row in model if row["kind"] == grid_datasets.BRANCH}
+    assert {row["market_run"] for row in flows.values()} == {"RT5"}
+    binding = {row["constraint"]: row for row in tables.get("grid.shadow_prices", [])}
+    for name, row in flows.items():
+        if name in binding:
+            assert row["flow_mw"] == pytest.approx(binding[name]["flow_mw"], abs=0.002)
+        else:
+            assert abs(row["flow_mw"]) <= row["limit_mw"] + 0.01
+
+
 def test_truth__names_units_between_their_limits_and_what_binds_runs_and_is_out() -> None:
     grid = world.default()
     interval = DeliveryInterval.of_minutes(START, 5)
