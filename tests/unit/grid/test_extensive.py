@@ -124,6 +124,30 @@ def test_extensive__everything_at_once_agrees() -> None:
 
 
 @settings(max_examples=10, deadline=None)
+@given(seed=SEEDS, n_bus=st.integers(4, 20), at_one_bus=st.booleans())
+def test_frozen_losses__at_the_optimum_s_own_flows_give_the_optimum(
+    seed: int,
+    n_bus: int,
+    at_one_bus: bool,  # noqa: FBT001 - the draw names it
+) -> None:
+    network = synthetic.network(n_bus=n_bus, seed=seed, congestion=0.4)
+    made = Sensitivities(network, model=BranchModel.DCP)
+    weights = np.eye(n_bus)[seed % n_bus] if at_one_bus else None
+    try:
+        truly = Session(made, losses=Losses.QUADRATIC, loss_weights=weights).clear()
+    except result.InfeasibleError:
+        return  # the made ratings leave no room for losses
+    base = truly.flows_mw
+    frozen = Session(made, losses=Losses.FROZEN, loss_weights=weights, loss_base_mw=base).clear()
+    assert frozen.objective_usd_per_h == pytest.approx(truly.objective_usd_per_h, rel=1e-7)
+    assert frozen.losses_mw == pytest.approx(truly.losses_mw, rel=1e-5, abs=1e-6)
+    if at_one_bus:
+        assert truly.base_weights[seed % n_bus] == 1.0
+    wanted = Wanted(losses=Losses.FROZEN, loss_base_mw=base, loss_weights=weights)
+    agree(frozen, opinions(made, wanted), price=0.01)
+
+
+@settings(max_examples=10, deadline=None)
 @given(seed=SEEDS, n_bus=st.integers(4, 20))
 def test_branch_losses__are_drawn_at_the_ends_and_priced_to_the_finite_difference(seed: int, n_bus: int) -> None:
     network = synthetic.network(n_bus=n_bus, seed=seed, congestion=0.2)

@@ -39,6 +39,7 @@ class Losses(StrEnum):
     NONE = "none"
     FROZEN = "frozen"
     QUADRATIC = "quadratic"
+    BRANCH = "branch"
 
 
 Case = Annotated[
@@ -60,7 +61,9 @@ Reference = Annotated[
 def opf(
     case: Case,
     model: Models = Model.DCP,
-    losses: Annotated[Losses, typer.Option(help="none, frozen factors, or quadratic.")] = Losses.NONE,
+    losses: Annotated[
+        Losses, typer.Option(help="none, frozen factors, quadratic, or of each branch (clarabel).")
+    ] = Losses.NONE,
     engine: Annotated[Engine, typer.Option(help="ptdf, angle or clarabel: they agree.")] = Engine.PTDF,
     reference: Reference = None,
     output: Out = None,
