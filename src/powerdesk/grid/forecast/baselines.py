@@ -39,12 +39,10 @@ def climatology(*, panel: Panel, zone: str, known_us: int, ahead_us: tuple[int, 
     past, start = _past(panel, known_us, ahead_us)
     slot = _slot(past, zone)
     slots = panels.DAY_US // (panel.minutes * panels.MINUTE_US)
-    told = past.published
-    bound = np.zeros((slots, len(past.constraints)))
-    np.add.at(bound, slot[told], past.shadow_price[told] != 0.0)
-    days = np.bincount(slot[told], minlength=slots)
+    days = np.bincount(slot[past.published], minlength=slots)
+    bound = np.stack([(np.abs(past.shadow_price[slot == one]) > 0.0).sum(axis=0) for one in range(slots)])
     wanted = panels.local_parts(start, zone=zone, minutes=panel.minutes)[1]
-    chance = np.divide(bound, days[:, None], out=np.zeros_like(bound), where=days[:, None] > 0)
+    chance = np.divide(bound, days[:, None], out=np.zeros(bound.shape), where=days[:, None] > 0)
     return Forecast(
         known_us, panel.minutes, start, past.constraints, chance[wanted], _values(past, slot, slots)[wanted], 0.0
     )

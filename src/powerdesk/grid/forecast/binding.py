@@ -101,6 +101,7 @@ def fit(*, panel: Panel, zone: str, known_us: int, ahead_us: tuple[int, int], fe
         group=group[usable][order],
         n_group=len(recent.constraints),
         event=event[usable][order],
+        expected=np.concatenate((terms.EXPECTED, np.zeros(n_outside))),
         weight=np.exp2(-age[usable][order] / TRAINING_HALF_LIFE_DAYS) * (OBSERVATIONS_PER_DAY / per_day),
     )
     return Model(zone, ahead_us, recent.constraints, fitted, own, scale, _dormant(past, zone))
@@ -181,9 +182,8 @@ def _seen(panel: Panel, model: Model, features: Features, known_us: int) -> seve
 def _dormant(past: Panel, zone: str) -> float:
     """Return the share of intervals in which constraints bound that had not for MEMORY_DAYS, over the days known."""
     day, _, _ = panels.local_parts(past.start_us, zone=zone, minutes=past.minutes)
-    day = day - day[0]
-    count = np.zeros((int(day[-1]) + 1, len(past.constraints)))
-    np.add.at(count, day, np.nan_to_num(past.shadow_price) != 0.0)
+    begin = np.flatnonzero(np.diff(day, prepend=day[0] - 1))
+    count = np.add.reduceat((np.abs(past.shadow_price) > 0.0).astype(np.float64), begin, axis=0)
     days = np.arange(len(count))[:, None]
     last = np.maximum.accumulate(np.where(count > 0.0, days, -1), axis=0)
     before = np.concatenate((np.full((2, count.shape[1]), -1), last))[: len(count)]  # as known a day ahead

@@ -23,8 +23,8 @@ MOST_HALVINGS = 30
 GAIN_TOLERANCE = 1e-3
 """Log likelihood gained in a step, below which the mode is reached."""
 
-RIDGE = 1.0
-"""Precision of the shared coefficients' prior, in observations of a standardised column."""
+RIDGE = 4.0
+"""Precision of the shared coefficients' prior: without data they are as expected, give or take a half."""
 
 FIRST_VARIANCE = 0.5
 
@@ -39,41 +39,45 @@ class Fitted:
 
 
 def fit(
-    *, x: FloatArray, own: IntArray, group: IntArray, n_group: int, event: FloatArray, weight: FloatArray
+    *,
+    x: FloatArray,
+    own: IntArray,
+    group: IntArray,
+    n_group: int,
+    event: FloatArray,
+    weight: FloatArray,
+    expected: FloatArray,
 ) -> Fitted:
     """Return the fit to events (n,) of 0 and 1 with weights (n,) on columns x (n, p); column 0 is the constant.
 
-    `own` (q,) names the columns whose coefficients also vary by `group` (n,), which is sorted. O(rounds n (p^2 + q^2)).
+    `own` (q,) names the columns whose coefficients also vary by `group` (n,), which is sorted; `expected` (p,) is what
+    the shared coefficients are without data. O(rounds n (p^2 + q^2)).
     """
     z = np.ascontiguousarray(x[:, own])
-    shared = np.zeros(x.shape[1])
-    base = np.average(event, weights=weight).clip(1e-6, 1.0 - 1e-6)
-    shared[0] = special.logit(base)
+    given = x @ expected
+    beside = np.zeros(x.shape[1])
     departures, variance = np.zeros((n_group, own.size)), np.full(own.size, FIRST_VARIANCE)
-    precision = np.full(x.shape[1], RIDGE)
-    precision[0] = 0.0
     seen = np.unique(group)
     for _ in range(ROUNDS):
-        offset = np.einsum("nq,nq->n", z, departures[group])
-        shared = _shared(x, event, weight, offset, shared, precision)
-        departures, spread = _departures(z, group, event, weight, x @ shared, departures, 1.0 / variance)
-        centre = departures[seen].mean(axis=0)  # 0 at the optimum; moving it at once saves rounds
-        departures[seen] -= centre
-        shared[own] += centre
+        beside = _shared(x, event, weight, given + np.einsum("nq,nq->n", z, departures[group]), beside)
+        departures, spread = _departures(z, group, event, weight, given + x @ beside, departures, 1.0 / variance)
+        held = departures[seen].sum(axis=0) / variance - RIDGE * beside[own]
+        common = held / (seen.size / variance + RIDGE)  # what groups share is better borne in common: saves rounds
+        departures[seen] -= common
+        beside[own] += common
         variance = (np.square(departures) + spread).mean(axis=0).clip(min=1e-6)
-    return Fitted(shared, departures, variance)
+    return Fitted(expected + beside, departures, variance)
 
 
-def _shared(
-    x: FloatArray, event: FloatArray, weight: FloatArray, offset: FloatArray, start: FloatArray, precision: FloatArray
-) -> FloatArray:
+def _shared(x: FloatArray, event: FloatArray, weight: FloatArray, offset: FloatArray, start: FloatArray) -> FloatArray:
     """Return the mode of the shared coefficients given offsets: Newton steps, halved where they are too long."""
+    precision = np.full(x.shape[1], RIDGE)
     value, odds = start, x @ start + offset
     best = _likelihood(odds, event, weight).sum() - 0.5 * precision @ np.square(value)
     for _ in range(MOST_STEPS):
         chance = special.expit(odds)
         gradient = (weight * (event - chance)) @ x - precision * value
-        curved = x.T @ (x * (weight * chance * (1.0 - chance))[:, None]) + np.diag(precision + 1e-9)
+        curved = x.T @ (x * (weight * chance * (1.0 - chance))[:, None]) + np.diag(precision)
         step = np.linalg.solve(curved, gradient)
         for _ in range(MOST_HALVINGS):
             tried = value + step

@@ -51,7 +51,7 @@ class Panel:
         price = self.shadow_price[:end]
         if not known[:end].all():
             price = np.where(known[:end, None], price, np.nan)
-        met = np.flatnonzero((np.nan_to_num(price) != 0.0).any(axis=0))  # unpublished is no sign of having bound
+        met = np.flatnonzero((np.abs(price) > 0.0).any(axis=0))  # NaN, unpublished, is no sign of having bound
         if met.size == len(self.constraints) and known.all():
             return self
         return Panel(
@@ -73,13 +73,14 @@ class Panel:
             self.shadow_price[begin:],
         )
 
-    def of(self, constraints: tuple[str, ...]) -> FloatArray:
-        """Return shadow prices (n, len(constraints)); a constraint that never bound has 0 where published."""
+    def of(self, constraints: tuple[str, ...], *, rows: IntArray | None = None) -> FloatArray:
+        """Return shadow prices (n, len(constraints)), or some rows of them; 0 for a constraint that never bound."""
         place = {name: at for at, name in enumerate(self.constraints)}
-        out = np.where(self.published[:, None], 0.0, np.nan) + np.zeros(len(constraints))
-        have = [at for at, name in enumerate(constraints) if name in place]
-        out[:, have] = self.shadow_price[:, [place[constraints[at]] for at in have]]
-        return out
+        price, published = self.shadow_price, self.published
+        if rows is not None:
+            price, published = price[rows], published[rows]
+        none = np.where(published, 0.0, np.nan)[:, None]
+        return np.concatenate((price, none), axis=1)[:, [place.get(name, -1) for name in constraints]]
 
     @property
     def published(self) -> BoolArray:

@@ -95,7 +95,7 @@ def run(
             name: make(panel=past, zone=zone, known_us=known_us, ahead_us=ahead_us) for name, make in BASELINES.items()
         }
         rows, seen = _came(panel, said[MODEL].start_us)
-        came = panel.of(past.constraints)[seen]
+        came = panel.of(past.constraints, rows=seen)
         everything = int(np.count_nonzero(panel.shadow_price[seen]))
         binding_there += everything
         unnamed += everything - int(np.count_nonzero(came))

@@ -1,8 +1,8 @@
 """What is known at an origin about each constraint, as columns of a regression: how often, how lately, at which hours.
 
 Every column for an origin is made of intervals known by then, so that a fit on past origins and a forecast from the
-present one look at the same things. Shares are weighted by age (half-lives in days), smoothed over neighbouring
-intervals of the day, and drawn to the constraint's own share over the whole day.
+present one look at the same things. Shares are weighted by age (half-lives in days) and drawn to the constraint's own
+share over the whole day; the recent ones are smoothed over neighbouring intervals of the day.
 """
 
 from __future__ import annotations
@@ -35,9 +35,14 @@ NAMES = (
     "at this hour a week ago",
     "time since it bound",
 )
+EXPECTED = np.array([0.0, 0.5, 0.5, *[0.0] * (len(NAMES) - 3)])
+"""Coefficients without data: the odds are those of the two shares at this hour, half and half."""
+
 LATELY_DAYS, USUALLY_DAYS, SUCH_A_DAY_DAYS = 4.0, 20.0, 28.0
 LAST_DAYS_HOURS, LAST_HOURS_HOURS, FADING_HOURS = 48.0, 6.0, 6.0
-SMOOTHING = (0.25, 0.5, 0.25)
+SMOOTHED, EXACT = (0.25, 0.5, 0.25), (0.0, 1.0, 0.0)
+"""Weights of the interval of the day before, the one asked for, and the one after."""
+
 PRIOR_DAYS = 1.0
 """Days' worth of the constraint's share over the whole day that are mixed into its share at an hour."""
 
@@ -76,6 +81,15 @@ class _Days:
     weekend: FloatArray
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _Wanted:
+    """Per origin: last day known of each slot (n_origin, n_slot), targets' slots, share over the day, (.., 1, k)."""
+
+    last: IntArray
+    slot: IntArray
+    base: FloatArray
+
+
 def targets(*, origins_us: IntArray, ahead_us: tuple[int, int], minutes: int) -> IntArray:
     """Return the intervals (n_origin, n_target) that begin from ahead_us[0] up to before ahead_us[1] after origins."""
     length = minutes * panels.MINUTE_US
@@ -95,8 +109,9 @@ def at_origins(panel: Panel, *, origins_us: IntArray, start_us: IntArray, zone: 
     last = _last_day(days, origins_us)
     overall = _recent(bound, panel, origins_us)
     base = overall[0].clip(LEAST_SHARE, 1.0)[:, None, :]
-    shares = [_share(days.bound, half_life, last, slot, base) for half_life in (LATELY_DAYS, USUALLY_DAYS)]
-    alike = [_share(_only(days, kind), SUCH_A_DAY_DAYS, last, slot, base) for kind in (0.0, 1.0)]
+    wanted = _Wanted(last, slot, base)
+    shares = [_share(days.bound, LATELY_DAYS, wanted, SMOOTHED), _share(days.bound, USUALLY_DAYS, wanted, EXACT)]
+    alike = [_share(_only(days, kind), SUCH_A_DAY_DAYS, wanted, SMOOTHED) for kind in (0.0, 1.0)]
     alike_share = np.where(weekend[:, :, None], alike[1], alike[0])
     fading = np.exp(-(start_us - origins_us[:, None]) / panels.HOUR_US / FADING_HOURS)[:, :, None]
     at = np.take_along_axis(last, slot, axis=1)
@@ -178,20 +193,20 @@ def _faded(values: NDArray[np.float32], half_life: float) -> tuple[FloatArray, F
 
 
 def _share(
-    bound: NDArray[np.float32], half_life: float, last: IntArray, slot: IntArray, base: FloatArray
+    bound: NDArray[np.float32], half_life: float, wanted: _Wanted, smoothing: tuple[float, float, float]
 ) -> FloatArray:
     """Return the weighted share of days on which each constraint bound at the targets' interval of the day."""
-    top, weight = (_smoothed(one, last, slot) for one in _faded(bound, half_life))
-    return np.asarray((top + PRIOR_DAYS * base) / (weight + PRIOR_DAYS))
+    top, weight = (_smoothed(one, wanted, smoothing) for one in _faded(bound, half_life))
+    return np.asarray((top + PRIOR_DAYS * wanted.base) / (weight + PRIOR_DAYS))
 
 
-def _smoothed(values: FloatArray, last: IntArray, slot: IntArray) -> FloatArray:
+def _smoothed(values: FloatArray, wanted: _Wanted, smoothing: tuple[float, float, float]) -> FloatArray:
     """Return what each slot had on its last day known, and its neighbours on theirs, at the targets' slots."""
-    have = (last >= 0)[:, :, None]
-    held = np.where(have, values[last, np.arange(values.shape[1])], 0.0)
-    before, here, after = SMOOTHING
+    have = (wanted.last >= 0)[:, :, None]
+    held = np.where(have, values[wanted.last, np.arange(values.shape[1])], 0.0)
+    before, here, after = smoothing
     mixed = before * np.roll(held, 1, axis=1) + here * held + after * np.roll(held, -1, axis=1)
-    return np.asarray(mixed[np.arange(len(slot))[:, None], slot])
+    return np.asarray(mixed[np.arange(len(wanted.slot))[:, None], wanted.slot])
 
 
 def _at(days: _Days, day: IntArray, slot: IntArray, newest: IntArray | None = None) -> FloatArray:
