@@ -59,7 +59,7 @@ class ReducedProgramme:
         self._pieces = Pieces.of(programme)
         sensitivities = programme.sensitivities
         self.balance_rows = np.asarray((sensitivities.by_island @ programme.placement).toarray())
-        self.matrix = np.concatenate((self.balance_rows, programme.side))
+        self.matrix = self._rows_held = np.concatenate((self.balance_rows, programme.side))
         self._side_at = sensitivities.islands.count + np.arange(len(programme.side))
         self.flow_at = np.empty(0, np.int64)
         self._cut_at = np.empty(0, np.int64)
@@ -102,6 +102,7 @@ class ReducedProgramme:
 
     def _run(self, method: Method) -> Answer:
         """Return HiGHS's answer, after telling it what moved since it ran last."""
+        self._load()
         if self._moved:
             self._lp.set_rows(**self.row_bounds())
         if self._narrowed:
@@ -132,6 +133,8 @@ class ReducedProgramme:
         over_columns = np.asarray(shift_factors @ self.programme.placement)
         over_columns[np.abs(over_columns) < LEAST_FACTOR] = 0.0
         first = self._add(over_columns, "flow_at")
+        if self.rows.steps:
+            self._load()
         for step in self.rows.steps:
             self._lp.add_columns(
                 cost=np.full(2 * count, step.price_usd_per_mwh),
@@ -151,17 +154,24 @@ class ReducedProgramme:
         self._add(cut.matrix(self.programme), "_cut_at")
 
     def _add(self, added: FloatArray, kind: str) -> int:
-        first = self._lp.n_rows
-        self.matrix = np.concatenate((self.matrix, added))
+        first = len(self.matrix)
+        if first + len(added) > len(self._rows_held):
+            room = np.empty((len(added) + first // 4, self.matrix.shape[1]))
+            self._rows_held = np.concatenate((self.matrix, room))
+        self._rows_held[first : first + len(added)] = added
+        self.matrix = self._rows_held[: first + len(added)]
         setattr(self, kind, np.concatenate((getattr(self, kind), np.arange(first, first + len(added)))))
-        bounds = self.row_bounds()
-        slack = self._lp.n_columns - self._pieces.cost.size
-        self._lp.add_dense_rows(
-            lower=bounds["lower"][first:],
-            upper=bounds["upper"][first:],
-            matrix=np.pad(self._pieces.spread(added), ((0, 0), (0, slack))) if slack else self._pieces.spread(added),
-        )
         return first
+
+    def _load(self) -> None:
+        """Give HiGHS the rows that joined since it ran last: one that is not asked need not carry them."""
+        first = self._lp.n_rows
+        fresh = self._pieces.spread(self.matrix[first:])
+        if len(fresh):
+            bounds = self.row_bounds()
+            slack = self._lp.n_columns - self._pieces.cost.size
+            matrix = np.pad(fresh, ((0, 0), (0, slack))) if slack else fresh
+            self._lp.add_dense_rows(lower=bounds["lower"][first:], upper=bounds["upper"][first:], matrix=matrix)
 
     def ladder(self, *, warm: bool) -> tuple[str, ...]:
         """Return the rungs to try, in order."""
@@ -235,7 +245,7 @@ class ReducedProgramme:
 
     def _by_vertex(self) -> Optimum:
         if self._vertex is None and (basis := self._lp.basis()):
-            self._take(active_set.Sets(*basis))
+            self._take(active_set.Sets(*basis).grown(len(self.matrix)))
         self._has_basis = False
         point = None if self._vertex is None else self._vertex.solve(self.problem())
         if point is None:
