@@ -81,7 +81,7 @@ def test_forecast__does_change_when_the_past_is_poisoned() -> None:
 @cache
 def outcomes(*, outside: bool) -> Outcomes:
     truth = kept_truth.cleared()
-    origins = BEGIN_US + 10 * panels.HOUR_US + panels.DAY_US * np.arange(75, 128)
+    origins = BEGIN_US + 10 * panels.HOUR_US + panels.DAY_US * np.arange(75, 168)
     features = truth.features if outside else known.NONE
     return rolling.run(panel=truth.panel, zone=ZONE, origins_us=origins, ahead_us=AHEAD_US, features=features)
 

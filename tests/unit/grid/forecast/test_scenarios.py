@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from powerdesk.grid.forecast.scenarios import Scenarios
     from powerdesk.grid.types import FloatArray
 
-N_SCENARIO = 400
+N_SCENARIO = 200
 
 
 @cache
@@ -93,7 +93,7 @@ def test_nodal_forecast__beats_all_baselines_at_the_nodes() -> None:
     asked = {"panel": truth.panel, "zone": ZONE, "ahead_us": AHEAD_US}
     own: list[float] = []
     others: dict[str, list[float]] = {"persistence": [], "yesterday": [], "climatology": []}
-    for number in range(77, 127):
+    for number in range(77, 167):
         said, found = day(number)
         hour = (said.start_us - BEGIN_US) // panels.HOUR_US
         came = truth.congestion[hour]
@@ -106,7 +106,7 @@ def test_nodal_forecast__beats_all_baselines_at_the_nodes() -> None:
             others[name].append(np.abs(point.values[:, :, 0] @ truth.shift_factors[order] - came).mean())
         days = np.arange(2, number)[:, None]
         others["climatology"].append(scored(truth.congestion[hour - 24 * days], came))
-    counts = comparing.block_counts(n_period=50, block=7, draws=500, generator=np.random.default_rng(0))
+    counts = comparing.block_counts(n_period=90, block=7, draws=500, generator=np.random.default_rng(0))
     for name, losses in others.items():
         skill = comparing.skill_interval(loss=own, reference=losses, counts=counts)
         assert skill.low > 0.0, (name, skill)
