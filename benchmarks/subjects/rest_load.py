@@ -1,7 +1,7 @@
 """REST under 200 requests a second with the simulated market running and every read audited.
 
 Subject: latest price of a location, and one location's day, over HTTP with an API key. Data: two days of the
-simulated market (58 locations, real time and day-ahead).
+simulated market (83 locations, real time and day-ahead).
 Load, even: vegeta (`go install github.com/tsenart/vegeta/v12@v12.12.0`) sends a request every 5 ms whether or not the
 ones before were answered, and times each from when it was due. A tool whose workers wait for their answer asks less
 while the desk is slow, and so leaves out what it came to measure (coordinated omission).

@@ -30,6 +30,7 @@ RUN_OF: Mapping[Kind, str] = MappingProxyType(
         Kind.DAY_AHEAD_PRICES: "DA",
         Kind.REAL_TIME_CONSTRAINTS: "RT5",
         Kind.CORRECTED_CONSTRAINTS: "RT5",
+        Kind.TRUTH: "RT5",
         Kind.DAY_AHEAD_CONSTRAINTS: "DA",
         Kind.DAY_AHEAD_FORECASTS: "DAM",
         Kind.HOURLY_FORECASTS: "HOURLY",

@@ -27,6 +27,7 @@ PRICES_AFTER_START = timedelta(seconds=15)
 CONDITIONS_AFTER_END = timedelta(seconds=30)
 HOURLY_AFTER_ISSUE = timedelta(minutes=2)
 HOURLY_REACH = timedelta(hours=24)
+TRUTH_AFTER_END = timedelta(minutes=1)
 LONGEST_RANGE = timedelta(days=400)
 
 CORRECTION_CHANCE = 0.012
@@ -98,10 +99,13 @@ def network_models(
     return tuple(Publication(Kind.NETWORK_MODEL, DeliveryInterval(start, end), start) for start in starts)
 
 
-def hourly_forecasts(*, issued_at: datetime) -> Publication:
-    """Return the forecasts issued at the start of an hour."""
-    interval = DeliveryInterval(issued_at, issued_at + HOURLY_REACH)
-    return Publication(Kind.HOURLY_FORECASTS, interval, issued_at + HOURLY_AFTER_ISSUE)
+def of_hour(*, start: datetime) -> tuple[Publication, ...]:
+    """Return the forecasts issued as an hour begins, and the truth told when it has ended."""
+    ahead, hour = DeliveryInterval(start, start + HOURLY_REACH), DeliveryInterval(start, start + ONE_HOUR)
+    return (
+        Publication(Kind.HOURLY_FORECASTS, ahead, start + HOURLY_AFTER_ISSUE),
+        Publication(Kind.TRUTH, hour, hour.end + TRUTH_AFTER_END),
+    )
 
 
 def locations(*, size: int | None = None) -> pa.Table:
@@ -125,11 +129,11 @@ def _real_time(seed: int, after: datetime, upto: datetime) -> Iterator[Publicati
 
 
 def _hourly(after: datetime, upto: datetime) -> Iterator[Publication]:
-    """Yield the hourly forecasts around the range."""
-    issue = _floor(after - HOURLY_AFTER_ISSUE, ONE_HOUR)
-    while issue <= upto:
-        yield hourly_forecasts(issued_at=issue)
-        issue += ONE_HOUR
+    """Yield the files of whole hours around the range."""
+    start = _floor(after - ONE_HOUR - TRUTH_AFTER_END, ONE_HOUR)
+    while start <= upto:
+        yield from of_hour(start=start)
+        start += ONE_HOUR
 
 
 def _of_days(seed: int, after: datetime, upto: datetime) -> Iterator[Publication]:

@@ -27,7 +27,7 @@ def publications(world: World, *, seed: int, operating_day: date) -> tuple[Publi
         *feed.day_ahead_publications(operating_day_interval=interval),
     ]
     for hour in times.hours(operating_day=operating_day):
-        found.append(feed.hourly_forecasts(issued_at=hour.start))
+        found += feed.of_hour(start=hour.start)
         for five in hour.split(times.STEP_S // 60):
             found += feed.publications_of(seed=seed, interval=five)
     return tuple(found)

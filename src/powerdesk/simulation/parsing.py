@@ -115,7 +115,8 @@ TABLES_OF: Mapping[Kind, tuple[str, ...]] = MappingProxyType(
         Kind.REAL_TIME_PRICES: ("prices",),
         Kind.CORRECTED_PRICES: ("prices",),
         Kind.DAY_AHEAD_PRICES: ("prices",),
-        Kind.REAL_TIME_CONSTRAINTS: ("shadow_prices", "flows", "truth"),
+        Kind.REAL_TIME_CONSTRAINTS: ("shadow_prices", "flows"),
+        Kind.TRUTH: ("truth",),
         Kind.CORRECTED_CONSTRAINTS: ("shadow_prices", "flows"),
         Kind.DAY_AHEAD_CONSTRAINTS: ("shadow_prices", "flows", "truth"),
         Kind.NETWORK_MODEL: ("buses", "branches", "generators", "constraints", "shift_factors"),
@@ -129,6 +130,7 @@ OBSERVED = (
     Kind.CORRECTED_PRICES,
     Kind.REAL_TIME_CONSTRAINTS,
     Kind.CORRECTED_CONSTRAINTS,
+    Kind.TRUTH,
     Kind.SYSTEM_CONDITIONS,
 )
 PATTERNS: Mapping[str, str] = MappingProxyType(

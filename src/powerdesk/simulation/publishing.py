@@ -42,6 +42,10 @@ def tables_of(grid: World, publication: Publication, *, seed: int, size: int) ->
         return _constraints(grid, publication, seed)
     if kind is Kind.NETWORK_MODEL:
         return _model(grid, publication, seed)
+    if kind is Kind.TRUTH:
+        start_s = int(publication.interval.start.timestamp())
+        known = market.hour(grid, seed=seed, start_s=start_s).cleared
+        return {"truth": grid_tables.truth(grid, known, with_commitment=False)}
     if kind is Kind.SYSTEM_CONDITIONS:
         return _conditions(grid, market.real_time(grid, seed=seed, interval=publication.interval))
     return _forecasts(grid, publication, seed)
@@ -59,15 +63,16 @@ def _cleared(grid: World, publication: Publication, seed: int) -> tuple[Cleared,
 
 
 def _constraints(grid: World, publication: Publication, seed: int) -> Tables:
-    """Return shadow prices, maybe no row of them, flows and the truth; a correction tells no truth."""
+    """Return shadow prices, maybe no row of them, flows, and of day-ahead the truth."""
     cleared = _cleared(grid, publication, seed)
     flows = grid_tables.flows(grid, cleared)
     if publication.kind is Kind.CORRECTED_CONSTRAINTS:
         first = market.real_time(grid, seed=seed, interval=publication.interval)
         return {"shadow_prices": grid_tables.shadow_prices(cleared, first=(first,)), "flows": flows}
-    ahead = publication.kind is Kind.DAY_AHEAD_CONSTRAINTS
-    known = grid_tables.truth(grid, cleared, with_commitment=ahead)
-    return {"shadow_prices": grid_tables.shadow_prices(cleared), "flows": flows, "truth": known}
+    found = {"shadow_prices": grid_tables.shadow_prices(cleared), "flows": flows}
+    if publication.kind is Kind.DAY_AHEAD_CONSTRAINTS:
+        found["truth"] = grid_tables.truth(grid, cleared, with_commitment=True)
+    return found
 
 
 def _model(grid: World, publication: Publication, seed: int) -> Tables:

@@ -20,9 +20,9 @@ class Kind(StrEnum):
     CORRECTED_PRICES = "corrected-prices"
     """One five-minute interval cleared again with metered loads, 30 to 90 minutes after its end; rare."""
     REAL_TIME_CONSTRAINTS = "real-time-constraints"
-    """Shadow prices and the truth of one five-minute interval, together with its prices."""
+    """Shadow prices and flows of one five-minute interval, together with its prices."""
     CORRECTED_CONSTRAINTS = "corrected-constraints"
-    """Shadow prices of an interval cleared again, together with its corrected prices."""
+    """Shadow prices and flows of an interval cleared again, together with its corrected prices."""
     SYSTEM_CONDITIONS = "system-conditions"
     """Actual load and fuel mix of one five-minute interval, 30 s after its end."""
     DAY_AHEAD_FORECASTS = "day-ahead-forecasts"
@@ -30,7 +30,9 @@ class Kind(StrEnum):
     DAY_AHEAD_PRICES = "day-ahead-prices"
     """One operating day by hour, at 13:00 market time of the day before."""
     DAY_AHEAD_CONSTRAINTS = "day-ahead-constraints"
-    """Shadow prices and the truth of one operating day by hour, together with its prices."""
+    """Shadow prices, flows and the truth of one operating day by hour, together with its prices."""
+    TRUTH = "truth"
+    """What set the prices of one hour of five-minute intervals, and what was out, a minute after its end."""
     NETWORK_MODEL = "network-model"
     """Network, constraints and shift factors, as each operating day begins and when a line goes out or returns."""
     HOURLY_FORECASTS = "hourly-forecasts"
@@ -44,6 +46,7 @@ STAGES = {
     Kind.CORRECTED_CONSTRAINTS: "corrected",
     Kind.DAY_AHEAD_CONSTRAINTS: "final",
     Kind.NETWORK_MODEL: "final",
+    Kind.TRUTH: "final",
     Kind.CORRECTED_PRICES: "corrected",
     Kind.SYSTEM_CONDITIONS: "prelim",
     Kind.DAY_AHEAD_FORECASTS: "forecast",

@@ -24,7 +24,7 @@ def test_due__publishes_a_day_whole() -> None:
     assert counts[Kind.CORRECTED_PRICES] == counts[Kind.CORRECTED_CONSTRAINTS]
     assert counts[Kind.NETWORK_MODEL] >= 1
     assert counts[Kind.SYSTEM_CONDITIONS] == 288
-    assert counts[Kind.HOURLY_FORECASTS] == 24
+    assert counts[Kind.HOURLY_FORECASTS] == counts[Kind.TRUTH] == 24
     assert counts[Kind.DAY_AHEAD_PRICES] == counts[Kind.DAY_AHEAD_CONSTRAINTS] == 1
     assert counts[Kind.DAY_AHEAD_FORECASTS] == 1
 
@@ -56,6 +56,8 @@ def test_due__stamps_follow_the_published_rules() -> None:
             assert one.published_at - one.interval.end == timedelta(seconds=30)
         elif one.kind in {Kind.CORRECTED_PRICES, Kind.CORRECTED_CONSTRAINTS}:
             assert timedelta(minutes=30) <= one.published_at - one.interval.end < timedelta(minutes=90)
+        elif one.kind is Kind.TRUTH:
+            assert one.published_at - one.interval.end == timedelta(minutes=1)
         elif one.kind is Kind.NETWORK_MODEL:
             assert one.published_at == one.interval.start
             assert one.interval.end == calendar.day_interval(calendar.operating_day(one.interval.start)).end

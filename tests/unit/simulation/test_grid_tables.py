@@ -73,9 +73,10 @@ def test_flows__are_of_every_line_within_its_rating_and_at_it_where_it_binds() -
 
 def test_truth__names_units_between_their_limits_and_what_binds_runs_and_is_out() -> None:
     grid = world.default()
-    interval = DeliveryInterval.of_minutes(START, 5)
-    cleared = market.real_time(grid, seed=1, interval=interval)
-    rows = file_of(Kind.REAL_TIME_CONSTRAINTS, interval)["simulation.truth"]
+    cleared = market.real_time(grid, seed=1, interval=DeliveryInterval.of_minutes(START, 5))
+    whole = file_of(Kind.TRUTH, DeliveryInterval.of_minutes(START, 60))["simulation.truth"]
+    assert len({row["interval_start"] for row in whole}) == 12
+    rows = [row for row in whole if row["interval_start"] == START]
     by_kind = {kind: {row["element"]: row["value"] for row in rows if row["kind"] == kind} for kind in datasets.KINDS}
     assert set(by_kind[datasets.MARGINAL_UNIT]) == {grid.units.names[at] for at in cleared.marginal}
     assert set(by_kind[datasets.CONSTRAINT]) == {one.line for one in cleared.binding}
