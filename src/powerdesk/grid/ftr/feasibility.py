@@ -18,9 +18,11 @@ import numpy as np
 
 from powerdesk.grid import contingencies
 from powerdesk.grid.clearing.rows import NO_OUTAGE
+from powerdesk.grid.ftr.paths import refuse
+from powerdesk.kernel.problem import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from powerdesk.grid.ftr.paths import Paths
     from powerdesk.grid.sensitivities import Sensitivities
@@ -88,9 +90,9 @@ def simultaneous(screen: Screen, *, mw: FloatArray) -> Feasibility:
 
     Cost O(outages x branches), and O(options) more for each pair that a bound cannot rule out.
     """
-    rows, flow = screen.loaded(mw, share=1.0 - 1e-9)
+    rows, flow, scale = screen.examined(mw, share=1.0 - 1e-9)
     order = np.argsort(rows.room_mw - flow, kind="stable")
-    return Feasibility(screen.scale(mw), rows.pick(order), flow[order])
+    return Feasibility(scale, rows.pick(order), flow[order])
 
 
 class Screen:
@@ -130,65 +132,83 @@ class Screen:
 
     def loaded(self, mw: FloatArray, *, share: float, base_only: bool = False) -> tuple[Rows, FloatArray]:
         """Return the rows that rights load beyond `share` of their room, and their flows (n_row,)."""
-        found = [
-            self._exact(block, np.flatnonzero(block.bound > share * block.rows.room_mw), mw)
-            for block in self._blocks(mw, base_only=base_only)
-        ]
-        rows = joined([rows for rows, _ in found])
-        flow = np.concatenate([flow for _, flow in found])
-        kept = np.flatnonzero(flow > share * rows.room_mw)
-        return rows.pick(kept), flow[kept]
+        found = [self._beyond(pairs, share, mw) for pairs in self._pairs(mw, base_only=base_only)]
+        return joined([rows for rows, _ in found]), np.concatenate([flow for _, flow in found])
 
     def scale(self, mw: FloatArray) -> float:
         """Return the greatest factor by which all rights may be multiplied; see Feasibility."""
-        most = 0.0
-        for block in self._blocks(mw):
-            if (block.rows.room_mw < 0.0).any():
-                return 0.0
-            ratio = _ratio(block.bound, block.rows.room_mw)
-            order = np.argsort(-ratio, kind="stable")
-            for begin in range(0, order.size, EXACT_AT_ONCE):
-                chosen = order[begin : begin + EXACT_AT_ONCE]
-                if ratio[chosen[0]] <= most:
-                    break
-                rows, flow = self._exact(block, chosen, mw)
-                most = max(most, float(_ratio(flow, rows.room_mw).max()))
-        return 1.0 / most if most > 0.0 else float("inf")
+        return _factor(self._ratios(mw))
 
-    def _exact(self, block: _Block, chosen: IntArray, mw: FloatArray) -> tuple[Rows, FloatArray]:
-        """Return rows of a block with their flows, options added up one by one."""
-        rows = block.rows.pick(chosen)
+    def examined(self, mw: FloatArray, *, share: float) -> tuple[Rows, FloatArray, float]:
+        """Return what `loaded` and `scale` do, by one walk through the outages."""
+        found, most = [], 0.0
+        for pairs in self._pairs(mw):
+            found.append(self._beyond(pairs, share, mw))
+            most = max(most, self._worst(pairs, mw, most))
+        return joined([rows for rows, _ in found]), np.concatenate([flow for _, flow in found]), _factor([most])
+
+    def _ratios(self, mw: FloatArray) -> Iterator[float]:
+        most = 0.0
+        for pairs in self._pairs(mw):
+            most = max(most, self._worst(pairs, mw, most))
+            yield most
+
+    def _beyond(self, pairs: _Pairs, share: float, mw: FloatArray) -> tuple[Rows, FloatArray]:
+        rows, flow = self._exact(pairs, np.flatnonzero(pairs.bound > share * pairs.room), mw)
+        kept = np.flatnonzero(flow > share * rows.room_mw)
+        return rows.pick(kept), flow[kept]
+
+    def _worst(self, pairs: _Pairs, mw: FloatArray, most: float) -> float:
+        """Return the greatest flow over room among pairs, or `most` where none is above; infinite without room."""
+        if (pairs.room < 0.0).any():
+            return np.inf
+        above = np.flatnonzero(pairs.bound > np.maximum(most * pairs.room, TOLERANCE_MW))
+        ratio = _ratio(pairs.bound.flat[above], np.broadcast_to(pairs.room, pairs.bound.shape).flat[above])
+        order = np.argsort(-ratio, kind="stable")
+        for begin in range(0, order.size, EXACT_AT_ONCE):
+            chosen = order[begin : begin + EXACT_AT_ONCE]
+            if ratio[chosen[0]] <= most:
+                break
+            rows, flow = self._exact(pairs, above[chosen], mw)
+            most = max(most, float(_ratio(flow, rows.room_mw).max()))
+        return most
+
+    def _exact(self, pairs: _Pairs, chosen: IntArray, mw: FloatArray) -> tuple[Rows, FloatArray]:
+        """Return pairs by their flat positions as rows with their flows, options added up one by one."""
+        rows = pairs.rows(chosen)
         if not self._options.size:
-            return rows, block.bound[chosen]
-        flow = block.netted[chosen].copy()
+            return rows, pairs.bound.flat[chosen]
+        flow = pairs.netted(rows)
         for begin in range(0, chosen.size, EXACT_AT_ONCE):
             part = slice(begin, begin + EXACT_AT_ONCE)
             each = self._option_flow[rows.branch[part]]
             after = rows.outage[part] != NO_OUTAGE
-            each = each + np.where(after, rows.factor[part], 0.0)[:, None] * self._option_flow[rows.outage[part]]
+            if after.any():
+                each = each + np.where(after, rows.factor[part], 0.0)[:, None] * self._option_flow[rows.outage[part]]
             flow[part] += np.maximum(rows.direction[part, None] * each, 0.0) @ mw[self._options]
         return rows, flow
 
-    def _blocks(self, mw: FloatArray, *, base_only: bool = False) -> Iterator[_Block]:
-        """Yield all limited rows with their netted flow and a bound of their flow: exact without options."""
+    def _pairs(self, mw: FloatArray, *, base_only: bool = False) -> Iterator[_Pairs]:
+        """Yield all limited rows of the base case and of blocks of outages, by direction."""
         obligations = np.where(self.paths.option, 0.0, mw)
-        net = self.sensitivities.injected_flows_mw(np.asarray(self.paths.injection.T @ obligations))
-        along = np.maximum(self._option_flow, 0.0) @ mw[self._options]
-        against = np.maximum(-self._option_flow, 0.0) @ mw[self._options]
-        fixed = self.sensitivities.fixed_flow_mw
+        loads = _Loads(
+            net=self.sensitivities.injected_flows_mw(np.asarray(self.paths.injection.T @ obligations)),
+            along=np.maximum(self._option_flow, 0.0) @ mw[self._options],
+            against=np.maximum(-self._option_flow, 0.0) @ mw[self._options],
+            fixed=self.sensitivities.fixed_flow_mw,
+        )
         branch = np.flatnonzero(np.isfinite(self.limits_mw))
-        nothing = np.full(branch.size, NO_OUTAGE)
-        loads = _Loads(net, along, against, fixed)
-        yield _block(branch, nothing, np.zeros(branch.size), self.limits_mw[branch], loads)
+        base = np.array([NO_OUTAGE])
+        for direction in (1, -1):
+            yield _between(branch, base, np.zeros((branch.size, 1)), self.limits_mw[branch], loads, direction)
         branch = np.flatnonzero(np.isfinite(self.emergency_mw))
         for begin in range(0, 0 if base_only else self.outages.size, contingencies.OUTAGES_AT_ONCE):
             out = self.outages[begin : begin + contingencies.OUTAGES_AT_ONCE]
-            lodf = contingencies.outage_factors(self.sensitivities, outages=out, parting=self._none_parts).lodf
-            pair = np.repeat(branch, out.size), np.tile(out, branch.size)
-            kept = np.flatnonzero(pair[0] != pair[1])
-            factor = lodf[branch].ravel()[kept]
-            limit = self.emergency_mw[pair[0][kept]]
-            yield _block(pair[0][kept], pair[1][kept], factor, limit, loads)
+            factors = contingencies.outage_factors(self.sensitivities, outages=out, parting=self._none_parts)
+            _refuse_parting(self.sensitivities.network, out[factors.islanding])
+            lodf = factors.lodf[branch]
+            for direction in (1, -1):
+                yield _between(branch, out, lodf, self.emergency_mw[branch], loads, direction)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -202,31 +222,67 @@ class _Loads:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class _Block:
-    """Rows with the flow of obligations in their direction, and a bound of the whole flow."""
+class _Pairs:
+    """Branches by outages in one direction: factors and a bound of the flow (n, m), room (n, m) or (n, 1)."""
 
-    rows: Rows
-    netted: FloatArray
+    branch: IntArray
+    outage: IntArray
+    factor: FloatArray
     bound: FloatArray
+    room: FloatArray
+    loads: _Loads
+    direction: int
+
+    def rows(self, chosen: IntArray) -> Rows:
+        """Return the pairs at flat positions as rows."""
+        at, out = np.divmod(chosen, self.outage.size)
+        return Rows(
+            branch=self.branch[at],
+            outage=self.outage[out],
+            factor=self.factor[at, out],
+            direction=np.full(chosen.size, self.direction),
+            room_mw=np.broadcast_to(self.room, self.bound.shape)[at, out],
+        )
+
+    def netted(self, rows: Rows) -> FloatArray:
+        """Return the flow of obligations in the direction of rows (n_row,)."""
+        flow: FloatArray = self.direction * (self.loads.net[rows.branch] + rows.factor * self.loads.net[rows.outage])
+        return flow
 
 
-def _block(branch: IntArray, outage: IntArray, factor: FloatArray, limit: FloatArray, loads: _Loads) -> _Block:
-    """Return both directions of the pairs; max(a + b, 0) <= max(a, 0) + max(b, 0) bounds the options."""
-    more, less = np.maximum(factor, 0.0), np.maximum(-factor, 0.0)
-    net = loads.net[branch] + factor * loads.net[outage]
-    fixed = loads.fixed[branch] + factor * loads.fixed[outage]
-    along = loads.along[branch] + more * loads.along[outage] + less * loads.against[outage]
-    against = loads.against[branch] + more * loads.against[outage] + less * loads.along[outage]
-    ones = np.ones(branch.size, dtype=np.int64)
-    rows = Rows(
-        branch=np.tile(branch, 2),
-        outage=np.tile(outage, 2),
-        factor=np.tile(factor, 2),
-        direction=np.concatenate((ones, -ones)),
-        room_mw=np.concatenate((limit - fixed, limit + fixed)),
+def _between(
+    branch: IntArray, outage: IntArray, factor: FloatArray, limit: FloatArray, loads: _Loads, direction: int
+) -> _Pairs:
+    """Return pairs with their bound, exact without options: max(a + b, 0) <= max(a, 0) + max(b, 0)."""
+    bound = factor * (direction * loads.net[outage])
+    bound += direction * loads.net[branch][:, None]
+    if loads.along.any() or loads.against.any():
+        with_it, other = (loads.along, loads.against)[::direction]
+        bound += with_it[branch][:, None]
+        bound += np.maximum(factor, 0.0) * with_it[outage]
+        bound += np.maximum(-factor, 0.0) * other[outage]
+    room = limit[:, None]
+    if loads.fixed.any():
+        room = room - direction * (loads.fixed[branch][:, None] + factor * loads.fixed[outage])
+    bound[branch[:, None] == outage] = 0.0  # what is out carries nothing
+    return _Pairs(branch, outage, factor, bound, room, loads, direction)
+
+
+def _refuse_parting(network: Network, outages: IntArray) -> None:
+    names = [network.branches.name[one] for one in outages.tolist()]
+    refuse(
+        [
+            Finding(name, "an outage that parts the network", "one that keeps it whole", "leave it out")
+            for name in names
+        ],
+        "outages of contingencies.single_outages",
     )
-    netted = np.concatenate((net, -net))
-    return _Block(rows, netted, netted + np.concatenate((along, against)))
+
+
+def _factor(ratios: Iterable[float]) -> float:
+    """Return the factor to which the worst of flow over room leaves room."""
+    most = max(ratios, default=0.0)
+    return 1.0 / most if most > 0.0 else float("inf")
 
 
 def _ratio(flow: FloatArray, room: FloatArray) -> FloatArray:

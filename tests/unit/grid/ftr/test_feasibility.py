@@ -172,6 +172,13 @@ def prices_scale(cleared: result.Clearing) -> float:
     return float(np.abs(np.nan_to_num(cleared.lmp)).max()) * float(cleared.demand_mw.sum())
 
 
+def test_simultaneous__an_outage_that_parts_the_network_is_refused(two_islands: Network) -> None:
+    sensitivities = Sensitivities(two_islands, model=BranchModel.MATPOWER)
+    held = paths.paths(two_islands, [Path.between("10", "20")])
+    with pytest.raises(FtrError, match="40-50"):
+        feasibility.simultaneous(Screen(sensitivities, held, outages=np.array([0, 4])), mw=np.ones(1))
+
+
 def test_adequacy__rights_beyond_the_limits_are_not_and_the_constraint_is_named() -> None:
     network = synthetic.network(n_bus=30, seed=3, congestion=1.0)
     session = Session(Sensitivities(network, model=BranchModel.DCP))
