@@ -47,7 +47,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             process.terminate()
 
 
-@pytest.mark.parametrize("part", ["desk", "access"])
+@pytest.mark.parametrize("part", ["desk", "grid", "access"])
 def test_journeys__of_a_trader_on_a_running_desk(desk: Path, part: str) -> None:
     done = _npm("journeys", part, **_way_in(desk))
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

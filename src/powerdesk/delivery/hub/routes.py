@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 IMMUTABLE = "public, max-age=31536000, immutable"
-PAGE_PATHS = ("/", "/prices", "/status", "/datasets", "/datasets/{rest:path}", "/access", "/design", "/sign-in")
+PAGE_PATHS = (
+    "/",
+    "/prices",
+    "/map",
+    "/constraints",
+    "/status",
+    "/datasets",
+    "/datasets/{rest:path}",
+    "/access",
+    "/design",
+    "/sign-in",
+)
 NOT_BUILT = (
     "<!doctype html><meta charset=utf-8><title>Powerdesk</title><p>The hub is not built. Run <code>make web</code>, "
     "or install a wheel, which carries it. The API answers under <a href=/openapi.json>/openapi.json</a>."

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from typing import TYPE_CHECKING
+import re
+from pathlib import Path
 
 import httpx  # noqa: TID251 - speaks to the routes in process
 import pytest
@@ -12,9 +13,7 @@ from fastapi import FastAPI, Request
 
 from powerdesk.delivery.hub import routes
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+ROOT = Path(__file__).resolve().parents[4]
 SCRIPT = b"console.log('powerdesk')\n" * 200
 
 
@@ -38,7 +37,13 @@ def get(app: FastAPI, path: str, **headers: str) -> httpx.Response:
     return asyncio.run(call())
 
 
-@pytest.mark.parametrize("path", ["/", "/prices", "/datasets/markets.prices/rows", "/access"])
+def test_pages__are_served_at_every_address_of_the_rail() -> None:
+    rail = re.findall(r"path: '(/[a-z]+)'", (ROOT / "web" / "src" / "app" / "routes.tsx").read_text(encoding="utf-8"))
+    assert len(rail) >= 6
+    assert set(rail) <= set(routes.PAGE_PATHS)
+
+
+@pytest.mark.parametrize("path", ["/", "/prices", "/map", "/datasets/markets.prices/rows", "/access"])
 def test_pages__are_the_one_page(app: FastAPI, path: str) -> None:
     answer = get(app, path)
     assert (answer.status_code, "<title>hub</title>" in answer.text) == (200, True)

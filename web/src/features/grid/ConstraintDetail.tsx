@@ -87,7 +87,7 @@ function Effects({ market, constraint, at, run, unit, newest }: DetailProps) {
   const factors = useFactors(market, [constraint.name], names).get(constraint.name)
   const now = bindingsOf(shadows.data)[0]
   if (factors === undefined) return <Skeleton lines={4} />
-  const isBound = now !== undefined && now.shadow > 0
+  const isBound = now !== undefined
   const direction = now?.direction ?? (constraint.direction === 'to_from' ? 'to_from' : 'from_to')
   const effects = topEffects(factors, direction, isBound ? now.shadow : 1, MOST_EFFECTS)
   return (

@@ -9,11 +9,11 @@ export const SINCE_WORDS: Record<Since, string> = { rt: 'RT, not DA', da: 'DA, n
 const SINCE_RANK: Record<Since, number> = { rt: 3, da: 2, both: 1, none: 0 }
 const SHOWN_EFFECTS = 4
 
-/** The locations moved most: by the newest shadow price where it binds now, else by its mean when bound. */
+/** The locations moved most: by the newest shadow price where it binds now, else dimmed by what it was when it bound. */
 function Effects({ row, factors }: { row: BoardRow; factors: Factors }) {
   const found = factors.get(row.name)
   if (found === undefined) return null
-  const effects = topEffects(found, row.direction, row.now > 0 ? row.now : row.mean, SHOWN_EFFECTS)
+  const effects = topEffects(found, row.direction, row.telling, SHOWN_EFFECTS)
   return <span className={row.now > 0 ? 'effects' : 'effects dim'}>{effects.map((one) => <span key={one.location}>{one.location.slice(one.location.indexOf(':') + 1)} <Difference value={one.per_mwh} /></span>)}</span>
 }
 
@@ -34,7 +34,7 @@ export function boardColumns(unit: string, factors: Factors): TableColumn<BoardR
     { ...base, id: 'week', name: '7 days', note: 'hours bound', least: 78, weight: 55, value: (row) => row.week_h, cell: (row) => numberText(row.week_h, 1) },
     { ...base, id: 'mean', name: 'Mean', note: 'when bound', least: 82, weight: 50, meaning: 'Mean shadow price where it bound in the seven days', value: (row) => row.mean, cell: (row) => numberText(row.mean) },
     { ...base, id: 'most', name: 'Most', note: '7 days', least: 78, weight: 20, value: (row) => row.most, cell: (row) => numberText(row.most) },
-    { id: 'effects', name: 'Moves most', note: `${unit}, now or mean`, least: 250, grow: 2, weight: 45, isNumber: false, meaning: 'Locations by shift factor times shadow price', cell: (row) => <Effects row={row} factors={factors} /> },
+    { id: 'effects', name: 'Moves most', note: `${unit}, now or when bound`, least: 250, grow: 2, weight: 45, isNumber: false, meaning: 'Locations by shift factor times shadow price: the newest, else the mean when bound, else the dearest of day-ahead', cell: (row) => <Effects row={row} factors={factors} /> },
     { id: 'spark', name: 'Last 24 h', note: 'RT5', least: 120, grow: 0, weight: 30, isNumber: false, cell: (row) => <Sparkline values={row.spark} /> },
   ]
 }

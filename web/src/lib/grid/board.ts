@@ -20,8 +20,10 @@ export interface BoardRow {
   /** Mean of the shadow price where it bound in seven days. */
   mean: number
   most: number
-  /** Direction in which it bound last. */
+  /** Direction in which it bound last, in real time or else day-ahead. */
   direction: string
+  /** What its effects are told by: the newest shadow price, else the mean when bound, else the dearest of day-ahead. */
+  telling: number
   /** Mean shadow price in each half hour of the last 24 hours. */
   spark: number[]
 }
@@ -42,6 +44,7 @@ interface Sums {
   row: BoardRow
   sum: number
   weighted_h: number
+  mostDa: number
   last: number
 }
 
@@ -55,8 +58,8 @@ export function boardRows(bindings: readonly Binding[], constraints: ReadonlyMap
   const of = (name: string): Sums => {
     let held = found.get(name)
     if (held === undefined) {
-      const row: BoardRow = { name, constraint: constraints.get(name), now: Number.isFinite(newest) ? 0 : Number.NaN, da: 0, since: 'none', today_h: 0, daToday_h: 0, week_h: 0, mean: Number.NaN, most: Number.NaN, direction: '', spark: Array<number>(SPARK_SLOTS).fill(0) }
-      held = { row, sum: 0, weighted_h: 0, last: -Infinity }
+      const row: BoardRow = { name, constraint: constraints.get(name), now: Number.isFinite(newest) ? 0 : Number.NaN, da: 0, since: 'none', today_h: 0, daToday_h: 0, week_h: 0, mean: Number.NaN, most: Number.NaN, direction: '', telling: Number.NaN, spark: Array<number>(SPARK_SLOTS).fill(0) }
+      held = { row, sum: 0, weighted_h: 0, mostDa: 0, last: -Infinity }
       found.set(name, held)
     }
     return held
@@ -67,6 +70,8 @@ export function boardRows(bindings: readonly Binding[], constraints: ReadonlyMap
     const hours = (one.end - one.start) / HOUR_MS
     if (one.run === 'DA') {
       if (one.start === hour) row.da = one.shadow
+      if (held.last === -Infinity && one.shadow > held.mostDa) row.direction = one.direction
+      held.mostDa = Math.max(held.mostDa, one.shadow)
       if (one.start >= today && one.start < now) row.daToday_h += Math.min(hours, (now - one.start) / HOUR_MS)
       continue
     }
@@ -80,8 +85,8 @@ export function boardRows(bindings: readonly Binding[], constraints: ReadonlyMap
     const slot = Math.floor((one.start - from) / SPARK_MS)
     if (slot >= 0 && slot < SPARK_SLOTS) row.spark[slot] = (row.spark[slot] ?? 0) + (one.shadow * (one.end - one.start)) / lengthOf(slot)
   }
-  return [...found.values()].map(({ row, sum, weighted_h }) => ({
-    ...row, mean: sum / weighted_h, since: row.now > 0 ? (row.da > 0 ? 'both' : 'rt') : row.da > 0 ? 'da' : 'none', direction: row.direction === '' ? row.constraint?.direction ?? '' : row.direction,
+  return [...found.values()].map(({ row, sum, weighted_h, mostDa }) => ({
+    ...row, mean: sum / weighted_h, since: row.now > 0 ? (row.da > 0 ? 'both' : 'rt') : row.da > 0 ? 'da' : 'none', telling: row.now > 0 ? row.now : weighted_h > 0 ? sum / weighted_h : mostDa,
   }))
 }
 

@@ -200,6 +200,8 @@ describe('the board', () => {
     expect(of('RT_ONLY')?.mean).toBeCloseTo(16)
     expect(of('DA_ONLY')?.daToday_h).toBe(1)
     expect(of('DA_ONLY')?.mean).toBeNaN()
+    expect([of('RT_ONLY')?.telling, of('PAST')?.telling, of('DA_ONLY')?.telling]).toEqual([12, 5, 9])
+    expect(of('DA_ONLY')?.direction).toBe('from_to')
     expect(of('PAST')).toMatchObject({ now: 0, today_h: 0 })
   })
 
@@ -218,8 +220,9 @@ describe('the board', () => {
 })
 
 describe('rows of shadow prices', () => {
-  it('become bindings, missing numbers NaN', () => {
-    const rows = new Rows<'grid.shadow_prices'>(answer({ constraint: ['K'], market_run: ['DA'], interval_start: ['2026-01-01T00:00:00Z'], interval_end: ['2026-01-01T01:00:00Z'], direction: ['to_from'], shadow_price_per_mwh: [4], flow_mw: [null], limit_mw: [-10] }))
+  it('become bindings, missing numbers NaN, and a correction to zero is none', () => {
+    const twice = <Cell,>(cell: Cell) => [cell, cell]
+    const rows = new Rows<'grid.shadow_prices'>(answer({ constraint: ['K', 'L'], market_run: twice('DA'), interval_start: twice('2026-01-01T00:00:00Z'), interval_end: twice('2026-01-01T01:00:00Z'), direction: twice('to_from'), shadow_price_per_mwh: [4, 0], flow_mw: twice(null), limit_mw: twice(-10) }))
     expect(bindingsOf(rows)).toMatchObject([{ constraint: 'K', run: 'DA', shadow: 4, direction: 'to_from', limit_mw: -10, flow_mw: Number.NaN }])
     expect(bindingsOf(undefined)).toEqual([])
   })
