@@ -46,6 +46,9 @@ TRIM = 1e-16
 SPARE = 2 * BLOCK
 """Places kept empty for what a block brings in."""
 
+MOST_EXCHANGES = 32
+"""Exchanges after which prices, and what active rows hold, are computed anew; each interval begins with the latter."""
+
 REFINEMENTS = 2
 """Corrections of a product with the inverse before the inverse is made anew."""
 
@@ -138,7 +141,6 @@ class Vertex:
         self._slack = DUAL_SLACK * (1.0 + float(np.max(np.abs(problem.cost), initial=0.0)))
         self._x = np.zeros(problem.cost.size + 1)
         self._activity = np.zeros(problem.row_lower.size + 1)
-        self._corrected = False
         self._bounds: tuple[FloatArray, FloatArray] | None = None
         self._factor(problem)
 
@@ -172,15 +174,15 @@ class Vertex:
                 break
             y = y + left @ self._inverse
         self._prices = np.concatenate((price[self._active], reduced))
-        self._row_price = price[:-1]
-        self._stale = False
+        self._row_price: FloatArray | None = None
+        self._exchanged = 0
 
     def solve(self, problem: Problem) -> Point | None:
         """Return the optimum for new bounds, or None when the sets do not settle or a bound cannot be kept."""
         joined = problem.row_lower.size + 1 - self._row_side.size
         if joined:
             self._row_side = np.append(self._row_side, np.zeros(joined, np.int8))
-            self._row_price = np.append(self._row_price, np.zeros(joined))
+            self._row_price = None
             self._activity = np.append(problem.rows @ self._x[:-1], 0.0)
         try:
             return self._followed(problem)
@@ -190,25 +192,27 @@ class Vertex:
     def _followed(self, problem: Problem) -> Point | None:
         if not self._placed(problem):
             return None
-        exchanged = False
         for _ in range(MOST_BLOCKS):
             block = self._broken(problem)
             if block is not None:
                 if not self._worked_off(problem, block):
                     return None
-                exchanged = True
-                continue
-            if exchanged:
+            elif self._exchanged > MOST_EXCHANGES:
                 self._activity[:-1] = problem.rows @ self._x[:-1]
                 if not self._placed(problem):
                     return None
-                exchanged = False
-                if self._corrected:
-                    continue
-            if self._stale:
-                self._price(problem)
-            return Point(np.clip(self._x[:-1], problem.lower, problem.upper), self._row_price)
+                self._price(problem)  # and look again
+            else:
+                return Point(np.clip(self._x[:-1], problem.lower, problem.upper), self._row_prices())
         return None
+
+    def _row_prices(self) -> FloatArray:
+        """Return the price of each row (n_row,): the same array until a set changes."""
+        if self._row_price is None:
+            price = np.zeros(self._row_side.size)
+            price[self._active] = self._prices[: self._active.size]
+            self._row_price = price[:-1]
+        return self._row_price
 
     def _placed(self, problem: Problem) -> bool:
         """Put columns that are not free on their bounds, and the free ones where the active rows hold."""
@@ -238,7 +242,6 @@ class Vertex:
         near = NEAR * (1.0 + np.abs(target))
         for correction in range(REFINEMENTS + 1):
             missing = target - self._activity[at]
-            self._corrected = correction > 0
             if (np.abs(missing) <= near).all():
                 return True
             if correction < REFINEMENTS:
@@ -300,7 +303,9 @@ class Vertex:
             block.exchange(at, entering, sign)
         if block.left:
             self._exchange(problem, block)
-        idle = np.flatnonzero(self._row_side[:-1] == 0)
+        side = self._row_side[:-1]
+        idle = np.flatnonzero(side == 0)
+        self._activity[:-1] = np.where(side < 0, problem.row_lower, problem.row_upper)
         self._activity[idle] = problem.rows[idle] @ self._x[:-1]
         return bool(block.left)
 
@@ -366,7 +371,8 @@ class Vertex:
         fresh = block.prices[self._prices.size :][left]
         self._prices = block.prices[: self._prices.size]
         self._prices[now], self._prices[places + out] = fresh[is_row], fresh[~is_row]
-        self._stale = True
+        self._row_price = None
+        self._exchanged += left.size
 
 
 def _entering(block: _Block, slope: FloatArray, gap: float, slack: float) -> tuple[int, IntArray] | None:
