@@ -5,6 +5,7 @@ A table is anything with `index`, `columns` and `table[name]` as a data frame ha
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,12 +63,11 @@ class ObjectTable:
 
     def flags(self, name: str, *, default: bool) -> BoolArray:
         """Return a column of true and false (n,); nothing and NaN are the default."""
-        values = self.raw(name, default)
-        return np.array([default if one is None or one != one else bool(one) for one in values], dtype=bool)  # noqa: PLR0124 - NaN
+        return np.array([default if is_missing(one) else bool(one) for one in self.raw(name, default)], dtype=bool)
 
     def words(self, name: str, default: str = "") -> list[str]:
         """Return a column of words; nothing and NaN are the default."""
-        return [default if one is None or one != one else str(one) for one in self.raw(name, default)]  # noqa: PLR0124 - NaN
+        return [default if is_missing(one) else str(one) for one in self.raw(name, default)]
 
     def positions(self, name: str, of: dict[Any, int], *, where: str) -> IntArray:
         """Return where the elements named by a column stand (n,); 0 and a fault for one that is not there."""
@@ -78,6 +78,11 @@ class ObjectTable:
             else:
                 self.fault(row, f"{name} {key}", f"one of {where}", "correct the name or add the element")
         return out
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether a cell holds nothing, as None or NaN."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def whole_numbers(keys: tuple[Any, ...], *, least: int) -> IntArray | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from powerdesk.grid import checking, fields, matpower
-from powerdesk.grid.object_tables import ObjectTable, whole_numbers
+from powerdesk.grid.object_tables import ObjectTable, is_missing, whole_numbers
 from powerdesk.grid.types import REFERENCE_TYPE, Branches, Buses, Generators, HvdcLines, Network
 from powerdesk.kernel.problem import Finding
 
@@ -239,7 +239,7 @@ class _Case:
     def _links(self) -> HvdcLines:
         table = self.table["links"]
         for row, key in enumerate(table.raw("bus2", "")):
-            if key and key == key:  # noqa: PLR0124 - NaN is none
+            if key and not is_missing(key):
                 table.fault(row, f"a third bus {key}", "two buses", "model it as two links")
         size = self._values("links", "p_nom", 0.0)
         count = len(table)
