@@ -2,7 +2,8 @@
 
 Each day at 18:00 UTC the 24 hours that begin 14 hours later are forecast from what was published by then, for every
 constraint that had bound before; the model is fitted anew each week. Settings were chosen on April and May, the scores
-are of June to December. Peers: the state at the origin, how often it was so at that hour, the same hour yesterday.
+are of June to December. Peers: the state at the origin, how often it was so at that hour (ever, and in 30 days), the
+same hour yesterday.
 
 The panel is read from shared/data/iso/caiso beside the checkout when it is there. It holds binding constraints only:
 intervals without any row (one in ten) may have been quiet or may be missing, and are taken as not published.

@@ -1,4 +1,4 @@
-"""What any forecast must beat: the state at the origin, the same hour yesterday, and how often it was so before."""
+"""What any forecast must beat: the state at the origin, the same hour yesterday, and how often it was so."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from powerdesk.grid.forecast.binding import Forecast
 if TYPE_CHECKING:
     from powerdesk.grid.forecast.panel import Panel
     from powerdesk.grid.types import FloatArray, IntArray
+
+RECENT_DAYS = 30
 
 
 def persistence(*, panel: Panel, zone: str, known_us: int, ahead_us: tuple[int, int]) -> Forecast:
@@ -46,6 +48,12 @@ def climatology(*, panel: Panel, zone: str, known_us: int, ahead_us: tuple[int, 
     return Forecast(
         known_us, panel.minutes, start, past.constraints, chance[wanted], _values(past, slot, slots)[wanted], 0.0
     )
+
+
+def recent(*, panel: Panel, zone: str, known_us: int, ahead_us: tuple[int, int]) -> Forecast:
+    """Return the climatology of the last RECENT_DAYS: harder to beat where constraints come and go."""
+    last = panel.until(known_us).since(known_us - RECENT_DAYS * panels.DAY_US)
+    return climatology(panel=last, zone=zone, known_us=known_us, ahead_us=ahead_us)
 
 
 def _values(past: Panel, slot: IntArray, slots: int) -> FloatArray:

@@ -25,6 +25,7 @@ MODEL = "model"
 BASELINES = {
     "persistence": baselines.persistence,
     "climatology": baselines.climatology,
+    "recent climatology": baselines.recent,
     "yesterday": baselines.yesterday,
 }
 REFIT_DAYS = 7

@@ -88,7 +88,7 @@ def outcomes(*, outside: bool) -> Outcomes:
 
 def test_forecast__beats_all_baselines_on_a_truth_of_our_own_clearing() -> None:
     found = rolling.skills(outcomes(outside=True), generator=np.random.default_rng(0))
-    assert set(found) == {"persistence", "climatology", "yesterday"}
+    assert set(found) == {"persistence", "climatology", "recent climatology", "yesterday"}
     for skill in found.values():
         assert skill.brier.low > 0.1
         assert skill.average_precision_gained.low > 0.0
