@@ -54,7 +54,7 @@ endif
 
 bench: ## run the benchmarks (SUBJECT=name for one); JSON lines
 	@$(PYTHON) tools/setup.py --extra bench --extra scaled 1>&2
-	@$(PY) benchmarks/harness.py $(SUBJECT)
+	@OPENBLAS_NUM_THREADS=1 $(PY) benchmarks/harness.py $(SUBJECT)  # as the compute process runs
 
 docs: setup ## regenerate the reference pages, the problem pages and the import graph
 	@$(PY) tools/docs_build.py

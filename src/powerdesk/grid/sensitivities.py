@@ -76,11 +76,10 @@ class Sensitivities:
         return sparse.csr_array(weighted.T), weighted
 
     def _laplacian(self) -> sparse.csr_array:
-        n_branch, n_bus = self._weighted.shape
-        row = np.tile(np.arange(n_branch), 2)
-        sign = np.concatenate((np.ones(n_branch), -np.ones(n_branch)))
-        incidence = sparse.csr_array((sign, (row, np.concatenate((self._from, self._to)))), shape=(n_branch, n_bus))
-        return sparse.csr_array(incidence.T @ self._weighted)
+        n_bus, b = len(self.network.buses), self.susceptance_mw
+        row = np.concatenate((self._from, self._to, self._from, self._to))
+        column = np.concatenate((self._from, self._to, self._to, self._from))
+        return sparse.csr_array((np.concatenate((b, b, -b, -b)), (row, column)), shape=(n_bus, n_bus))
 
     def _factor(self) -> linalg.SuperLU | None:
         if not self._inner.size:
