@@ -382,8 +382,8 @@ def opened(
     settings: Settings, *, owning: Callable[[], None] | None = None, does: frozenset[Part] = frozenset(Part)
 ) -> Iterator[Desk]:
     """Take the folder, open the desk, and close it whatever happens; `owning` is called once the folder is ours."""
-    arrow_alone.without_pandas()
     pa.set_memory_pool(pa.system_memory_pool())  # gives freed memory back; the default pools kept 30 MB more
+    arrow_alone.without_pandas()
     owned = ownership.take(settings.data)
     try:
         if owning is not None:
