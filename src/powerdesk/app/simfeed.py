@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from powerdesk.engines.ports.compute import Compute
     from powerdesk.engines.ports.objects import Objects
     from powerdesk.kernel.clock import Clock
-    from powerdesk.simulation.planning import Plan
-    from powerdesk.simulation.types import Publication
+    from powerdesk.simulation.types import Plan, Publication
 
 log = logging.getLogger("powerdesk.app")
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import date
 
-    from powerdesk.simulation.planning import Plan
-    from powerdesk.simulation.types import Publication
+    from powerdesk.simulation.types import Plan, Publication
 
 
 def plan(operating_day: date, *, seed: int) -> Plan:

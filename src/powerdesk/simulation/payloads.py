@@ -22,8 +22,7 @@ from powerdesk.simulation.types import FORMAT, STAGES
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from powerdesk.simulation.planning import Plan
-    from powerdesk.simulation.types import Publication
+    from powerdesk.simulation.types import Plan, Publication
 
 
 def payload(publication: Publication, *, seed: int, size: int | None = None, plan: Plan | None = None) -> bytes:

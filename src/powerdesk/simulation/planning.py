@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from powerdesk.grid.commitment_case import CommitmentCase, Cost, Line, Reserve, 
 from powerdesk.grid.types import BranchModel
 from powerdesk.simulation import dispatch, fleet, outlook, ratings, times
 from powerdesk.simulation.technology import TRAITS, Technology
+from powerdesk.simulation.types import Plan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
     BoolArray = NDArray[np.bool_]
 
-GAP = 1e-2
+GAP = 5e-3
 TIME_LIMIT_S = 3_600.0
 """Never the end of an ordinary search: where it were, the same day could have two plans."""
 
@@ -47,20 +47,6 @@ FLOOR_USD_PER_MWH = 0.0
 
 WATER_SHARE = 0.5
 """Of hydro units' capacity, what the merit order at midnight counts on."""
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """The hours of an operating day (starts in s since 1970) and which units run in them (n_hour, n_unit)."""
-
-    operating_day: date
-    starts_s: tuple[int, ...]
-    running: BoolArray
-
-    def running_at(self, start_s: int) -> BoolArray:
-        """Return which units run in the hour that begins then (n_unit,)."""
-        running: BoolArray = self.running[self.starts_s.index(start_s)]
-        return running
 
 
 _known: OrderedDict[tuple[World, int, date], Plan] = OrderedDict()

@@ -1,4 +1,4 @@
-"""What SIM publishes: kinds of files, and one publication of one kind."""
+"""What SIM publishes: kinds of files, one publication of one kind, and the plan of a day that they are made with."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from powerdesk.kernel.intervals import DeliveryInterval
 
@@ -62,3 +65,17 @@ class Publication:
     kind: Kind
     interval: DeliveryInterval
     published_at: datetime
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The hours of an operating day (starts in s since 1970) and which units run in them (n_hour, n_unit)."""
+
+    operating_day: date
+    starts_s: tuple[int, ...]
+    running: NDArray[np.bool_]
+
+    def running_at(self, start_s: int) -> NDArray[np.bool_]:
+        """Return which units run in the hour that begins then (n_unit,)."""
+        running: NDArray[np.bool_] = self.running[self.starts_s.index(start_s)]
+        return running
