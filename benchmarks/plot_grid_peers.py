@@ -16,6 +16,7 @@ RESULTS = HERE / "results" / "grid_peers.json"
 PICTURE = HERE.parent / "docs" / "pictures" / "grid-cost-against-size.svg"
 CASE = re.compile(r".*\((\d+) buses\), optimal dispatch$")
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 760, 460, 70, 30, 130, 50
+LABEL_ROOM = 40
 FONT = 'font-family="sans-serif" font-size="12"'
 COLOURS = {"powerdesk": "#0b6e4f", "egret": "#8a5a00", "pandapower": "#7b2d8b", "pypsa": "#b3261e"}
 
@@ -59,12 +60,13 @@ def drawn(found: Points, *, caption: str) -> str:
         at, name = y(10.0**power), f"{10.0**power:g} ms" if power < 3 else f"{10.0 ** (power - 3):g} s"
         parts.append(f'<path d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}" stroke="#dddddd"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{at + 4:.1f}" text-anchor="end" fill="#444444">{name}</text>')
+    written = -math.inf
     for n_bus in sorted(set(sizes)):
-        at = x(n_bus)
-        parts.append(f'<path d="M{at:.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="#eeeeee"/>')
-        parts.append(
-            f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle" fill="#444444">{n_bus}</text>'
-        )
+        at, low = x(n_bus), HEIGHT - BOTTOM
+        parts.append(f'<path d="M{at:.1f} {TOP}V{low}" stroke="#eeeeee"/>')
+        if at - written >= LABEL_ROOM:
+            written = at
+            parts.append(f'<text x="{at:.1f}" y="{low + 18}" text-anchor="middle" fill="#444444">{n_bus}</text>')
     for name, line in sorted(found.items()):
         colour = COLOURS.get(name, "#333333")
         way = [(x(n_bus), y(cost)) for n_bus, cost in sorted(line.items())]
