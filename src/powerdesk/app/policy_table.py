@@ -59,7 +59,7 @@ COMMANDS: dict[str, Policy] = dict.fromkeys(
         *("tenant create", "tenant list", "entitlement list", "entitlement set", "service-account create"),
         *("user create", "user reset", "user unlock", "key create", "key list", "key rotate", "key revoke"),
         *("sign-in-link", "audit verify", "store copy", "backup", "restore"),
-        *("grid opf", "grid ptdf", "grid contingencies", "grid network", "grid explain"),
+        *("grid opf", "grid ptdf", "grid contingencies", "grid network", "grid explain", "sim"),
     ),
     OPERATOR,
 )

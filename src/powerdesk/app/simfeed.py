@@ -92,7 +92,7 @@ class SimFeed:
         self._done_before = 0.0
         self._plans: dict[date, Plan] = {}
         self.first_prices = threading.Event()
-        """Set once current prices are on their way."""
+        """Set once the prices of the last hour and the day-ahead prices of today are on their way."""
 
     @property
     def progress(self) -> BackfillProgress | None:
@@ -127,12 +127,12 @@ class SimFeed:
         return cursor
 
     def _begun(self, now: datetime, start: datetime, stop: threading.Event) -> Cursor:
-        """Publish the last hour, newest first, then the files of days that hold now or later; history follows."""
+        """Publish the newest interval, then files of days that hold now or later, then the rest of the hour."""
         recent = now - CHUNK
         due = feed.due(seed=self._settings.seed, after=recent, upto=now)
         lately = [one for one in reversed(due) if one.kind not in OF_DAYS]
         seed = self._settings.seed
-        ahead = [one for one in _of_days(seed, recent, now + ONE_DAY) if one.published_at <= now]
+        ahead = [one for one in reversed(_of_days(seed, recent, now + ONE_DAY)) if one.published_at <= now]
         cursor = Cursor(
             upto=now,
             history_start=min(start, recent),
@@ -140,11 +140,13 @@ class SimFeed:
             history_total_s=max(0.0, (recent - start).total_seconds()),
             seed=self._settings.seed,
         )
-        if self._publish(lately, stop):
-            self.first_prices.set()
-            if self._publish(ahead, stop):
-                return self._keep(cursor)
-        return cursor
+        latest = max((one.interval.start for one in lately if one.kind is Kind.REAL_TIME_PRICES), default=now)
+        newest = [one for one in lately if one.interval.start == latest]
+        rest = [one for one in lately if one not in newest]
+        if not self._publish([*newest, *ahead, *rest], stop):
+            return cursor
+        self.first_prices.set()
+        return self._keep(cursor)
 
     def _keep(self, cursor: Cursor) -> Cursor:
         self._objects.put(CURSOR_KEY, msgspec.json.encode(cursor))
