@@ -40,7 +40,7 @@ def pypower(case: Path) -> dict[str, Any]:
 
 
 def pypsa_network(case: Path) -> Any:
-    """Return PyPSA's network, with the costs that its importer drops and without the dispatch that it would fix."""
+    """Return PyPSA's network, with the costs and lower limits that its importer drops, its dispatch left free."""
     held = pypower(case)
     network = imported("pypsa").Network()
     network.import_from_pypower_ppc(held, overwrite_zero_s_nom=1e6)
@@ -50,7 +50,11 @@ def pypsa_network(case: Path) -> Any:
     network.generators["marginal_cost_quadratic"] = cost[:, 4]
     network.generators["marginal_cost"] = cost[:, 5]
     network.generators["p_set"] = np.nan
-    network.generators["p_min_pu"] = held["gen"][:, 9] / network.generators["p_nom"].replace(0.0, 1.0).to_numpy()
+    high, low = held["gen"][:, 8], held["gen"][:, 9]
+    size = np.maximum(np.abs(high), np.abs(low))
+    network.generators["p_nom"] = size
+    network.generators["p_max_pu"] = high / np.where(size > 0.0, size, 1.0)
+    network.generators["p_min_pu"] = low / np.where(size > 0.0, size, 1.0)
     return network
 
 
