@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from powerdesk.grid.commitment import committing, pricing
+from powerdesk.grid.commitment import committing
 from powerdesk.grid.commitment.plan import InfeasibleCommitmentError, Status
 from powerdesk.grid.commitment_case import (
     ENDLESS,
@@ -139,6 +138,7 @@ class Dispatching:
             self.unit(unit, at, on)
 
     def column(self, key: Any, cost: float = 0.0, low: float | None = 0.0, high: float | None = None) -> int:
+        """Return the column of a key, made when it is new."""
         if key not in self.names:
             self.names[key] = len(self.cost)
             self.cost.append(cost)
@@ -146,6 +146,7 @@ class Dispatching:
         return self.names[key]
 
     def system(self, case: CommitmentCase, t: int) -> None:
+        """Add one interval's balances, flow and requirements."""
         net: dict[str, dict[int, float]] = {"a": {}, "b": {}}
         wind, priced = case.variable_units[0], case.priced_loads[0]
         net["b"][self.column(("wind", t), wind.linear_usd_per_mwh, 0.0, float(wind.max_mw[t]))] = 1.0
@@ -170,42 +171,51 @@ class Dispatching:
             self.upper.append((held | {short: -1.0}, -float(reserve.requirement_mw[t])))
 
     def unit(self, unit: Unit, at: int, on: tuple[bool, ...]) -> None:
+        """Add one unit's limits under its states."""
         known = unit.initial_hours is not None
         was = unit.initial_hours is not None and unit.initial_hours > 0.0
-        last: dict[int, float] = {}
-        last_mw = unit.initial_mw if known and was else None
         for t, now in enumerate(on):
-            mw, up, down = (self.column((what, at, t)) for what in ("mw", "up", "down"))
-            for name, column in (("up", up), ("down", down)):
-                if unit.reserves is not None and name not in unit.reserves:
-                    self.bounds[column] = (0.0, 0.0)
-            if not now:
-                for column in (mw, up, down):
-                    self.bounds[column] = (0.0, 0.0)
-            else:
-                self.upper.append(({mw: 1.0, up: 1.0}, float(unit.max_mw[t])))
-                self.upper.append(({mw: -1.0, down: 1.0}, -float(unit.min_mw[t])))
-                cost = self.column(("cost", at, t), 1.0, None, None)
-                for (x, y), (x2, y2) in itertools.pairwise(unit.costs[0].points):
-                    slope = (y2 - y) / (x2 - x)
-                    self.upper.append(({mw: slope, cost: -1.0}, slope * x - y))
+            self.range(unit, at, t, now=now)
             before = on[t - 1] if t else (was if known else now)
+            last_mw = unit.initial_mw if known and was else None
+            mw, up = self.column(("mw", at, t)), self.column(("up", at, t))
             if now and not before:
                 self.upper.append(({mw: 1.0, up: 1.0}, min(unit.start_limit_mw, 1e6)))
-            if before and not now:
-                if t:
-                    self.upper.append((last, min(unit.stop_limit_mw, 1e6)))
-                elif last_mw is not None:
-                    self.upper.append(({mw: 0.0}, min(unit.stop_limit_mw, 1e6) - last_mw))
+            if before and not now and t:
+                last = {self.column(("mw", at, t - 1)): 1.0, self.column(("up", at, t - 1)): 1.0}
+                self.upper.append((last, min(unit.stop_limit_mw, 1e6)))
+            elif before and not now and last_mw is not None:
+                self.upper.append(({mw: 0.0}, min(unit.stop_limit_mw, 1e6) - last_mw))
             if now and before and (t or last_mw is not None):
-                base = {list(last)[0]: 1.0} if t else {}
-                given = 0.0 if t or last_mw is None else last_mw
-                less = {column: -1.0 for column in base}
-                self.upper.append(({mw: 1.0, up: 1.0} | less, min(unit.ramp_up_mw_per_h, 1e6) + given))
-                self.upper.append((base | {mw: -1.0, down: 1.0}, min(unit.ramp_down_mw_per_h, 1e6) - given))
-            last = {mw: 1.0, up: 1.0}
+                self.ramp(unit, at, t, 0.0 if t or last_mw is None else last_mw)
+
+    def range(self, unit: Unit, at: int, t: int, *, now: bool) -> None:
+        """Add limits, reserves and cost of one interval."""
+        mw, up, down = (self.column((what, at, t)) for what in ("mw", "up", "down"))
+        for name, column in (("up", up), ("down", down)):
+            if not now or (unit.reserves is not None and name not in unit.reserves):
+                self.bounds[column] = (0.0, 0.0)
+        if not now:
+            self.bounds[mw] = (0.0, 0.0)
+            return
+        self.upper.append(({mw: 1.0, up: 1.0}, float(unit.max_mw[t])))
+        self.upper.append(({mw: -1.0, down: 1.0}, -float(unit.min_mw[t])))
+        cost = self.column(("cost", at, t), 1.0, None, None)
+        for (x, y), (x2, y2) in itertools.pairwise(unit.costs[0].points):
+            slope = (y2 - y) / (x2 - x)
+            self.upper.append(({mw: slope, cost: -1.0}, slope * x - y))
+
+    def ramp(self, unit: Unit, at: int, t: int, given_mw: float) -> None:
+        """Add ramps against the interval before, or against what is given before the first."""
+        mw, up, down = (self.column((what, at, t)) for what in ("mw", "up", "down"))
+        base = {self.column(("mw", at, t - 1)): 1.0} if t else {}
+        less = dict.fromkeys(base, -1.0)
+        self.upper.append(({mw: 1.0, up: 1.0} | less, min(unit.ramp_up_mw_per_h, 1e6) + given_mw))
+        self.upper.append((base | {mw: -1.0, down: 1.0}, min(unit.ramp_down_mw_per_h, 1e6) - given_mw))
 
     def least(self) -> float:
+        """Return the least cost, infinite where there is no dispatch."""
+
         def matrix(rows: list[tuple[dict[int, float], float]]) -> tuple[np.ndarray, np.ndarray]:
             held = np.zeros((len(rows), len(self.cost)))
             for at, (row, _) in enumerate(rows):

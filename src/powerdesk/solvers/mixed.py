@@ -33,7 +33,7 @@ class MixedVerdict(StrEnum):
     OPTIMAL = "optimal"
     """Within the gap asked for."""
     STOPPED = "stopped"
-    """At a limit of time or nodes."""
+    """At a limit of time or nodes, or with a point that is good enough."""
     INFEASIBLE = "infeasible"
     FAILED = "failed"
 
@@ -106,7 +106,7 @@ class MixedProgram:
         self._engine.addRows(lower.size, lower, upper, rows.value.size, rows.start[:-1], rows.index, rows.value)
         self.n_rows += lower.size
 
-    def set_columns(self, *, at: IntArray, lower: FloatArray, upper: FloatArray) -> None:
+    def set_columns(self, *, at: NDArray[np.int64], lower: FloatArray, upper: FloatArray) -> None:
         """Set the bounds of columns by position."""
         self._engine.changeColsBounds(at.size, at.astype(np.int32), lower, upper)
 
@@ -117,9 +117,18 @@ class MixedProgram:
         return self._run()
 
     def solve(
-        self, *, gap: float, time_limit_s: float, most_nodes: int | None = None, start: FloatArray | None = None
+        self,
+        *,
+        gap: float,
+        time_limit_s: float,
+        most_nodes: int | None = None,
+        enough: float = -np.inf,
+        start: FloatArray | None = None,
     ) -> MixedAnswer:
-        """Solve to a relative gap, from `start` (n_column,), NaN where it says nothing."""
+        """Solve to a relative gap, or to a point that costs no more than `enough`.
+
+        `start` (n_column,) tells values of whole columns to begin from, NaN where it says nothing.
+        """
         self._integrality(highspy.HighsVarType.kInteger, relaxed=False)
         self._engine.clearSolver()
         self._set(presolve="on", solver="choose")
@@ -128,6 +137,7 @@ class MixedProgram:
             mip_rel_gap=gap,
             mip_abs_gap=0.0,
             mip_max_nodes=most_nodes or MOST_NODES,
+            objective_target=enough,
         )
         if start is not None:
             told = np.flatnonzero(np.isfinite(start)).astype(np.int32)
@@ -176,6 +186,7 @@ _VERDICTS = {
     highspy.HighsModelStatus.kInfeasible: MixedVerdict.INFEASIBLE,
     highspy.HighsModelStatus.kTimeLimit: MixedVerdict.STOPPED,
     highspy.HighsModelStatus.kIterationLimit: MixedVerdict.STOPPED,
+    highspy.HighsModelStatus.kObjectiveTarget: MixedVerdict.STOPPED,
     highspy.HighsModelStatus.kSolutionLimit: MixedVerdict.STOPPED,
     highspy.HighsModelStatus.kInterrupt: MixedVerdict.STOPPED,
 }

@@ -24,13 +24,16 @@ def commit(
     *,
     gap: float = DEFAULT_GAP,
     time_limit_s: float = DEFAULT_TIME_LIMIT_S,
+    most_nodes: int | None = None,
     like: BoolArray | None = None,
 ) -> Commitment:
     """Return a plan proven to be within `gap` of the best, or the best found within the time limit.
 
-    `like` (n, n_unit) is a plan to begin from, yesterday's for example; it need not be feasible. The same question
-    gives the same answer unless the time limit ends the search. Raises NetworkError for a case that does not fit
-    together, InfeasibleCommitmentError with hours and units in conflict, UnverifiedCommitmentError.
+    `most_nodes` bounds branch and bound whatever the machine's speed; with 0 there is none unless nothing else finds a
+    plan, which costs some three solutions of the relaxation. `like` (n, n_unit) is a plan to begin from, yesterday's
+    for example; it need not be feasible. The same question gives the same answer unless the time limit ends the
+    search. Raises NetworkError for a case that does not fit together, InfeasibleCommitmentError with hours and units
+    in conflict, UnverifiedCommitmentError.
     """
     found = commitment_case.faults(case, file=case.name)
     if found:
@@ -40,7 +43,7 @@ def commit(
     fleet = fleets.of(case)
     diagnosis.refuse(case, fleet)
     search = Search(case, fleet)
-    answer = search.run(gap=gap, time_limit_s=time_limit_s, like=like)
+    answer = search.run(gap=gap, time_limit_s=time_limit_s, most_nodes=most_nodes, like=like)
     if answer is None:
         diagnosis.explain(search)
         raise UnverifiedCommitmentError(

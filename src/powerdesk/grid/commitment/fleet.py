@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 WHOLE_TOLERANCE = 1e-9
 """Hours that miss a whole number of intervals by less are whole: they come from divisions by 60."""
 
-CHORD_TOLERANCE = 1e-4
+CHORD_TOLERANCE = 3e-5
 """Largest error of a chord of a quadratic cost, as a share of the cost at maximum."""
 
 MOST_CHORDS = 64

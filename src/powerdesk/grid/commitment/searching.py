@@ -1,7 +1,8 @@
 """The search for a plan: the relaxation, a plan near it, then branch and bound over what is not yet ruled out.
 
 1. The relaxation gives a bound, by weak duality from its prices, not by the solver's word.
-2. States that are whole in it are given, but for intervals near a state that is not: a small programme finds a plan.
+2. States that are whole in it are given, but for intervals near one that is not: a small programme is left. Its open
+   states are rounded a few at a time and the rest decided anew (a dive), then by branch and bound.
 3. A state whose reduced cost is more than the distance of plan and bound cannot differ in a better plan and is given;
    branch and bound closes what is left.
 
@@ -24,12 +25,16 @@ from powerdesk.grid.commitment.plan import Dispatch
 from powerdesk.solvers.mixed import MixedProgram, MixedVerdict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from powerdesk.grid.commitment.fleet import Fleet
     from powerdesk.grid.commitment.flows import Limits
-    from powerdesk.grid.commitment.reducing import Programme
+    from powerdesk.grid.commitment.reducing import Programme, Reduced
     from powerdesk.grid.commitment_case import CommitmentCase
     from powerdesk.grid.types import BoolArray, FloatArray, IntArray
     from powerdesk.solvers.mixed import MixedAnswer
+
+    Finder = Callable[[Reduced], MixedAnswer | None]
 
 MOST_ROUNDS = 60
 """Rounds of added limits; a round adds rows that were not there, so it is the sign of a mistake to need more."""
@@ -39,6 +44,11 @@ NEIGHBOURHOODS = (2, 6)
 """Intervals around a state that the relaxation leaves open, within which a plan may differ from it, in turn."""
 
 NEIGHBOURHOOD_NODES = 300
+DIVE_WIDTHS = (1, 6)
+DIVE_SHARE = 0.2
+DIVE_NEAR = 0.1
+"""A dive gives so many of the open states at a time, and all that are so near to on or off."""
+
 HALF = 0.5
 
 
@@ -75,46 +85,69 @@ class Search:
         self.seconds = 0.0
         self._chords = float(fleet.chord_error_usd.sum())
 
-    def run(self, *, gap: float, time_limit_s: float, like: BoolArray | None) -> Found | None:
-        """Return the best plan found, None where there is none."""
-        point, duals = self._relax(time_limit_s)
-        if point is None:
+    def run(self, *, gap: float, time_limit_s: float, most_nodes: int | None, like: BoolArray | None) -> Found | None:
+        """Return the best plan found, None where there is none; `most_nodes` 0 leaves branch and bound out."""
+        engine = engine_of(self.programme)
+        relaxed = self._settled(engine, time_limit_s)
+        if relaxed is None:
             return None
-        for width in NEIGHBOURHOODS:
+        self.bound_usd = reducing.lagrangian_bound(self.programme, relaxed.row_duals) - self._chords
+        if like is not None:
+            self._try(engine, like, time_limit_s)
+        for width in DIVE_WIDTHS:
             if not self._done(gap):
-                self._branch(self._near(point, width, like), gap, time_limit_s, NEIGHBOURHOOD_NODES)
+                self._look(self._near(relaxed.primal, width), self._dive(time_limit_s))
         if not self._done(gap):
-            self._branch(self._not_ruled_out(duals), gap, time_limit_s, None)
+            self._look(self.programme, self._dive(time_limit_s))
+        near_nodes = NEIGHBOURHOOD_NODES if most_nodes is None else min(most_nodes, NEIGHBOURHOOD_NODES)
+        for width in NEIGHBOURHOODS if near_nodes else ():
+            if not self._done(gap):
+                near = self._near(relaxed.primal, width)
+                self._look(near, self._branch(gap, time_limit_s, most_nodes=near_nodes, whole=False))
+        if not self._done(gap) and (near_nodes or self.best is None):
+            rest = self._not_ruled_out(relaxed.row_duals)
+            self._look(rest, self._branch(gap, time_limit_s, most_nodes=most_nodes or None, whole=True))
         return None if self.best is None else self.read(self.best)
 
     def _done(self, gap: float) -> bool:
         """Whether the best plan is proven to be within the gap."""
         return self.best is not None and self.best_usd - self.bound_usd <= gap * abs(self.best_usd)
 
-    def _relax(self, time_limit_s: float) -> tuple[FloatArray | None, FloatArray]:
-        """Return the relaxation's point and row duals with every limit of lines kept, and take its bound."""
-        engine = engine_of(self.programme)
+    def _settled(self, engine: MixedProgram, time_limit_s: float) -> MixedAnswer | None:
+        """Return the relaxation under the engine's bounds with every limit of lines kept, None where there is none."""
         for _ in range(MOST_ROUNDS):
             answer = engine.relax(time_limit_s=time_limit_s - self.seconds)
             self.seconds += answer.seconds
             if answer.verdict is not MixedVerdict.OPTIMAL:
-                return None, answer.row_duals
+                return None
             limits = self._broken(answer.primal)
             if limits is None:
-                break
+                return answer
             rows, load, cost = self._add(limits)
             engine.add_columns(cost=cost, lower=np.zeros(cost.size), upper=np.full(cost.size, np.inf))
             engine.add_rows(lower=-limits.limit_mw - load, upper=limits.limit_mw - load, rows=assembling.rows_of(rows))
-        self.bound_usd = reducing.lagrangian_bound(self.programme, answer.row_duals) - self._chords
-        return answer.primal, answer.row_duals
+        return None
 
-    def _near(self, point: FloatArray, width: int, like: BoolArray | None) -> Programme:
-        """Return the programme with states given that are whole in a point, but for those near one that is not."""
-        on = self.made.layout.on
-        value = point[on]
-        open_ = (value > WHOLE_TOLERANCE) & (value < 1.0 - WHOLE_TOLERANCE)
-        if like is not None:
-            open_ |= like != (value > HALF)
+    def _try(self, engine: MixedProgram, on: BoolArray, time_limit_s: float) -> None:
+        """Take the plan with these states where it keeps every limit, then open all states again."""
+        at = self.made.layout.on.ravel()
+        lower, upper = self.programme.lower[at], self.programme.upper[at]
+        value = np.clip(on.ravel().astype(np.float64), lower, upper)
+        engine.set_columns(at=at, lower=value, upper=value)
+        answer = self._settled(engine, time_limit_s)
+        if answer is not None:
+            self._take(answer.primal, answer.objective)
+        engine.set_columns(at=at, lower=lower, upper=upper)
+
+    def _near(self, point: FloatArray, width: int) -> Programme:
+        """Return the programme with states given that are whole in a point, but for those near one that is not.
+
+        Where there is a best plan, its states that differ from the point's are open too.
+        """
+        value = point[self.made.layout.on]
+        open_ = _open(value)
+        if self.best is not None:
+            open_ |= (self.best[self.made.layout.on] > HALF) != (value > HALF)
         near = ndimage.binary_dilation(open_, np.ones((2 * width + 1, 1), bool))
         return self._given(~near, np.round(value))
 
@@ -148,39 +181,82 @@ class Search:
         room = self.best_usd - (self.bound_usd + self._chords)
         return self._given(np.abs(pull) > room, (pull < 0.0).astype(np.float64))
 
-    def _branch(self, programme: Programme, gap: float, time_limit_s: float, most_nodes: int | None) -> None:
-        """Search the programme; where it is all that is not ruled out (no limit of nodes) its bound counts too."""
-        ours = programme
+    def _look(self, programme: Programme, finder: Finder) -> None:
+        """Take the plan that a finder finds in a programme with limits of lines kept, if there is one."""
         for _ in range(MOST_ROUNDS):
-            small = reducing.reduced(ours)
-            if not small.possible:
-                self._prove(most_nodes, self.best_usd)
-                return
-            engine = engine_of(small.programme)
-            start = None if self.best is None else self._known(self.best)[small.free]
-            answer = engine.solve(gap=gap, time_limit_s=time_limit_s - self.seconds, start=start, most_nodes=most_nodes)
-            self.seconds += answer.seconds
-            none_left = answer.verdict is MixedVerdict.INFEASIBLE
-            self._prove(most_nodes, self.best_usd if none_left else answer.bound)
-            if not answer.primal.size:
+            small = reducing.reduced(programme)
+            answer = finder(small)
+            if answer is None or not answer.primal.size:
                 return
             point = small.whole_point(answer.primal)
             limits = self._broken(point)
             if limits is None:
-                self._take(point, answer)
+                self._take(point, answer.objective)
                 return
             rows, load, cost = self._add(limits)
-            ours = ours.grown(rows, lower=-limits.limit_mw - load, upper=limits.limit_mw - load, cost=cost)
+            programme = programme.grown(rows, lower=-limits.limit_mw - load, upper=limits.limit_mw - load, cost=cost)
 
-    def _prove(self, most_nodes: int | None, bound: float) -> None:
+    def _dive(self, time_limit_s: float) -> Finder:
+        """Return a finder that rounds open states, those nearest to on first, and decides the rest anew each time."""
+
+        def find(small: Reduced) -> MixedAnswer | None:
+            if not small.possible:
+                return None
+            engine = engine_of(small.programme)
+            states = np.flatnonzero(np.isin(small.free, self.made.layout.on))
+            while True:
+                answer = engine.relax(time_limit_s=time_limit_s - self.seconds)
+                self.seconds += answer.seconds
+                if answer.verdict is not MixedVerdict.OPTIMAL:
+                    return None
+                value = answer.primal[states]
+                open_ = _open(value)
+                if not open_.any():
+                    return answer
+                left, at = value[open_], states[open_]
+                up = left >= 1.0 - DIVE_NEAR
+                up[np.argsort(-left, kind="stable")[: max(1, int(DIVE_SHARE * left.size))]] = True
+                given = up | (left < DIVE_NEAR)
+                state = up[given].astype(np.float64)
+                engine.set_columns(at=at[given], lower=state, upper=state)
+
+        return find
+
+    def _branch(self, gap: float, time_limit_s: float, *, most_nodes: int | None, whole: bool) -> Finder:
+        """Return a finder by branch and bound; its bound counts where the programme is all that is not ruled out."""
+
+        def find(small: Reduced) -> MixedAnswer | None:
+            if not small.possible:
+                self._prove(self.best_usd, whole=whole)
+                return None
+            start = None if self.best is None else self._known(self.best)[small.free]
+            answer = engine_of(small.programme).solve(
+                gap=max(0.0, gap - self._chords / max(abs(self.bound_usd), 1.0)),
+                time_limit_s=time_limit_s - self.seconds,
+                most_nodes=most_nodes,
+                enough=self._enough(gap),
+                start=start,
+            )
+            self.seconds += answer.seconds
+            none_left = answer.verdict is MixedVerdict.INFEASIBLE
+            self._prove(self.best_usd if none_left else answer.bound, whole=whole)
+            return answer
+
+        return find
+
+    def _prove(self, bound: float, *, whole: bool) -> None:
         """Take the bound of a search of all that is not ruled out: no plan beats both it and the best."""
         bound = min(bound, self.best_usd)
-        if most_nodes is None and np.isfinite(bound):
+        if whole and np.isfinite(bound):
             self.bound_usd = max(self.bound_usd, bound - self._chords)
 
-    def _take(self, point: FloatArray, answer: MixedAnswer) -> None:
-        if answer.objective < self.best_usd:
-            self.best, self.best_usd = point, answer.objective
+    def _enough(self, gap: float) -> float:
+        """Return the cost of a plan that is within the gap of the bound."""
+        return self.bound_usd / (1.0 - gap if self.bound_usd > 0.0 else 1.0 + gap)
+
+    def _take(self, point: FloatArray, usd: float) -> None:
+        if usd < self.best_usd:
+            self.best, self.best_usd = point, usd
 
     def _known(self, point: FloatArray) -> FloatArray:
         """Return the states of a point as a start, NaN for all other columns."""
@@ -255,6 +331,10 @@ class Search:
                 short_mw=of(layout.short),
             ),
         )
+
+
+def _open(value: FloatArray) -> BoolArray:
+    return (value > WHOLE_TOLERANCE) & (value < 1.0 - WHOLE_TOLERANCE)
 
 
 def engine_of(programme: Programme) -> MixedProgram:
