@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
     BoolArray = NDArray[np.bool_]
 
-GAP = 5e-3
+GAP = 1e-2
 TIME_LIMIT_S = 3_600.0
 """Never the end of an ordinary search: where it were, the same day could have two plans."""
 
