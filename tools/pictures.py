@@ -25,17 +25,22 @@ OUT = ROOT / "docs" / "pictures"
 LARGEST_BYTES = 300_000
 READY_S = 600.0
 LOOK_EVERY_S = 1.0
-HISTORY = timedelta(hours=47, minutes=50)
+HISTORY = timedelta(hours=46, minutes=50)
 SHOTS = (
     ("prices-dark", 1440, 900, "dark", "/prices?market=SIM"),
     ("prices-light", 1440, 900, "light", "/prices?market=SIM"),
     ("prices-phone", 390, 844, "dark", "/prices?market=SIM"),
     ("price-drawer-dark", 1440, 900, "dark", "/prices?market=SIM&row=SIM:HUB_NORTH"),
+    ("map-dark", 1440, 900, "dark", "/map?market=SIM&at=AT"),
+    ("map-light", 1440, 900, "light", "/map?market=SIM&at=AT&row=BUS"),
+    ("map-phone", 390, 844, "dark", "/map?market=SIM&at=AT"),
+    ("constraints-dark", 1440, 900, "dark", "/constraints?market=SIM&sort=week:desc"),
+    ("constraint-light", 1440, 900, "light", "/constraints?market=SIM&sort=week:desc&row=CONSTRAINT"),
     ("status-dark", 1440, 900, "dark", "/status"),
     ("dataset-light", 1440, 900, "light", "/datasets/markets.prices"),
     ("access-dark", 1440, 900, "dark", "/access?tab=entitlements"),
 )
-"""Name, width, height, theme, address within the hub."""
+"""Name, width, height, theme, address within the hub; AT, CONSTRAINT and BUS stand for the dearest limit of 30 hours."""
 SCRIPT = """
 import { chromium } from 'playwright-core'
 const { link, base, out, shots, chrome } = JSON.parse(process.env.PICTURES)
@@ -48,10 +53,18 @@ await page.waitForURL(base + '/**')
 await page.getByPlaceholder('At least 12 characters').fill(crypto.randomUUID())
 await page.getByText('Set password').click()
 await page.waitForTimeout(1500)
+const read = (path) => page.evaluate(async (address) => (await (await fetch(address)).json()).columns, path)
+const from = new Date(Date.now() - 30 * 3_600_000).toISOString()
+const span = `start=${from}&end=${new Date().toISOString()}`
+const bound = await read(`/v1/datasets/grid.shadow_prices/rows?market=SIM&market_run=RT5&limit=5000&${span}`)
+const most = bound.shadow_price_per_mwh.indexOf(Math.max(...bound.shadow_price_per_mwh))
+const constraint = encodeURIComponent(bound.constraint[most])
+const bus = (await read(`/v1/datasets/grid.constraints/latest?market=SIM&constraint=${constraint}`)).to_bus[0]
+const fill = (path) => path.replace('AT', bound.interval_start[most]).replace('CONSTRAINT', constraint).replace('BUS', bus)
 for (const [name, width, height, theme, path] of shots) {
   await page.setViewportSize({ width, height })
   await page.evaluate((chosen) => localStorage.setItem('pd-theme', chosen), theme)
-  await page.goto(base + path)
+  await page.goto(base + fill(path))
   await page.waitForTimeout(2500)
   await page.screenshot({ path: `${out}/${name}.png` })
 }

@@ -11,16 +11,21 @@ const cents = (value) => Math.round(value * 10_000) / 10_000
 const id = (name) => `SIM:${name}`
 export const step = (run) => (run === 'DA' ? 3_600_000 : 300_000)
 
-export const BUSES = recorded.buses.map(([name]) => name)
+/** FIXTURE_TILES lays that many recorded networks side by side in each direction, to see how the map bears a large one. */
+const ACROSS = Math.max(1, Number(process.env.FIXTURE_TILES ?? 1))
+const TILES = Array.from({ length: ACROSS * ACROSS }, (_, tile) => ({ suffix: tile === 0 ? '' : `_T${tile}`, left: tile % ACROSS, low: Math.floor(tile / ACROSS) }))
+const tiled = (rows) => TILES.flatMap((tile) => rows(tile))
+export const BUSES = tiled(({ suffix }) => recorded.buses.map(([name]) => name + suffix))
+const BUS_AT = new Map(BUSES.map((name, at) => [name, at % recorded.buses.length]))
 const branchName = ([from, to]) => `${BUSES[from]}-${BUSES[to]}`
 const constraintName = ([branch, way]) => `${branchName(recorded.branches[branch])}${way > 0 ? '' : ' REV'}`
 /** Hubs and zones are means of buses: every fourth, or fifth, beginning somewhere else. */
 const MEANS = new Map([
-  ...['HUB_NORTH', 'HUB_SOUTH', 'HUB_WEST', 'HUB_CENTRAL'].map((name, at) => [name, BUSES.flatMap((_, bus) => (bus % 4 === at ? [bus] : []))]),
-  ...['LZ_COAST', 'LZ_NORTH', 'LZ_PLAINS', 'LZ_SOUTH', 'LZ_WEST'].map((name, at) => [name, BUSES.flatMap((_, bus) => (bus % 5 === at ? [bus] : []))]),
+  ...['HUB_NORTH', 'HUB_SOUTH', 'HUB_WEST', 'HUB_CENTRAL'].map((name, at) => [name, recorded.buses.flatMap((_, bus) => (bus % 4 === at ? [bus] : []))]),
+  ...['LZ_COAST', 'LZ_NORTH', 'LZ_PLAINS', 'LZ_SOUTH', 'LZ_WEST'].map((name, at) => [name, recorded.buses.flatMap((_, bus) => (bus % 5 === at ? [bus] : []))]),
 ])
 const LOCATIONS = [...MEANS.keys(), ...BUSES]
-const busesOf = (location) => MEANS.get(location.slice(4)) ?? [BUSES.indexOf(location.slice(4))]
+const busesOf = (location) => MEANS.get(location.slice(4)) ?? [BUS_AT.get(location.slice(4))]
 const mean = (values, buses) => buses.reduce((sum, bus) => sum + values[bus], 0) / buses.length
 
 /** The recorded clearing of an interval. */
@@ -51,11 +56,11 @@ const published = (run, start) => (run === 'DA' ? Math.floor((start - MIDNIGHT) 
 const noElement = { location: null, from_bus: null, to_bus: null, x: null, y: null, base_kv: null, rating_mw: null, reactance_pu: null, resistance_pu: null, capacity_mw: null, fuel: null }
 const element = (kind, name, more) => ({ market: 'SIM', network: 'recorded', kind, element: name, interval_start: SINCE, ...noElement, ...more })
 
-const NETWORKS = [
-  ...recorded.buses.map(([name, x, y, base_kv]) => element('bus', name, { location: id(name), x, y, base_kv })),
-  ...recorded.branches.map((one) => element('branch', branchName(one), { from_bus: id(BUSES[one[0]]), to_bus: id(BUSES[one[1]]), rating_mw: one[2], reactance_pu: one[3], resistance_pu: one[4] })),
-  ...recorded.generators.map(([name, bus, capacity_mw, fuel]) => element('generator', name, { location: id(BUSES[bus]), capacity_mw, fuel })),
-]
+const NETWORKS = tiled(({ suffix, left, low }) => [
+  ...recorded.buses.map(([name, x, y, base_kv]) => element('bus', name + suffix, { location: id(name + suffix), x: (x + left) / ACROSS, y: (y + low) / ACROSS, base_kv })),
+  ...recorded.branches.map((one) => element('branch', branchName(one) + suffix, { from_bus: id(BUSES[one[0]] + suffix), to_bus: id(BUSES[one[1]] + suffix), rating_mw: one[2], reactance_pu: one[3], resistance_pu: one[4] })),
+  ...recorded.generators.map(([name, bus, capacity_mw, fuel]) => element('generator', name + suffix, { location: id(BUSES[bus] + suffix), capacity_mw, fuel })),
+])
 const CONSTRAINTS = recorded.constraints.map((one) => {
   const branch = recorded.branches[one[0]]
   return { market: 'SIM', constraint: constraintName(one), interval_start: SINCE, monitored: branchName(branch), direction: one[1] > 0 ? 'from_to' : 'to_from', contingency: null, limit_mw: one[2], from_bus: id(BUSES[branch[0]]), to_bus: id(BUSES[branch[1]]) }
@@ -80,7 +85,7 @@ const MAKERS = {
     const { constraint, direction, limit_mw } = CONSTRAINTS[at]
     return { ...when, constraint, direction, shadow_price_per_mwh: shadow, flow_mw: clearing(run, start).flows[recorded.constraints[at][0]], limit_mw: direction === 'from_to' ? limit_mw : -limit_mw, currency: 'USD' }
   })),
-  'grid.flows': (params, asOf) => [...intervals(params, asOf)].flatMap(({ run, start, when }) => recorded.branches.map((branch, at) => ({ ...when, branch: branchName(branch), flow_mw: clearing(run, start).flows[at], limit_mw: branch[2] }))),
+  'grid.flows': (params, asOf) => [...intervals(params, asOf)].flatMap(({ run, start, when }) => tiled(({ suffix }) => recorded.branches.map((branch, at) => ({ ...when, branch: branchName(branch) + suffix, flow_mw: clearing(run, start).flows[at], limit_mw: branch[2] })))),
   'grid.price_parts': (params, asOf) => {
     const wanted = (params.get('location') ?? LOCATIONS.map(id).join(',')).split(',')
     return [...intervals(params, asOf)].flatMap(({ run, start, when }) => wanted.flatMap((location) => contributions(location, run, start).filter((one) => Math.abs(one.congestion) >= 0.005).map((one) => ({ ...when, location, constraint: CONSTRAINTS[one.at].constraint, shift_factor: one.factor, direction: CONSTRAINTS[one.at].direction, shadow_price_per_mwh: one.shadow, congestion_per_mwh: one.congestion, currency: 'USD' }))))
@@ -100,7 +105,7 @@ export function explained(params, asOf) {
   const location = params.get('location') ?? ''
   const run = params.get('market_run') ?? 'RT5'
   const start = Date.parse(params.get('interval_start'))
-  if (!LOCATIONS.includes(location.slice(4)) || published(run, start) > asOf) return undefined
+  if (!(MEANS.has(location.slice(4)) || BUS_AT.has(location.slice(4))) || published(run, start) > asOf) return undefined
   const { price, energy, loss, congestion } = gridParts(location, run, start)
   const made = contributions(location, run, start).map((one) => {
     const { constraint, contingency, direction, limit_mw, monitored } = CONSTRAINTS[one.at]

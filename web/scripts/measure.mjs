@@ -127,6 +127,27 @@ for (let run = 0; run < 7; run += 1) {
   drawn.push(1000 * ((await cpu.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration').value - from))
 }
 say('100 000 points made and drawn, main thread, median of 7', median(drawn), 'ms')
+await page.goto(`${base}/map?market=SIM`)
+await page.locator('[data-map] canvas').waitFor({ timeout: 60_000 })
+await page.waitForFunction(() => /low – high[^]*\d\.\d\d/.test(document.querySelector('.page-head')?.innerText ?? ''), undefined, { timeout: 60_000 })
+await page.waitForTimeout(1500)
+const map = await page.evaluate(() => new Promise((resolve) => {
+  const target = document.querySelector('[data-map]')
+  const frames = []
+  let last = performance.now()
+  const turn = (count) => {
+    const now = performance.now()
+    frames.push(now - last)
+    last = now
+    if (count === 0) return resolve({ frames: frames.slice(1), buses: document.querySelector('.grid-tools').innerText })
+    const key = count % 30 === 0 ? '+' : ['ArrowLeft', 'ArrowRight'][Math.floor(count / 15) % 2]
+    target.dispatchEvent(new window.KeyboardEvent('keydown', { key, shiftKey: key !== '+', bubbles: true, cancelable: true }))
+    window.requestAnimationFrame(() => turn(count - 1))
+  }
+  turn(120)
+}))
+say(`map of ${/(\d+) buses, (\d+) lines/.exec(map.buses)?.[0]}, panned and zoomed, median frame`, median(map.frames), 'ms')
+say('map, slowest frame of 120', Math.max(...map.frames), 'ms')
 await close()
 fixture?.closeAllConnections()
 fixture?.close()

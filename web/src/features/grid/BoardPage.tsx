@@ -22,6 +22,7 @@ import { useScope } from '@/lib/url/scope'
 import { setParams, useParam } from '@/lib/url/use-place'
 import { ConstraintDetail } from './ConstraintDetail'
 import { GridTools } from './GridTools'
+import { StandingNotice } from './StandingNotice'
 import { boardColumns } from './board-columns'
 import { useFactors } from './factors'
 import './grid.css'
@@ -64,10 +65,11 @@ function useBoard(market: string | undefined) {
 
 function Figures({ rows, newest, unit }: { rows: readonly BoardRow[]; newest: number | undefined; unit: string }) {
   const bound = rows.filter((row) => row.now > 0)
+  const rule = useDataset('markets.prices')?.freshness
   const dearest = bound.reduce<BoardRow | undefined>((most, row) => (most === undefined || row.now > most.now ? row : most), undefined)
   return (
     <>
-      <KeyFigure name="Binding now" unit="RT5" note={newest === undefined ? undefined : <AgeLabel instant={newest + SLOT_MS} />}>{newest === undefined ? '–' : bound.length}</KeyFigure>
+      <KeyFigure name="Binding now" unit="RT5" note={newest === undefined ? undefined : <AgeLabel instant={newest + SLOT_MS} rule={rule} />}>{newest === undefined ? '–' : bound.length}</KeyFigure>
       <KeyFigure name="Dearest" unit={unit} note={dearest?.name}>{dearest === undefined ? '–' : numberText(dearest.now)}</KeyFigure>
       <KeyFigure name="RT, not DA" note="this hour">{newest === undefined ? '–' : rows.filter((row) => row.since === 'rt').length}</KeyFigure>
       <KeyFigure name="DA, not RT" note="this hour">{newest === undefined ? '–' : rows.filter((row) => row.since === 'da').length}</KeyFigure>
@@ -118,6 +120,7 @@ export default function BoardPage() {
               {FILTERS.map(([id, name]) => <button key={id} type="button" className="button small" aria-pressed={show === id} onClick={() => setParams({ show: id === 'all' ? null : id }, 'replace')}>{name}</button>)}
             </div>
           </GridTools>
+          <StandingNotice newestEnd={newest === undefined ? undefined : newest + SLOT_MS} />
           {isPartial ? <p className="grid-notice" role="status">More bound in these seven days than is read at once: hours and means are of the first 60 000 rows. The dataset has them all.</p> : null}
           {rows.length === 0 && isLoading ? <Skeleton lines={14} /> : rows.length === 0 && error !== null ? <ProblemPanel problem={problemOf(error)} retry={retry} still="Prices and data status still work." />
             : ordered.length === 0 ? <Absence market={market} isFiltered={rows.length > 0} />

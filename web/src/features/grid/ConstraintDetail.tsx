@@ -1,4 +1,4 @@
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { lazy, Suspense, useMemo } from 'react'
 import { Difference } from '@/components/Difference'
 import { Link } from '@/components/Link'
@@ -12,7 +12,7 @@ import { type Binding, bindingsOf } from '@/lib/grid/binding'
 import { topEffects } from '@/lib/grid/board'
 import { type Run, dayIntervals } from '@/lib/grid/intervals'
 import type { Constraint } from '@/lib/grid/network'
-import { useShadowPrices } from '@/lib/grid/queries'
+import { isSameRead, useShadowPrices } from '@/lib/grid/queries'
 import { isoInstant } from '@/lib/time/format'
 import { type MarketClock, chosenClock } from '@/lib/time/markets'
 import { addDays, dayStart } from '@/lib/time/zone'
@@ -41,8 +41,9 @@ interface DetailProps {
 /** Which intervals of both runs have been cleared: those in which the price at a bus of the constraint is known. Only there is "did not bind" a zero. */
 function useCleared(location: string, start: number, end: number, newest: number | undefined) {
   const { asOf } = useScope()
+  const queryKey = ['cleared', location, asOf, start, end, newest !== undefined && newest >= start ? newest : undefined]
   return useQuery({
-    queryKey: ['cleared', location, start, end, asOf, newest !== undefined && newest >= start ? newest : undefined], enabled: location !== '', staleTime: 60_000, placeholderData: keepPreviousData,
+    queryKey, enabled: location !== '', staleTime: 60_000, placeholderData: (held: Set<string> | undefined, before) => (isSameRead(queryKey, before, 3) ? held : undefined),
     queryFn: async ({ signal }) => {
       const rows = await readDataset('markets.prices', 'rows', { location, market_run: ['DA', 'RT5'], start: isoInstant(start), end: isoInstant(end), as_of: asOf, columns: ['market_run', 'interval_start'] }, signal)
       return new Set(Array.from({ length: rows.count }, (_, row) => `${rows.text('market_run', row)}|${rows.instant('interval_start', row)}`))
@@ -82,11 +83,11 @@ function History({ market, constraint, day, at, newest, unit, clock }: DetailPro
 
 function Effects({ market, constraint, at, run, unit, newest }: DetailProps) {
   const from = at ?? newest ?? 0
-  const shadows = useShadowPrices(market, [run], from, from + 1, newest, constraint.name)
+  const shadows = useShadowPrices(market, [run], from, at === undefined && newest === undefined ? from : from + 1, newest, constraint.name)
   const names = useMemo(() => new Set([constraint.name]), [constraint.name])
   const factors = useFactors(market, [constraint.name], names).get(constraint.name)
-  const now = bindingsOf(shadows.data)[0]
-  if (factors === undefined) return <Skeleton lines={4} />
+  const now = bindingsOf(shadows.data).find((one) => one.start === from)
+  if (factors === undefined || shadows.data === undefined || shadows.isPlaceholderData) return <Skeleton lines={4} />
   const isBound = now !== undefined
   const direction = now?.direction ?? (constraint.direction === 'to_from' ? 'to_from' : 'from_to')
   const effects = topEffects(factors, direction, isBound ? now.shadow : 1, MOST_EFFECTS)

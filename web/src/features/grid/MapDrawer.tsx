@@ -1,3 +1,4 @@
+import { useQuery } from '@tanstack/react-query'
 import { lazy, Suspense, useMemo } from 'react'
 import { Drawer } from '@/components/Drawer'
 import { Link } from '@/components/Link'
@@ -5,11 +6,11 @@ import { PriceExplainer } from '@/components/PriceExplainer'
 import type { ChartSeries } from '@/components/TimeChart'
 import { AsOfBadge } from '@/components/labels'
 import { EmptyState, QueryStates, Skeleton } from '@/components/states'
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { readDataset } from '@/lib/api/dataset-rows'
 import { useDataset } from '@/lib/api/queries'
 import { type Run, dayIntervals, stepMs } from '@/lib/grid/intervals'
 import type { Network } from '@/lib/grid/network'
+import { isSameRead } from '@/lib/grid/queries'
 import { intervalText, isoInstant } from '@/lib/time/format'
 import { hourEndingLabel } from '@/lib/time/zone'
 import { numberText } from '@/lib/units/format'
@@ -33,14 +34,22 @@ interface DrawerProps {
   onClose: () => void
 }
 
+interface FlowPoint {
+  start: number
+  end: number
+  flow: number
+  limit: number
+}
+
 /** The day's flow on a line between its limits. */
 function FlowDay({ market, branch, run, cursor }: { market: string; branch: string; run: Run; cursor: Cursor }) {
   const { asOf, tz } = useScope()
   const { dayStart: start, dayEnd: end, clock } = cursor
   const newest = cursor.intervals.at(-1)
+  const queryKey = ['flow-day', market, branch, run, asOf, start, newest]
   const query = useQuery({
-    queryKey: ['flow-day', market, branch, run, start, asOf, newest], staleTime: 60_000, placeholderData: keepPreviousData,
-    queryFn: async ({ signal }) => {
+    queryKey, staleTime: 60_000, placeholderData: (held: FlowPoint[] | undefined, before) => (isSameRead(queryKey, before, 5) ? held : undefined),
+    queryFn: async ({ signal }): Promise<FlowPoint[]> => {
       const rows = await readDataset('grid.flows', 'rows', { market, market_run: run, branch, start: isoInstant(start), end: isoInstant(end), as_of: asOf }, signal)
       return Array.from({ length: rows.count }, (_, row) => ({ start: rows.instant('interval_start', row), end: rows.instant('interval_end', row), flow: rows.number('flow_mw', row), limit: rows.number('limit_mw', row) }))
     },
@@ -48,7 +57,7 @@ function FlowDay({ market, branch, run, cursor }: { market: string; branch: stri
   const time_s = useMemo(() => dayIntervals(run, start, end).map((at) => at / 1000), [run, start, end])
   const ticks = useMemo(() => ticksOf(clock, tz, start, end), [clock, tz, start, end])
   const values = useMemo(() => {
-    const lay = (value: (one: { flow: number; limit: number }) => number) => slotted(run, start, end, (query.data ?? []).map((one) => ({ ...one, value: value(one) })), () => Number.NaN)
+    const lay = (value: (one: FlowPoint) => number) => slotted(run, start, end, (query.data ?? []).map((one) => ({ ...one, value: value(one) })), () => Number.NaN)
     return [lay((one) => one.flow), lay((one) => one.limit), lay((one) => -one.limit)]
   }, [query.data, run, start, end])
   return (

@@ -17,6 +17,7 @@ import { GridTools } from './GridTools'
 import { MapCanvas } from './MapCanvas'
 import { MapDrawer } from './MapDrawer'
 import { MapLegend } from './MapLegend'
+import { StandingNotice } from './StandingNotice'
 import { TimeSlider } from './TimeSlider'
 import { type Cursor, useCursor } from './cursor'
 import { type MapData, useMapData } from './map-data'
@@ -36,9 +37,10 @@ function Figures({ network, data, cursor, run }: { network: Network; data: MapDa
   const prices = [...(data.snapshot?.price ?? [])].filter(Number.isFinite)
   const { at, clock } = cursor
   const fullest = data.loadings.reduce((most, share, index) => (share > (data.loadings[most] ?? -1) || !Number.isFinite(data.loadings[most]) ? index : most), 0)
+  const rule = useDataset('markets.prices')?.freshness
   return (
     <>
-      <KeyFigure name={at === undefined ? 'Interval' : `${cursor.day} HE ${hourEndingLabel(clock.zone, at)}`} unit={clock.abbreviation} note={at === undefined || run === 'DA' ? run : <AgeLabel instant={at + stepMs(run)} />}>{at === undefined ? '–' : intervalText(clock.zone, at, at + stepMs(run))}</KeyFigure>
+      <KeyFigure name={at === undefined ? 'Interval' : `${cursor.day} HE ${hourEndingLabel(clock.zone, at)}`} unit={clock.abbreviation} note={at === undefined || run === 'DA' ? run : <AgeLabel instant={at + stepMs(run)} rule={cursor.follows ? rule : undefined} />}>{at === undefined ? '–' : intervalText(clock.zone, at, at + stepMs(run))}</KeyFigure>
       <KeyFigure name={`${run} low – high`} unit={data.unit}>{prices.length === 0 ? '–' : <>{numberText(Math.min(...prices))} <span className="dim">–</span> {numberText(Math.max(...prices))}</>}</KeyFigure>
       <KeyFigure name="Binding limits" note={data.bindings[0] === undefined ? undefined : `dearest ${numberText(data.bindings[0].shadow)} ${data.unit}`}>{data.snapshot === undefined ? '–' : data.bindings.length}</KeyFigure>
       <KeyFigure name="Fullest line" unit="% of limit" note={network.branches[fullest]?.name}>{numberText((data.loadings[fullest] ?? Number.NaN) * 100, 0)}</KeyFigure>
@@ -110,14 +112,15 @@ function MapBody({ network, market, run }: { network: Network; market: string; r
       <div className="grid-split">
         <div className="grid-main">
           <GridTools label="Search buses" type={type} run={run} views={VIEWS} view={view} note={`${network.name}, ${network.buses.length} buses, ${network.branches.length} lines${network.unplaced > 0 ? `, ${network.unplaced} without a place` : ''}`} />
-          {view !== 'map' ? <Tables view={view} network={network} data={data} search={search} /> : data.snapshot === undefined && data.isLoading ? <Skeleton lines={12} /> : (
+          {run === 'DA' ? null : <StandingNotice newestEnd={newest === undefined ? undefined : newest + stepMs(run)} />}
+          {view !== 'map' ? <Tables view={view} network={network} data={data} search={search} /> : (
             <>
               <MapCanvas scene={scene} label={`Map of ${market}, ${run}: ${data.bindings.length} limits bind. Arrows walk the buses, b the binding lines, n the lines of a bus, Enter opens.`} tell={tell} open={openMark} />
               <MapLegend scale={data.scale} unit={data.unit} hasFlows={hasFlows} />
             </>
           )}
           {data.error === null ? null : <p className="grid-notice" role="alert">The interval could not be read: {data.error.message}. The map shows none of its figures.</p>}
-          {data.snapshot !== undefined || data.isLoading || cursor.at === undefined ? null : <p className="grid-notice" role="status">No price of {run} is known for this interval; the lines are as the model has them.</p>}
+          {data.snapshot !== undefined || data.isLoading || data.error !== null || cursor.at === undefined ? null : <p className="grid-notice" role="status">No price of {run} is known for this interval; the lines are as the model has them.</p>}
           <TimeSlider cursor={cursor} run={run} unit={data.unit} sums={data.sums} />
         </div>
         <MapDrawer network={network} data={data} market={market} run={run} cursor={cursor} row={row} line={line} onClose={close} />

@@ -44,16 +44,16 @@ export function useMapData(network: Network | undefined, market: string | undefi
   const snapshot = cursor.at === undefined ? undefined : query.data?.get(cursor.at)
   const ofDay = useMemo(() => bindingsOf(shadows.data), [shadows.data])
   const currency = shadows.data?.count === 0 ? 'USD' : shadows.data?.text('currency', 0) ?? 'USD'
-  const { dayStart, at } = cursor
+  const { dayStart, dayEnd, at } = cursor
   const bindings = useMemo(() => ofDay.filter((one) => one.start === at).sort((a, b) => b.shadow - a.shadow), [ofDay, at])
   const sums = useMemo(() => {
     const found = new Map<number, number>()
     for (const one of ofDay) {
       const slot = Math.round((one.start - dayStart) / stepMs(run))
-      found.set(slot, (found.get(slot) ?? 0) + one.shadow)
+      if (slot >= 0 && one.start < dayEnd) found.set(slot, (found.get(slot) ?? 0) + one.shadow)
     }
     return found
-  }, [ofDay, dayStart, run])
+  }, [ofDay, dayStart, dayEnd, run])
   const binding = useMemo(() => {
     const found = new Map<number, Binding>()
     for (const one of bindings) {

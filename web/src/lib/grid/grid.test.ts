@@ -8,6 +8,7 @@ import { type Contribution, type Explanation, barOf, waterfall } from './explain
 import { dayIntervals, pieceOf } from './intervals'
 import { LOADING_STEPS, loading, loadingStep } from './loading'
 import { networkOf } from './network'
+import { standingWords } from './standing'
 import { PlaceIndex, toSegment } from './place-index'
 import { fitted, formatView, panned, parseView, toLayout, toScreen, zoomed } from './view'
 
@@ -216,6 +217,17 @@ describe('the board', () => {
     expect(congestionOf('to_from', 10, 0.4)).toBe(4)
     const effects = topEffects(new Map([['SIM:A', 0.1], ['SIM:B', -0.5], ['SIM:C', 0.0001]]), 'from_to', 10, 5)
     expect(effects.map((one) => [one.location, one.per_mwh])).toEqual([['SIM:B', 5], ['SIM:A', -1]])
+  })
+})
+
+describe('the standing of a followed page', () => {
+  const live = { phase: 'live', reason: null } as const
+
+  it('is told only when it is not live: by the stream first, then by the age that the dataset allows', () => {
+    expect(standingWords(60_000, { stale_after_s: 3600 }, live)).toBeUndefined()
+    expect(standingWords(undefined, undefined, live)).toBeUndefined()
+    expect(standingWords(2 * HOUR_MS, { stale_after_s: 3600 }, live)).toMatch(/ended 2 h ago/)
+    expect(standingWords(0, { stale_after_s: 3600 }, { phase: 'retrying', reason: 'closed' })).toMatch(/off \(closed\)/)
   })
 })
 

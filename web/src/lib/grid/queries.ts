@@ -1,4 +1,4 @@
-import { type UseQueryResult, keepPreviousData, skipToken, useQuery } from '@tanstack/react-query'
+import { type QueryKey, type UseQueryResult, queryOptions, skipToken, useQuery } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { type Rows, readDataset } from '@/lib/api/dataset-rows'
 import { locationsQuery, useDataset } from '@/lib/api/queries'
@@ -9,6 +9,11 @@ import { type Run, pieceOf, stepMs } from './intervals'
 import { type Constraint, type Network, constraintsOf, networkOf } from './network'
 
 const LASTING_MS = 600_000
+
+/** Whether what was read before may stand while the next is read: the first `count` parts of the key are the same, so no figures of another market, run or line stand under this one's name. */
+export function isSameRead(key: QueryKey, before: { queryKey: QueryKey } | undefined, count: number): boolean {
+  return key.slice(0, count).every((part, at) => before?.queryKey[at] === part)
+}
 
 /** The market of a page that shows one: the scope's, else the simulated one, else the first by name. */
 export function useOneMarket(): string | undefined {
@@ -109,20 +114,25 @@ export function useSnapshot(network: Network | undefined, market: string | undef
   const withFlows = useDataset('grid.flows') !== undefined
   const series = Math.max(1.3 * (network?.buses.length ?? 1), network?.branches.length ?? 1)
   const piece = pieceOf(run, instant ?? 0, series)
-  const grows = newest !== undefined && newest < piece.end && newest + stepMs(run) > piece.start
-  return useQuery({
-    queryKey: ['grid-piece', market, network?.name, run, piece.start, asOf, withFlows, grows ? newest : 'whole'],
-    staleTime: LASTING_MS, placeholderData: keepPreviousData,
-    queryFn: network === undefined || instant === undefined ? skipToken : ({ signal }) => readPiece(network, { market, market_run: run, start: isoInstant(piece.start), end: isoInstant(piece.end), as_of: asOf }, withFlows, signal),
-  })
+  const part = (start: number, end: number, isWanted: boolean) => {
+    const queryKey = ['grid-piece', market, network?.name, run, asOf, withFlows, start, newest !== undefined && newest < end && newest + stepMs(run) > start ? newest : 'whole']
+    return queryOptions({
+      queryKey, staleTime: LASTING_MS, placeholderData: (held: Piece | undefined, before) => (isSameRead(queryKey, before, 6) ? held : undefined),
+      queryFn: network === undefined || !isWanted ? skipToken : ({ signal }: { signal: AbortSignal }) => readPiece(network, { market, market_run: run, start: isoInstant(start), end: isoInstant(end), as_of: asOf }, withFlows, signal),
+    })
+  }
+  // The piece that comes next is read before playing arrives there.
+  const length = piece.end - piece.start
+  useQuery(part(piece.end, piece.end + length, instant !== undefined && instant + 3 * stepMs(run) >= piece.end && (newest ?? 0) >= piece.end))
+  return useQuery(part(piece.start, piece.end, instant !== undefined))
 }
 
 /** What bound from `start` to `end`, of the runs asked for. */
 export function useShadowPrices(market: string | undefined, runs: readonly Run[], start: number, end: number, newest: number | undefined, constraint?: string): UseQueryResult<Rows<'grid.shadow_prices'>> {
   const { asOf } = useScope()
+  const queryKey = ['shadow-prices', market, runs.join(','), asOf, constraint, start, end, newest !== undefined && newest >= start ? newest : undefined]
   return useQuery({
-    queryKey: ['shadow-prices', market, runs.join(','), start, end, asOf, constraint, newest !== undefined && newest >= start ? newest : undefined],
-    enabled: market !== undefined && end > start, staleTime: 60_000, placeholderData: keepPreviousData,
+    queryKey, enabled: market !== undefined && end > start, staleTime: 60_000, placeholderData: (held, before) => (isSameRead(queryKey, before, 5) ? held : undefined),
     queryFn: ({ signal }) => readDataset('grid.shadow_prices', 'rows', { market, market_run: runs, start: isoInstant(start), end: isoInstant(end), as_of: asOf, constraint }, signal),
   })
 }
