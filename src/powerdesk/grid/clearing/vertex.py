@@ -85,7 +85,7 @@ class _Block:
         self.value, self.done = self.start.copy(), np.zeros(count, np.int8)
         none = np.zeros(count)
         self.sides, self.prices = np.concatenate((self.sides, none)), np.concatenate((self.prices, none))
-        self.ranges = np.concatenate((self.ranges, none))
+        self.ranges = np.concatenate((self.ranges, none + np.inf))  # its own parts end a block before they pass
 
     def worst(self) -> tuple[int, float] | None:
         """Return the part that is furthest from its bounds over the length of its slopes, and the way to go."""
