@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,6 @@ OUT = ROOT / "docs" / "pictures"
 LARGEST_BYTES = 300_000
 READY_S = 600.0
 LOOK_EVERY_S = 1.0
-HISTORY = timedelta(hours=46, minutes=50)
 SHOTS = (
     ("prices-dark", 1440, 900, "dark", "/prices?market=SIM"),
     ("prices-light", 1440, 900, "light", "/prices?market=SIM"),
@@ -40,7 +38,7 @@ SHOTS = (
     ("dataset-light", 1440, 900, "light", "/datasets/markets.prices"),
     ("access-dark", 1440, 900, "dark", "/access?tab=entitlements"),
 )
-"""Name, width, height, theme, address within the hub; AT, CONSTRAINT and BUS stand for the dearest limit of 30 hours."""
+"""Name, width, height, theme, address within the hub; AT, CONSTRAINT, BUS stand for the dearest limit of 30 hours."""
 SCRIPT = """
 import { chromium } from 'playwright-core'
 const { link, base, out, shots, chrome } = JSON.parse(process.env.PICTURES)
@@ -60,7 +58,8 @@ const bound = await read(`/v1/datasets/grid.shadow_prices/rows?market=SIM&market
 const most = bound.shadow_price_per_mwh.indexOf(Math.max(...bound.shadow_price_per_mwh))
 const constraint = encodeURIComponent(bound.constraint[most])
 const bus = (await read(`/v1/datasets/grid.constraints/latest?market=SIM&constraint=${constraint}`)).to_bus[0]
-const fill = (path) => path.replace('AT', bound.interval_start[most]).replace('CONSTRAINT', constraint).replace('BUS', bus)
+const at = bound.interval_start[most]
+const fill = (path) => path.replace('AT', at).replace('CONSTRAINT', constraint).replace('BUS', bus)
 for (const [name, width, height, theme, path] of shots) {
   await page.setViewportSize({ width, height })
   await page.evaluate((chosen) => localStorage.setItem('pd-theme', chosen), theme)
@@ -123,13 +122,10 @@ def wait_for(ready: Callable[[], bool], *, what: str) -> None:
 
 
 def history_made(program: str, environment: dict[str, str]) -> bool:
-    """Tell whether the oldest five-minute price is about two days old: history is made newest first."""
-    query = ("get", "markets.prices", "--location", "SIM:HUB_NORTH", "--run", "RT5", "--limit", "1")
-    answer = ask(program, *query, environment=environment)
-    if not answer:
-        return False
-    oldest = datetime.fromisoformat(json.loads(answer)["interval_start"])
-    return datetime.now(UTC) - oldest > HISTORY
+    """Tell whether the simulated market has published and has no history left to make."""
+    answer = ask(program, "feeds", "list", environment=environment)
+    feed = json.loads(answer.splitlines()[0]) if answer else {}
+    return bool(feed.get("last_ok_at")) and feed.get("backfill") is None
 
 
 def ask(program: str, *verb: str, environment: dict[str, str]) -> str:
