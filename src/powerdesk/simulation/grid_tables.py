@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 LEAST_FACTOR = 5e-6
 """Shift factors are published to five digits; smaller ones are left out, which says that they are zero."""
 
+LARGE_FACTORS, LEAST_OF_LARGE = 100_000, 5e-3
+"""With more factors than that in a set, smaller ones are left out: 2 000 lines have 2.7 million in each set."""
+
 
 def network_tables(world: World, *, seed: int, start: datetime, lines_out: tuple[int, ...]) -> dict[str, pa.Table]:
     """Return buses, branches, generators, constraints and shift factors as they hold from `start`."""
@@ -82,7 +85,7 @@ def _shift_factors(world: World, lines_out: tuple[int, ...]) -> dict[str, pa.Arr
     factors = sensitivities.ptdf(np.arange(len(world.lines)), weights=world.system_weights)
     found = places.places(world, size=places.natural_count(world))
     by_place = np.concatenate((factors @ found.weights.T, factors[:, found.point_bus]), axis=1).round(5) + 0.0
-    line, place = np.nonzero(np.abs(by_place) >= LEAST_FACTOR)
+    line, place = np.nonzero(np.abs(by_place) >= (LEAST_FACTOR if by_place.size <= LARGE_FACTORS else LEAST_OF_LARGE))
     names, ids = pa.array(world.lines), pa.array(found.ids)
     return {
         "constraint": names.take(pa.array(line)),

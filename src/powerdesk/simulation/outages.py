@@ -30,6 +30,9 @@ PLANNED_SHARE = 0.6
 
 UNIT_LONGEST_S = 9 * DAY_S
 LINE_CHANCE = 0.10
+MOST_LINE_OUTAGES = 12.5
+"""Expected in a block of days; a large network has a smaller chance per line."""
+
 LINE_LONGEST_S = 4 * DAY_S
 
 
@@ -103,7 +106,12 @@ def _unit_draws(world: World, seed: int, block: int) -> _Draws:
 def _line_draws(world: World, seed: int, block: int) -> _Draws:
     lines = world.lines
     keys = noise.stream_keys(seed=seed, names=tuple(f"outage:{name}" for name in lines))
-    return _draws(keys, np.full(len(lines), LINE_CHANCE), block, (LINE_BLOCK_S, LINE_LONGEST_S))
+    return _draws(
+        keys,
+        np.full(len(lines), min(LINE_CHANCE, MOST_LINE_OUTAGES / len(lines))),
+        block,
+        (LINE_BLOCK_S, LINE_LONGEST_S),
+    )
 
 
 def _draws(keys: NDArray[np.uint64], chance: FloatArray, block: int, block_and_longest: tuple[int, int]) -> _Draws:
