@@ -183,7 +183,8 @@ def _reference_faults(case: CommitmentCase, file: str) -> Iterator[Finding]:
     for held in placed:
         if held.bus not in buses:
             yield Finding(f"{file}: {held.name}", f"bus {held.bus[:60]!r}", "a bus of the case", "correct the name")
-    for line in (*case.lines, *case.links):
+    joining: tuple[Line | Link, ...] = (*case.lines, *case.links)
+    for line in joining:
         for bus in {line.from_bus, line.to_bus} - buses:
             yield Finding(f"{file}: {line.name}", f"bus {bus[:60]!r}", "a bus of the case", "correct the name")
     for outage in case.outages:

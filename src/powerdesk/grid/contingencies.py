@@ -127,8 +127,7 @@ def takeover(sensitivities: Sensitivities, *, lines: IntArray) -> FloatArray | N
     left = np.eye(lines.size) - share[lines]
     if _parts(network, lines) or np.linalg.cond(left) > 1.0 / PARTING_TOLERANCE:
         return None
-    found: FloatArray = np.linalg.solve(left.T, share.T).T
-    return found
+    return np.asarray(np.linalg.solve(left.T, share.T).T, dtype=np.float64)
 
 
 def _parts(network: Network, out: IntArray) -> bool:

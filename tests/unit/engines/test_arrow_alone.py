@@ -31,16 +31,16 @@ def _run(program: str) -> str:
     return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own program
 
 
-def test_arrow_and_duckdb_work_without_loading_pandas() -> None:
+def test_arrow_and_duckdb__work_without_loading_pandas() -> None:
     assert _run(USE_ARROW.format(before="")).strip() == "True"
     assert _run(USE_ARROW.format(before=LEAVE_OUT)).strip() == "False"
 
 
-def test_pandas_comes_to_whoever_asks_for_it_afterwards() -> None:
+def test_pandas__comes_to_whoever_asks_for_it_afterwards() -> None:
     program = LEAVE_OUT + "; import pandas, pyarrow as pa; pa.Table.from_pandas(pandas.DataFrame({'mw': [1.0]}))"
     assert not _run(program)
 
 
-def test_what_is_loaded_already_is_left_alone() -> None:
+def test_what_is_loaded_already__is_left_alone() -> None:
     program = "import pandas; " + LEAVE_OUT + "; import sys; print('pandas' in sys.modules)"
     assert _run(program).strip() == "True"
