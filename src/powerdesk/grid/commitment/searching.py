@@ -84,6 +84,9 @@ class Search:
         self.best: FloatArray | None = None
         self.seconds = 0.0
         self._chords = float(fleet.chord_error_usd.sum())
+        order = self.made.layout.order
+        self._decided = np.concatenate((self.made.layout.on.ravel(), order[order != ABSENT]))
+        """Columns whose being whole makes a plan: starts follow."""
 
     def run(self, *, gap: float, time_limit_s: float, most_nodes: int | None, like: BoolArray | None) -> Found | None:
         """Return the best plan found, None where there is none; `most_nodes` 0 leaves branch and bound out."""
@@ -98,7 +101,8 @@ class Search:
             if not self._done(gap):
                 self._look(self._near(relaxed.primal, width), self._dive(time_limit_s))
         if not self._done(gap):
-            self._look(self.programme, self._dive(time_limit_s))
+            current = engine.n_rows == self.programme.row_lower.size  # dives may have met more limits
+            self._dive_everywhere(engine if current else engine_of(self.programme), time_limit_s)
         near_nodes = NEIGHBOURHOOD_NODES if most_nodes is None else min(most_nodes, NEIGHBOURHOOD_NODES)
         for width in NEIGHBOURHOODS if near_nodes else ():
             if not self._done(gap):
@@ -135,8 +139,7 @@ class Search:
         value = np.clip(on.ravel().astype(np.float64), lower, upper)
         engine.set_columns(at=at, lower=value, upper=value)
         answer = self._settled(engine, time_limit_s)
-        if answer is not None:
-            self._take(answer.primal, answer.objective)
+        self._take_relaxed(answer)
         engine.set_columns(at=at, lower=lower, upper=upper)
 
     def _near(self, point: FloatArray, width: int) -> Programme:
@@ -197,30 +200,43 @@ class Search:
             programme = programme.grown(rows, lower=-limits.limit_mw - load, upper=limits.limit_mw - load, cost=cost)
 
     def _dive(self, time_limit_s: float) -> Finder:
-        """Return a finder that rounds open states, those nearest to on first, and decides the rest anew each time."""
+        """Return a finder that rounds open states of a small programme."""
 
         def find(small: Reduced) -> MixedAnswer | None:
             if not small.possible:
                 return None
-            engine = engine_of(small.programme)
-            states = np.flatnonzero(np.isin(small.free, self.made.layout.on))
-            while True:
-                answer = engine.relax(time_limit_s=time_limit_s - self.seconds)
-                self.seconds += answer.seconds
-                if answer.verdict is not MixedVerdict.OPTIMAL:
-                    return None
-                value = answer.primal[states]
-                open_ = _open(value)
-                if not open_.any():
-                    return answer
-                left, at = value[open_], states[open_]
-                up = left >= 1.0 - DIVE_NEAR
-                up[np.argsort(-left, kind="stable")[: max(1, int(DIVE_SHARE * left.size))]] = True
-                given = up | (left < DIVE_NEAR)
-                state = up[given].astype(np.float64)
-                engine.set_columns(at=at[given], lower=state, upper=state)
+            states = np.flatnonzero(np.isin(small.free, self._decided))
+            return self._rounded(engine_of(small.programme), states, time_limit_s)
 
         return find
+
+    def _dive_everywhere(self, engine: MixedProgram, time_limit_s: float) -> None:
+        """Round the open states of the whole programme, from where the engine stands, and take what comes of it."""
+        for _ in range(MOST_ROUNDS):
+            if self._rounded(engine, self._decided, time_limit_s) is None:
+                return
+            answer = self._settled(engine, time_limit_s)  # limits that it adds may open states again
+            if answer is None or not _open(answer.primal[self._decided]).any():
+                break
+        self._take_relaxed(answer)
+
+    def _rounded(self, engine: MixedProgram, states: IntArray, time_limit_s: float) -> MixedAnswer | None:
+        """Round open states, those nearest to on first, and decide the rest anew each time until none is open."""
+        while True:
+            answer = engine.relax(time_limit_s=time_limit_s - self.seconds)
+            self.seconds += answer.seconds
+            if answer.verdict is not MixedVerdict.OPTIMAL:
+                return None
+            value = answer.primal[states]
+            open_ = _open(value)
+            if not open_.any():
+                return answer
+            left, at = value[open_], states[open_]
+            up = left >= 1.0 - DIVE_NEAR
+            up[np.argsort(-left, kind="stable")[: max(1, int(DIVE_SHARE * left.size))]] = True
+            given = up | (left < DIVE_NEAR)
+            state = up[given].astype(np.float64)
+            engine.set_columns(at=at[given], lower=state, upper=state)
 
     def _branch(self, gap: float, time_limit_s: float, *, most_nodes: int | None, whole: bool) -> Finder:
         """Return a finder by branch and bound; its bound counts where the programme is all that is not ruled out."""
@@ -257,6 +273,11 @@ class Search:
     def _take(self, point: FloatArray, usd: float) -> None:
         if usd < self.best_usd:
             self.best, self.best_usd = point, usd
+
+    def _take_relaxed(self, answer: MixedAnswer | None) -> None:
+        """Take a relaxation for a plan where its states are whole."""
+        if answer is not None and not _open(answer.primal[self._decided]).any():
+            self._take(answer.primal, answer.objective)
 
     def _known(self, point: FloatArray) -> FloatArray:
         """Return the states of a point as a start, NaN for all other columns."""
