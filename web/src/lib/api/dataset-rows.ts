@@ -1,5 +1,5 @@
 import type { Query } from './client'
-import type { DatasetRows } from './datasets.generated'
+import type { DatasetRows } from './generated/datasets'
 import { instantCell, numberCell, readRows, textCell } from './rows'
 import type { Columns } from './types'
 

@@ -1,4 +1,4 @@
-/** The HTTP contract of /v1 as the hub uses it. Column types of datasets are in datasets.generated.ts. */
+/** The HTTP contract of /v1 as the hub uses it. Column types of datasets are in generated/datasets.ts. */
 
 export interface EntitlementTuple {
   market: string

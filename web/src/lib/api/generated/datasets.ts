@@ -197,94 +197,134 @@ export interface GridShiftFactorsRow {
   reference: string
 }
 
+/** Day-ahead less real-time price: one row per market, location and hour. */
+export interface MarketsDartSpreadsRow {
+  /** market that published the row */
+  market: string
+  /** location id MARKET:NAME */
+  location: string
+  /** start of the delivery interval, inclusive */
+  interval_start: Instant
+  /** end of the delivery interval, exclusive */
+  interval_end: Instant
+  /** day-ahead less real time; positive where the day-ahead market paid more Unit: currency/MWh. */
+  dart_per_mwh: number
+  /** day-ahead price of the hour Unit: currency/MWh. */
+  day_ahead_per_mwh: number
+  /** mean real-time price of the hour Unit: currency/MWh. */
+  real_time_per_mwh: number
+  /** currency of the price columns */
+  currency: 'USD'
+}
+
 /** Generation by fuel: one row per market, location, fuel and interval. */
 export interface MarketsGenerationRow {
-  /** Market. */
-  market: 'CAISO' | 'NYISO' | 'SIM'
-  /** Area. */
+  /** market that published the row */
+  market: string
+  /** location id MARKET:NAME */
   location: string
-  /** Fuel category of the market. */
+  /** the market's own fuel category, in lower case with underscores */
   fuel: string
-  /** Start of the delivery interval, inclusive, UTC. */
+  /** start of the delivery interval, inclusive */
   interval_start: Instant
-  /** End of the delivery interval, exclusive, UTC. */
+  /** end of the delivery interval, exclusive */
   interval_end: Instant
-  /** Average output; + injects into the grid. Unit: MW. */
+  /** generation, + injects into the grid Unit: MW. */
   power_mw: number
 }
 
 /** Actual load: one row per market, location and interval. */
 export interface MarketsLoadRow {
-  /** Market. */
-  market: 'CAISO' | 'NYISO' | 'SIM'
-  /** Area of the load. */
+  /** market that published the row */
+  market: string
+  /** location id MARKET:NAME */
   location: string
-  /** Start of the delivery interval, inclusive, UTC. */
+  /** start of the delivery interval, inclusive */
   interval_start: Instant
-  /** End of the delivery interval, exclusive, UTC. */
+  /** end of the delivery interval, exclusive */
   interval_end: Instant
-  /** Average load over the interval. Unit: MW. */
+  /** demand of the area Unit: MW. */
   load_mw: number
 }
 
-/** Load forecast: one row per market, location, run and interval. */
+/** Load forecasts: one row per market, location, forecast run and interval. */
 export interface MarketsLoadForecastRow {
-  /** Market. */
-  market: 'CAISO' | 'NYISO' | 'SIM'
-  /** Area of the load. */
+  /** market that published the row */
+  market: string
+  /** location id MARKET:NAME */
   location: string
-  /** Run of the forecast. */
+  /** which of the market's forecasts: 7DA, 2DA, DAM, RTD, RTPD, ISOLF, ... */
   forecast_run: string
-  /** Start of the delivery interval, inclusive, UTC. */
+  /** start of the delivery interval, inclusive */
   interval_start: Instant
-  /** End of the delivery interval, exclusive, UTC. */
+  /** end of the delivery interval, exclusive */
   interval_end: Instant
-  /** Expected average load. Unit: MW. */
+  /** forecast demand of the area Unit: MW. */
   load_mw: number
 }
 
-/** Market prices: one row per market, run, location and interval. */
+/** Locational marginal prices: one row per market, market run, location and delivery interval. */
 export interface MarketsPricesRow {
-  /** Market that settles the price. */
-  market: 'CAISO' | 'NYISO' | 'SIM'
-  /** Run of the market that made the price. */
-  market_run: 'DA' | 'RT5' | 'RT15' | 'RTC' | 'FMM'
-  /** Where the price is settled, MARKET:NAME. */
+  /** market that published the row */
+  market: string
+  /** DA, RT5, RT15, FMM, HASP, RTC, RUC: which clearing */
+  market_run: string
+  /** location id MARKET:NAME */
   location: string
-  /** Start of the delivery interval, inclusive, UTC. */
+  /** start of the delivery interval, inclusive */
   interval_start: Instant
-  /** End of the delivery interval, exclusive, UTC. */
+  /** end of the delivery interval, exclusive */
   interval_end: Instant
-  /** Locational marginal price. Unit: USD/MWh. */
+  /** locational marginal price Unit: currency/MWh. */
   price_per_mwh: number
-  /** Energy part of the price. Unit: USD/MWh. */
+  /** energy part, the same at every location of an interval Unit: currency/MWh. */
   energy_per_mwh: number | null
-  /** Congestion part; positive raises the price. Unit: USD/MWh. */
+  /** congestion part; positive raises the price (NYISO publishes the opposite sign) Unit: currency/MWh. */
   congestion_per_mwh: number | null
-  /** Loss part of the price. Unit: USD/MWh. */
+  /** part for marginal losses Unit: currency/MWh. */
   loss_per_mwh: number | null
-  /** Greenhouse gas part, where a market has one. Unit: USD/MWh. */
+  /** greenhouse-gas part, CAISO only Unit: currency/MWh. */
   ghg_per_mwh: number | null
-  /** Currency of all parts. */
+  /** currency of the price columns */
   currency: 'USD'
 }
 
-/** Wind and solar forecast: one row per market, location, fuel, run and interval. */
+/** Wind and solar forecasts: one row per market, location, fuel, forecast run and interval. */
 export interface MarketsRenewablesForecastRow {
-  /** Market. */
-  market: 'CAISO' | 'NYISO' | 'SIM'
-  /** Area. */
+  /** market that published the row */
+  market: string
+  /** location id MARKET:NAME */
   location: string
-  /** wind or solar. */
+  /** the market's own fuel category, in lower case with underscores */
   fuel: string
-  /** Run of the forecast. */
+  /** which of the market's forecasts: 7DA, 2DA, DAM, RTD, RTPD, ISOLF, ... */
   forecast_run: string
-  /** Start of the delivery interval, inclusive, UTC. */
+  /** start of the delivery interval, inclusive */
   interval_start: Instant
-  /** End of the delivery interval, exclusive, UTC. */
+  /** end of the delivery interval, exclusive */
   interval_end: Instant
-  /** Expected average output. Unit: MW. */
+  /** forecast generation Unit: MW. */
   power_mw: number
+}
+
+/** Truth of the simulated market: one row per market, market run, kind, element and delivery interval. */
+export interface SimulationTruthRow {
+  /** market that published the row */
+  market: string
+  /** DA, RT5, RT15, FMM, HASP, RTC, RUC: which clearing */
+  market_run: string
+  /** marginal_unit: dispatch of a unit between its limits; constraint: shadow price of one that binds; commitment (DA): dispatch of a committed unit; outage: capacity that is out; reserve_price: of a product */
+  kind: 'marginal_unit' | 'constraint' | 'commitment' | 'outage' | 'reserve_price'
+  /** unit, branch or reserve product, as grid.networks names it */
+  element: string
+  /** start of the delivery interval, inclusive */
+  interval_start: Instant
+  /** end of the delivery interval, exclusive */
+  interval_end: Instant
+  /** see kind Unit: see unit. */
+  value: number
+  /** unit of the value */
+  unit: 'MW' | 'USD/MWh'
 }
 
 /** Row type by dataset id. */
@@ -297,11 +337,13 @@ export interface DatasetRows {
   'grid.price_parts': GridPricePartsRow
   'grid.shadow_prices': GridShadowPricesRow
   'grid.shift_factors': GridShiftFactorsRow
+  'markets.dart_spreads': MarketsDartSpreadsRow
   'markets.generation': MarketsGenerationRow
   'markets.load': MarketsLoadRow
   'markets.load_forecast': MarketsLoadForecastRow
   'markets.prices': MarketsPricesRow
   'markets.renewables_forecast': MarketsRenewablesForecastRow
+  'simulation.truth': SimulationTruthRow
 }
 
 /** Key columns by dataset id, in declared order. */
@@ -314,9 +356,11 @@ export const DATASET_KEYS = {
   'grid.price_parts': ['market', 'market_run', 'location', 'constraint', 'interval_start'],
   'grid.shadow_prices': ['market', 'market_run', 'constraint', 'interval_start'],
   'grid.shift_factors': ['market', 'constraint', 'location', 'interval_start'],
+  'markets.dart_spreads': ['market', 'location', 'interval_start'],
   'markets.generation': ['market', 'location', 'fuel', 'interval_start'],
   'markets.load': ['market', 'location', 'interval_start'],
   'markets.load_forecast': ['market', 'location', 'forecast_run', 'interval_start'],
   'markets.prices': ['market', 'market_run', 'location', 'interval_start'],
   'markets.renewables_forecast': ['market', 'location', 'fuel', 'forecast_run', 'interval_start'],
+  'simulation.truth': ['market', 'market_run', 'kind', 'element', 'interval_start'],
 } as const
