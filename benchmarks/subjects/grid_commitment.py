@@ -1,0 +1,109 @@
+"""Unit commitment: a day of 73 buses and 99 units with reserves and lines, and a published day of 73 units on one bus.
+
+Times are process time: the search is one thread, and what else runs is not counted. There is no peer yet. The made
+day's data are drawn from a seed on PGLib's case73; published files lie beside the checkout, as for the oracles.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness import Measurement
+from powerdesk.grid import matpower, uc_json
+from powerdesk.grid.commitment import bridging, committing, pricing
+from powerdesk.grid.commitment_case import Reserve, StartCost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from powerdesk.grid.commitment_case import CommitmentCase
+
+FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "networks"
+HOURS = 24
+NIGHT = (0.67, 0.63, 0.60, 0.59, 0.59, 0.60, 0.74, 0.86)
+DAY = (0.95, 0.96, 0.96, 0.95, 0.95, 0.95, 0.93, 0.94)
+EVENING = (0.99, 1.0, 1.0, 0.96, 0.91, 0.83, 0.73, 0.63)
+PROFILE = np.array([*NIGHT, *DAY, *EVENING])
+SEEDS = (1, 2, 3, 4, 5)
+GAP = 5e-3
+LOAD_SHARE = 0.85
+LIMITS_MW = (20.0, 50.0, 100.0, 200.0, 300.0)
+
+
+def measure() -> Iterator[Measurement]:
+    """Yield the measurements of unit commitment."""
+    days = [day(seed) for seed in SEEDS]
+    plans = [committing.commit(one, gap=GAP, most_nodes=0) for one in days]
+    took = tuple(spent(partial(committing.commit, one, gap=GAP, most_nodes=0)) for one in days)
+    yield Measurement(case=f"73 buses, 99 units, 24 h, gap {GAP:g} by dives", values=took, unit="s", target=1.5)
+    gaps = tuple(100.0 * plan.gap for plan in plans)
+    yield Measurement(case="gap proven for those plans", values=gaps, unit="%", target=100.0 * GAP)
+    priced = tuple(spent(partial(pricing.price, one, on=plan.on)) for one, plan in zip(days, plans, strict=True))
+    yield Measurement(case="prices of those plans", values=priced, unit="s")
+    published = FOLDER / "pglib-uc" / "rts_gmlc_2020-01-27.json.gz"
+    case = uc_json.read(published.read_bytes(), file=published.name).case
+    seconds = spent(partial(committing.commit, case, gap=GAP, most_nodes=0))
+    yield Measurement(case="pglib-uc rts_gmlc_2020-01-27, 73 units, 48 h, by dives", values=(seconds,), unit="s")
+
+
+def spent(call: Callable[[], object]) -> float:
+    """Return the process time of a call in seconds."""
+    began = time.process_time()
+    call()
+    return time.process_time() - began
+
+
+def day(seed: int) -> CommitmentCase:
+    """Return a day on PGLib's case73: units' times by their size, costs in three blocks, load with noise by bus."""
+    path = FOLDER / "pglib-opf" / "typ" / "pglib_opf_case73_ieee_rts.m.gz"
+    network = matpower.read(path.read_bytes(), file=path.name).network
+    held, random = network.generators, np.random.default_rng(seed)
+    size = np.searchsorted(LIMITS_MW, held.max_mw)
+    noise = random.normal(1.0, 0.03, (HOURS, 1)) * random.normal(1.0, 0.02, (HOURS, len(network.buses)))
+    linear = held.linear_usd_per_mwh * random.normal(1.0, 0.05, len(held))
+    was_on = np.where(random.random(len(held)) < 0.6, 10.0, -10.0)
+    was_on[held.max_mw > LIMITS_MW[-1]] = 48.0
+    water = (held.linear_usd_per_mwh < 1.0) & (held.max_mw <= 60.0)
+    start_usd = 20.0 * held.max_mw
+    times = bridging.UnitTimes(
+        committed=~water & (held.max_mw > 0.0),
+        min_up_hours=np.array([1.0, 1.0, 4.0, 8.0, 8.0, 24.0])[size],
+        min_down_hours=np.array([1.0, 1.0, 4.0, 8.0, 8.0, 48.0])[size],
+        ramp_mw_per_h=np.array([180.0, 300.0, 120.0, 180.0, 180.0, 240.0])[size],
+        start_limit_mw=held.min_mw,
+        stop_limit_mw=held.min_mw,
+        start_costs=tuple(
+            (StartCost(1.0, 0.5 * usd), StartCost(8.0, 0.8 * usd), StartCost(24.0, usd)) for usd in start_usd.tolist()
+        ),
+        initial_hours=was_on,
+        initial_mw=np.where(was_on > 0.0, np.maximum(held.min_mw, 0.6 * held.max_mw), 0.0),
+    )
+    horizon = bridging.Horizon(
+        hours=1.0,
+        load_mw=LOAD_SHARE * network.demand_mw[None, :] * PROFILE[:, None] * noise,
+        min_mw=np.tile(np.where(water, 0.0, held.min_mw), (HOURS, 1)),
+        max_mw=np.tile(held.max_mw, (HOURS, 1)),
+        available=np.ones((HOURS, len(held)), bool),
+    )
+    power = np.linspace(held.min_mw, held.max_mw, 4)
+    usd = held.constant_usd_per_h + linear * power + held.quadratic_usd_per_mw2h * power**2
+    bent = (held.max_mw > held.min_mw) & (held.min_mw > 0.0)
+    generators = replace(
+        held,
+        linear_usd_per_mwh=linear,
+        quadratic_usd_per_mw2h=np.zeros(len(held)),
+        curve_start=np.concatenate(([0], np.cumsum(np.where(bent, 4, 0)))),
+        curve_mw=power.T[bent].ravel(),
+        curve_usd_per_h=usd.T[bent].ravel(),
+    )
+    reserves = (
+        Reserve("spinning", "spinning", np.full(HOURS, 250.0), 1000.0),
+        Reserve("regulation down", "regulation_down", np.full(HOURS, 80.0), 500.0),
+    )
+    return bridging.case_of(replace(network, generators=generators), times=times, horizon=horizon, reserves=reserves)
