@@ -23,8 +23,8 @@ START_FAILURE_CHANCE = 0.05
 
 STRAIN_BLOCK_S = 1800
 STRAIN_CHANCE = 0.015
-STRAIN_SHARES = (0.5, 0.45)
-"""With this chance a half-hour is one of strain: 50 to 95 % of what is above units' minimum is not there."""
+STRAIN_SHARES = (0.45, 0.45)
+"""With this chance a half-hour is one of strain: 45 to 90 % of what is above units' minimum is not there."""
 
 
 @dataclass(frozen=True, eq=False)
