@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ OUT = ROOT / "docs" / "pictures"
 LARGEST_BYTES = 300_000
 READY_S = 600.0
 LOOK_EVERY_S = 1.0
+HISTORY = timedelta(hours=30)
+"""How far back the pictures look."""
 SHOTS = (
     ("prices-dark", 1440, 900, "dark", "/prices?market=SIM"),
     ("prices-light", 1440, 900, "light", "/prices?market=SIM"),
@@ -122,10 +125,13 @@ def wait_for(ready: Callable[[], bool], *, what: str) -> None:
 
 
 def history_made(program: str, environment: dict[str, str]) -> bool:
-    """Tell whether the simulated market has published and has no history left to make."""
-    answer = ask(program, "feeds", "list", environment=environment)
-    feed = json.loads(answer.splitlines()[0]) if answer else {}
-    return bool(feed.get("last_ok_at")) and feed.get("backfill") is None
+    """Tell whether no history is left to make: the feed says so, and the oldest price is not from this hour."""
+    told = ask(program, "feeds", "list", environment=environment)
+    query = ("get", "markets.prices", "--location", "SIM:HUB_NORTH", "--run", "RT5", "--limit", "1")
+    oldest = ask(program, *query, environment=environment)
+    if not told or not oldest or json.loads(told.splitlines()[0])["backfill"] is not None:
+        return False
+    return datetime.now(UTC) - datetime.fromisoformat(json.loads(oldest)["interval_start"]) > HISTORY
 
 
 def ask(program: str, *verb: str, environment: dict[str, str]) -> str:
