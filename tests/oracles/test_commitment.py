@@ -78,7 +78,7 @@ def cases(draw: st.DrawFn) -> CommitmentCase:
     limit = draw(whole(5, 60))
     return CommitmentCase(
         name="drawn",
-        hours=1.0,
+        hours=draw(st.sampled_from([1.0, 0.5])),
         buses=("a", "b"),
         load_mw=load,
         units=tuple(draw(units(f"u{at}", n)) for at in range(draw(st.integers(1, 2)))),
@@ -96,7 +96,7 @@ def cases(draw: st.DrawFn) -> CommitmentCase:
     )
 
 
-def plans_of(unit: Unit, n: int) -> Iterator[tuple[tuple[bool, ...], float]]:
+def plans_of(unit: Unit, n: int, hours: float) -> Iterator[tuple[tuple[bool, ...], float]]:
     """Yield each order of states that times and orders allow, and what its starts and stops cost."""
     for on in itertools.product((False, True), repeat=n):
         if any(a and not b for a, b in zip(unit.must_run, on, strict=True)):
@@ -118,7 +118,7 @@ def plans_of(unit: Unit, n: int) -> Iterator[tuple[tuple[bool, ...], float]]:
                 else:
                     usd += unit.stop_cost_usd
                 state, since = now, 0.0
-            since += 1.0
+            since += hours
         if sound:
             yield on, usd
 
@@ -127,6 +127,7 @@ class Dispatching:
     """The least cost of a plan: power and reserves in MW, cost by lines, rows as a textbook has them."""
 
     def __init__(self, case: CommitmentCase, plan: tuple[tuple[bool, ...], ...]) -> None:
+        self.hours = case.hours
         self.names: dict[Any, int] = {}
         self.cost: list[float] = []
         self.bounds: list[tuple[float | None, float | None]] = []
@@ -141,7 +142,7 @@ class Dispatching:
         """Return the column of a key, made when it is new."""
         if key not in self.names:
             self.names[key] = len(self.cost)
-            self.cost.append(cost)
+            self.cost.append(self.hours * cost)
             self.bounds.append((low, high))
         return self.names[key]
 
@@ -210,8 +211,8 @@ class Dispatching:
         mw, up, down = (self.column((what, at, t)) for what in ("mw", "up", "down"))
         base = {self.column(("mw", at, t - 1)): 1.0} if t else {}
         less = dict.fromkeys(base, -1.0)
-        self.upper.append(({mw: 1.0, up: 1.0} | less, min(unit.ramp_up_mw_per_h, 1e6) + given_mw))
-        self.upper.append((base | {mw: -1.0, down: 1.0}, min(unit.ramp_down_mw_per_h, 1e6) - given_mw))
+        self.upper.append(({mw: 1.0, up: 1.0} | less, min(self.hours * unit.ramp_up_mw_per_h, 1e6) + given_mw))
+        self.upper.append((base | {mw: -1.0, down: 1.0}, min(self.hours * unit.ramp_down_mw_per_h, 1e6) - given_mw))
 
     def least(self) -> float:
         """Return the least cost, infinite where there is no dispatch."""
@@ -231,7 +232,7 @@ class Dispatching:
 
 def best_of_all(case: CommitmentCase) -> float:
     n = case.load_mw.shape[0]
-    every = itertools.product(*(list(plans_of(unit, n)) for unit in case.units))
+    every = itertools.product(*(list(plans_of(unit, n, case.hours)) for unit in case.units))
     return min(
         (sum(usd for _, usd in chosen) + Dispatching(case, tuple(on for on, _ in chosen)).least() for chosen in every),
         default=ENDLESS,
