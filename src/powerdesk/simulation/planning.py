@@ -31,7 +31,11 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
     BoolArray = NDArray[np.bool_]
 
-GAP = 1e-2
+GAP = 2e-3
+"""Where a search may end. Without branch and bound 28 days of a year took 0.3 s in the mean and 0.7 s at most; plans
+were within 0.4 % of the proven bound in the mean and 2.2 % at most (2026-11-21)."""
+
+MOST_NODES = 0
 TIME_LIMIT_S = 3_600.0
 """Never the end of an ordinary search: where it were, the same day could have two plans."""
 
@@ -54,7 +58,7 @@ _known: OrderedDict[tuple[World, int, date], Plan] = OrderedDict()
 
 
 def plan(world: World, *, seed: int, operating_day: date) -> Plan:
-    """Return the commitment of a day, within GAP of the least cost; raises as grid.commitment.committing.commit."""
+    """Return the commitment of a day; raises as grid.commitment.committing.commit."""
     key = world, seed, operating_day
     if key not in _known:
         adopt(world, seed=seed, plan=_made(world, seed, operating_day))
@@ -70,7 +74,7 @@ def adopt(world: World, *, seed: int, plan: Plan) -> None:
 
 def _made(world: World, seed: int, operating_day: date) -> Plan:
     case, places = commitment_case(world, seed=seed, operating_day=operating_day)
-    found = committing.commit(case, gap=GAP, time_limit_s=TIME_LIMIT_S)
+    found = committing.commit(case, gap=GAP, time_limit_s=TIME_LIMIT_S, most_nodes=MOST_NODES)
     running = np.zeros((len(case.load_mw), len(world.units)), dtype=bool)
     running[:, places] = found.on
     running.setflags(write=False)
