@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import httpx  # noqa: TID251 - asks the desk over loopback
 import pytest
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = "/usr/bin/chromium"
 START_S = 300
+TICK_S = 3.0
+HEADER = (
+    '"Time Stamp","Name","PTID","LBMP ($/MWHr)","Marginal Cost Losses ($/MWHr)","Marginal Cost Congestion ($/MWHr)"\n'
+)
 HISTORY = timedelta(hours=30)
 """How far back the journeys look."""
 
@@ -52,7 +58,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.mark.parametrize("part", ["desk", "grid", "access"])
 def test_journeys__of_a_trader_on_a_running_desk(desk: Path, part: str) -> None:
-    done = _npm("journeys", part, **_way_in(desk))
+    with _prices_that_tick(desk):
+        done = _npm("journeys", part, **_way_in(desk))
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 
 
@@ -64,6 +71,32 @@ def test_journeys__through_every_state_of_the_panels() -> None:
 def test_budget__of_the_first_load_is_kept() -> None:
     done = _npm("budget")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+
+
+@contextlib.contextmanager
+def _prices_that_tick(folder: Path) -> Iterator[None]:
+    """Have files of NYISO's form come in every few seconds: SIM's next interval may be minutes away."""
+    owner = json.loads((folder / "owner.json").read_text(encoding="utf-8"))
+    over = threading.Event()
+    importer = threading.Thread(target=_import_files, args=(owner, over))
+    importer.start()
+    try:
+        yield
+    finally:
+        over.set()
+        importer.join()
+
+
+def _import_files(owner: dict[str, Any], over: threading.Event) -> None:
+    zone, number = ZoneInfo("America/New_York"), 0
+    headers = {"Authorization": f"Bearer {owner['token']}"}
+    with httpx.Client(base_url=owner["url"], headers=headers, timeout=START_S) as client:
+        while not over.wait(TICK_S):
+            number += 1
+            at = datetime.now(zone).replace(second=0, microsecond=0)  # noqa: TID251 - the market's own clock
+            at -= timedelta(minutes=at.minute % 5)
+            row = f'"{at:%m/%d/%Y %H:%M:%S}","N.Y.C.",61761,{30 + number}.00,1.00,-2.00\n'
+            client.post("/v1/imports/nyiso", params={"name": f"{number}.csv"}, content=HEADER + row)
 
 
 def _program() -> Path:
