@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import numpy as np
-import pyarrow as pa
 
 from powerdesk.access import keys
 from powerdesk.access.operations import accounts, auditing
@@ -36,7 +35,7 @@ from powerdesk.app.gate import Gate, StreamGate
 from powerdesk.app.moving import blobs, copying, moves
 from powerdesk.app.roles import Part
 from powerdesk.delivery.stream.hub import Hub, HubLimits
-from powerdesk.engines import arrow_alone, consuming
+from powerdesk.engines import consuming, lean_arrow
 from powerdesk.engines.ports.jobs import JobSpec
 from powerdesk.markets import datasets as market_datasets
 from powerdesk.markets import events as market_events
@@ -382,8 +381,7 @@ def opened(
     settings: Settings, *, owning: Callable[[], None] | None = None, does: frozenset[Part] = frozenset(Part)
 ) -> Iterator[Desk]:
     """Take the folder, open the desk, and close it whatever happens; `owning` is called once the folder is ours."""
-    pa.set_memory_pool(pa.system_memory_pool())  # gives freed memory back; the default pools kept 30 MB more
-    arrow_alone.without_pandas()
+    lean_arrow.lean()
     owned = ownership.take(settings.data)
     try:
         if owning is not None:

@@ -11,7 +11,7 @@ from concurrent import futures
 from concurrent.futures import process
 from typing import TYPE_CHECKING, Any
 
-from powerdesk.engines import arrow_alone
+from powerdesk.engines import lean_arrow
 from powerdesk.engines.ports import compute as port
 
 if TYPE_CHECKING:
@@ -115,14 +115,14 @@ class ProcessCompute:
 
 
 def _prepare_worker() -> None:
-    """Pin BLAS to one thread (before numpy is imported here), end when the parent is gone, and leave pandas out."""
+    """Pin BLAS to one thread (before numpy is imported here), end when the parent is gone, and keep Arrow lean."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer; it ends its workers
     for name in THREAD_SETTINGS:
         os.environ[name] = "1"  # noqa: TID251 - BLAS libraries take this setting from nowhere else
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-    arrow_alone.without_pandas()
+    lean_arrow.lean()
 
 
 def _end_with(sentinel: int) -> None:

@@ -24,7 +24,7 @@ connection.sql("select * from given where mw > 1").to_arrow_table().to_pylist()
 table.group_by("name").aggregate([("mw", "sum")])
 print("pandas" in sys.modules)
 """
-LEAVE_OUT = "from powerdesk.engines.arrow_alone import without_pandas; without_pandas()"
+LEAVE_OUT = "from powerdesk.engines.lean_arrow import without_pandas; without_pandas()"
 
 
 def _run(program: str) -> str:
