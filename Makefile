@@ -50,7 +50,7 @@ ifeq ($(POWERDESK_REQUIRE_SERVICES),1)
 	@$(PY) tools/services.py install
 endif
 	@$(PY) tools/web.py run test
-	@$(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 bench: ## run the benchmarks (SUBJECT=name for one); JSON lines
 	@$(PYTHON) tools/setup.py --extra bench --extra scaled 1>&2
