@@ -44,13 +44,19 @@ check: setup ## layout, lint, types, import contracts, tidy, locks and docs in s
 	@$(PY) tools/docs_complete.py
 	@$(PY) tools/web.py run check
 
-# Python's tests come last, so that the last line is the runner's own.
+# Python's tests come last, so that the last line is the runner's own: first those that spread a desk over processes and
+# servers, which want the machine for themselves, then all others, several files at a time.
 test: check ## check, then every test; real services are fetched only when POWERDESK_REQUIRE_SERVICES=1
 ifeq ($(POWERDESK_REQUIRE_SERVICES),1)
 	@$(PY) tools/services.py install
 endif
 	@$(PY) tools/web.py run test
-	@$(PY) -m pytest -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
+ifeq ($(ARGS),)
+	@$(PY) -m pytest tests/scenarios/roles
+	@$(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile --ignore tests/scenarios/roles
+else
+	@$(PY) -m pytest $(ARGS)
+endif
 
 bench: ## run the benchmarks (SUBJECT=name for one); JSON lines
 	@$(PYTHON) tools/setup.py --extra bench --extra scaled 1>&2

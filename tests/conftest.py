@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-import pytest
 from hypothesis import settings
 
 from servers import needed
@@ -14,13 +13,6 @@ from servers import needed
 ALWAYS_THE_SAME = os.environ.get(needed.REQUIRED) == "1"  # noqa: TID251 - CI says so there
 settings.register_profile("desk", deadline=None, derandomize=ALWAYS_THE_SAME)
 settings.load_profile("desk")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file on one worker, and those that spread a desk over processes and servers one at a time."""
-    for item in items:
-        place = item.path.parent if item.path.parent.name == "roles" else item.path
-        item.add_marker(pytest.mark.xdist_group(str(place)))
 
 
 def pytest_sessionfinish() -> None:
