@@ -16,7 +16,6 @@ import numpy as np
 import pyarrow as pa
 
 from powerdesk.grid.basis import cells as cell_grid
-from powerdesk.grid.basis.panel import BasisError
 from powerdesk.grid.basis.surface import INSTANT
 
 if TYPE_CHECKING:
@@ -130,13 +129,7 @@ def by_constraint(
 def _placed(
     panel: Panel, hub: Leg, location: Leg, zone: str, blocks: Blocks, calendar: PeakCalendar | None
 ) -> tuple[Difference, Cells, IntArray]:
-    difference = panel.difference(hub=hub, location=location)
-    if not difference.basis.size:
-        raise BasisError(
-            found=f"no interval in which {hub.name} and {location.name} both have a price",
-            allowed="one at least",
-            remedy="read both legs for the same days",
-        )
+    difference = panel.common(hub=hub, location=location)
     where = cell_grid.cells(
         start_us=difference.start_us, end_us=difference.end_us, zone=zone, blocks=blocks, calendar=calendar
     )

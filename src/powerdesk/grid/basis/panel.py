@@ -100,6 +100,17 @@ class Panel:
         stamps = self.values["published_at"][:, members].max(axis=1)
         return Difference(self.start_us[kept], self.end_us[kept], basis[kept], parts[0], parts[1], stamps[kept])
 
+    def common(self, *, hub: Leg, location: Leg) -> Difference:
+        """Return `difference`; raise BasisError when the legs have no interval in common."""
+        found = self.difference(hub=hub, location=location)
+        if not found.basis.size:
+            raise BasisError(
+                found=f"no interval in which {hub.name} and {location.name} both have a price",
+                allowed="one at least",
+                remedy="read both legs for the same days",
+            )
+        return found
+
     def _leg(self, leg: Leg, name: str) -> FloatArray:
         out = np.zeros(self.start_us.size)
         for location, weight in leg.weights:

@@ -108,13 +108,7 @@ def surface(
     BasisError when the legs have no interval in common.
     """
     method = method or Method()
-    difference = panel.difference(hub=hub, location=location)
-    if not difference.basis.size:
-        raise BasisError(
-            found=f"no interval in which {hub.name} and {location.name} both have a price",
-            allowed="one at least",
-            remedy="read both legs for the same days",
-        )
+    difference = panel.common(hub=hub, location=location)
     where = cell_grid.cells(
         start_us=difference.start_us, end_us=difference.end_us, zone=zone, blocks=blocks, calendar=calendar
     )
