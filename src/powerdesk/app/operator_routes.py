@@ -16,6 +16,7 @@ from powerdesk.app.desk import BACKUP
 from powerdesk.app.moving import moves
 from powerdesk.app.roles import Part
 from powerdesk.delivery.stream import sse
+from powerdesk.engines.ports.faults import EngineUnavailableError
 from powerdesk.kernel import intervals, problem
 from powerdesk.markets import jobs as market_jobs
 from powerdesk.markets import operations, planner, queries, report_card
@@ -246,9 +247,13 @@ def stream_router(desk: Desk, hub: Hub | None) -> APIRouter:
 def ready(desk: Desk) -> Response:
     """Return 200 when all workers live, the engines answer and the log is projected, 503 otherwise, with the facts."""
     alive = desk.workers.alive()
-    missing = {one.port: one.missing for one in desk.standings.look() if one.missing is not None}
-    away = sorted(set(missing) & NEEDED)
-    end = 0 if away else desk.engines.bus.end("store.batches")
+    missing = {one.port for one in desk.standings.look() if not one.well}
+    try:
+        end = 0 if missing & NEEDED else desk.engines.bus.end("store.batches")
+    except EngineUnavailableError:  # it went after it was asked how it stands
+        missing.add("bus")
+        end = 0
+    away = sorted(missing & NEEDED)
     behind = 0 if away else end - desk.store.progress.position
     fine = all(alive.values()) and behind < MAX_BEHIND and not away
     body = {
