@@ -173,6 +173,12 @@ def load(overrides: dict[str, Any] | None = None, *, environment: dict[str, str]
         raise _explained(error) from error
 
 
+def of_side(mark: str) -> dict[str, str]:
+    """Return the environment as one side of a move sees it: POWERDESK_<mark>NAME is its POWERDESK_NAME."""
+    marked = PREFIX + mark
+    return {PREFIX + name.removeprefix(marked): text for name, text in os.environ.items() if name.startswith(marked)}
+
+
 def _from_environment(environ: dict[str, str]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for name, value in environ.items():

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from powerdesk.app import clock as clocks
+from powerdesk.app import settings as app_settings
 from powerdesk.app.moving import copying, log, sides
-from powerdesk.app.settings import PREFIX
 from powerdesk.kernel import intervals, problem
 
 if TYPE_CHECKING:
@@ -58,8 +57,8 @@ def new_folder(text: str) -> Path:
 def move(*, source: str, target: str, until: str | None, report: Reporter) -> Note:
     """Copy the desk at one place to another; secrets of the engines come from POWERDESK_FROM__* and POWERDESK_TO__*."""
     with (
-        sides.opened(source, environment=_environment("FROM__")) as here,
-        sides.opened(target, environment=_environment("TO__"), secret=here.secret) as there,
+        sides.opened(source, environment=app_settings.of_side("FROM__")) as here,
+        sides.opened(target, environment=app_settings.of_side("TO__"), secret=here.secret) as there,
     ):
         kept = copying.note(here.engines)
         if kept is not None:
@@ -95,12 +94,6 @@ def backing_up(settings: Settings, engines: Engines, *, clock: Clock) -> Callabl
         return f"{rows} rows up to commit {made.cut.readable} in {context.arguments['folder']}"
 
     return work
-
-
-def _environment(side: str) -> dict[str, str]:
-    """Return the environment as one side's settings see it."""
-    marked = PREFIX + side
-    return {PREFIX + name.removeprefix(marked): text for name, text in os.environ.items() if name.startswith(marked)}
 
 
 def _commit(side: Side, until: str | None) -> int | None:
