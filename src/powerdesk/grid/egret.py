@@ -35,10 +35,15 @@ FREE: Cost = (0.0, 0.0, 0.0), ()
 def read(data: bytes, *, file: str, interval: int = 0) -> matpower.Reading:
     """Return the network of an Egret file (plain or gzip); of time series, the values at `interval`, from 0.
 
-    Every generator that is in service is taken to run: its commitment is read by `grid.egret_uc`. Raises
-    NetworkError with all faults found.
+    Every generator that is in service is taken to run, unless the file holds a commitment that leaves it off; deciding
+    one is `grid.commitment`'s. Raises NetworkError with all faults found.
     """
-    top = fields.document(data, file=file).at(interval)
+    return of(fields.document(data, file=file), file=file, interval=interval)
+
+
+def of(top: Fields, *, file: str, interval: int = 0) -> matpower.Reading:
+    """Return the network of a document, as `read` does."""
+    top = top.at(interval)
     case = _Case(top, file)
     case.check_whole()
     fields.refuse(top.findings, file=file)
@@ -206,7 +211,7 @@ class _Case:
             bus=np.array([self._bus(one) for one in rows], dtype=np.int64),
             min_mw=np.array([one.number("p_min", 0.0) for one in rows]),
             max_mw=np.array([one.number("p_max") for one in rows]),
-            in_service=np.array([one.flag("in_service", default=True) for one in rows], dtype=bool),
+            in_service=np.array([_runs(one) for one in rows], dtype=bool),
             constant_usd_per_h=curves.polynomial[:, 0].copy(),
             linear_usd_per_mwh=curves.polynomial[:, 1].copy(),
             quadratic_usd_per_mw2h=curves.polynomial[:, 2].copy(),
@@ -241,6 +246,12 @@ def _labels(rows: list[Fields], name: str) -> IntArray:
         return np.array([int(word) for word in words], dtype=np.int64)
     order = {word: at for at, word in enumerate(dict.fromkeys(words), start=1)}
     return np.array([order[word] for word in words], dtype=np.int64)
+
+
+def _runs(unit: Fields) -> bool:
+    """Tell whether a generator is in service and not left off by a commitment that the file holds."""
+    committed = not unit.has("commitment") or unit.number("commitment") > 0.5  # noqa: PLR2004 - solvers' 0 and 1
+    return unit.flag("in_service", default=True) and committed
 
 
 def cost_of(unit: Fields) -> Cost:

@@ -41,16 +41,17 @@ READ = frozenset(
 
 def read(data: bytes, *, file: str) -> Reading:
     """Return the case of a file, plain or gzip; raises NetworkError with all faults found."""
-    top = fields.document(data, file=file)
+    return of(fields.document(data, file=file), file=file)
+
+
+def of(top: Fields, *, file: str) -> Reading:
+    """Return the case of a document; raises NetworkError with all faults found."""
     readers = {"thermal_generators": _pglib, "Generators": _julia, "elements": egret_uc.case_of}
     named = [key for key in readers if key in top.held]
     if not named:
         top.fault("", "no unit commitment", f"one of {', '.join(readers)}", "give a file of a known format")
     fields.refuse(top.findings, file=file)
-    return _checked(readers[named[0]](top, file=file), top, file)
-
-
-def _checked(reading: Reading, top: Fields, file: str) -> Reading:
+    reading = readers[named[0]](top, file=file)
     fields.refuse(top.findings, file=file)
     fields.refuse(list(commitment_case.faults(reading.case, file=file)), file=file)
     return reading

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from powerdesk.grid.clearing.result import Clearing
     from powerdesk.grid.types import FloatArray, Network
 
+LONGEST_NUMBER = 15
+"""Digits of a bus number."""
+
 grid = typer.Typer(help="Networks: clear a case file, its shift factors, its outages.", no_args_is_help=True)
 app.add_typer(grid, name="grid")
 
@@ -45,16 +48,22 @@ class Losses(StrEnum):
 Case = Annotated[
     Path,
     typer.Argument(
-        help="MATPOWER, PGLib or Egret JSON case, plain or gzip; or a folder of RTS-GMLC tables.", metavar="CASE"
+        help=(
+            "MATPOWER, PGLib, Egret, pglib-uc or UnitCommitment.jl file, plain or gzip, told by its content; "
+            "or a folder of RTS-GMLC tables."
+        ),
+        metavar="CASE",
     ),
 ]
 Models = Annotated[Model, typer.Option(help="dcp: x/(r^2+x^2), taps ignored; matpower: 1/(x tap), phase shifts.")]
 Reference = Annotated[
     str | None,
     typer.Option(
-        help="Reference of the parts: a bus number, or 'load' for the load-weighted mean.", show_default="case"
+        help="Reference of the parts: a bus by number or name, or 'load' for the load-weighted mean.",
+        show_default="case",
     ),
 ]
+Interval = Annotated[int, typer.Option(min=0, help="Of a case with time series: which interval, from 0.")]
 
 
 @grid.command()
@@ -66,6 +75,7 @@ def opf(
     ] = Losses.NONE,
     engine: Annotated[Engine, typer.Option(help="ptdf, angle or clarabel: they agree.")] = Engine.PTDF,
     reference: Reference = None,
+    interval: Interval = 0,
     output: Out = None,
 ) -> None:
     """Dispatch a case at least cost and price every bus: energy, losses, congestion."""
@@ -76,7 +86,7 @@ def opf(
     from powerdesk.grid.clearing import cuts, engines  # noqa: PLC0415 - as above
     from powerdesk.grid.types import BranchModel  # noqa: PLC0415 - as above
 
-    network = network_of(case)
+    network = network_of(case, interval)
     weights = _reference(network, reference)
     began = time.perf_counter()
     cleared = engines.clear(
@@ -92,13 +102,15 @@ def opf(
 
 
 def _answer(cleared: Clearing, found: Any, seconds: float) -> dict[str, Any]:
-    """Return what `opf` prints; a bus declared isolated has no price."""
+    """Return what `opf` prints; a bus declared isolated has no price, and `name` is there where it is no number."""
     import numpy as np  # noqa: PLC0415 - loads only when a verb needs it
 
     network = cleared.programme.network
     columns = (cleared.lmp, found.energy, found.loss, found.congestion)
     lists = ([None if np.isnan(price) else price for price in one.tolist()] for one in columns)
-    rows = zip(network.buses.number.tolist(), *lists, strict=True)
+    numbers, names = network.buses.number.tolist(), network.buses.name
+    words = [{} if name == str(number) else {"name": name} for number, name in zip(numbers, names, strict=True)]
+    rows = zip(numbers, *lists, strict=True)
     return {
         "objective_usd_per_h": cleared.objective_usd_per_h,
         "status": "optimal",
@@ -115,7 +127,10 @@ def _answer(cleared: Clearing, found: Any, seconds: float) -> dict[str, Any]:
             }
             for one in cleared.constraints
         ],
-        "prices": [dict(zip(("bus", "lmp", "energy", "loss", "congestion"), row, strict=True)) for row in rows],
+        "prices": [
+            {**dict(zip(("bus", "lmp", "energy", "loss", "congestion"), row, strict=True)), **word}
+            for row, word in zip(rows, words, strict=True)
+        ],
     }
 
 
@@ -155,6 +170,7 @@ def ptdf(
 def contingencies(
     case: Case,
     model: Models = Model.DCP,
+    interval: Interval = 0,
     output: Out = None,
 ) -> None:
     """List the single outages that overload a branch of the least-cost dispatch, or part the network."""
@@ -165,7 +181,7 @@ def contingencies(
     from powerdesk.grid.clearing import engines  # noqa: PLC0415 - as above
     from powerdesk.grid.types import BranchModel  # noqa: PLC0415 - as above
 
-    network = network_of(case)
+    network = network_of(case, interval)
     cleared = engines.clear(network, model=BranchModel(model.value))
     whole, parting = outages.single_outages(network)
     emergency, normal = network.branches.emergency_rating_mw, network.branches.rating_mw
@@ -243,18 +259,23 @@ def explain(
     printing.tables(found, contributions, output=output)
 
 
-def network_of(case: Path) -> Network:
+def network_of(case: Path, interval: int = 0) -> Network:
     """Return the network of a case file or folder; what it holds and the network does not is told on standard error."""
     from powerdesk.app.cli.leaving import FileUnusableError  # noqa: PLC0415 - problems load only when needed
-    from powerdesk.grid import egret, fields, matpower, rts_gmlc  # noqa: PLC0415 - as above
+    from powerdesk.grid import case_files, matlab  # noqa: PLC0415 - as above
 
     try:
         if case.is_dir():
-            files = {one: (case / one).read_bytes() for one in rts_gmlc.TABLES.values() if (case / one).exists()}
-            read = rts_gmlc.read(files, folder=case.name)
+            folders = [case / one for one in case_files.FOLDERS]
+            folder = next((one for one in folders if any((one / name).exists() for name in case_files.TABLES)), case)
+            named = {one: folder / one for one in case_files.TABLES}
+            read = case_files.read_folder(
+                {one: path.read_bytes() for one, path in named.items() if path.exists()}, folder=folder.name
+            )
         else:
-            data = case.read_bytes()
-            read = (egret.read if fields.begins_an_object(data) else matpower.read)(data, file=case.name)
+            with case.open("rb") as opened:
+                data = opened.read(matlab.LARGEST_BYTES + 1)
+            read = case_files.read(data, file=case.name, interval=interval)
     except OSError as error:
         raise FileUnusableError.of(error, allowed="a readable file") from error
     for note in read.notes:
@@ -268,9 +289,11 @@ def _reference(network: Network, named: str | None) -> int | FloatArray | None:
         return None
     if named == "load":
         return network.demand_mw
-    if not named.isdigit():
-        raise typer.BadParameter(f"'{named}' is no reference: give a bus number, or 'load'")
-    return network.position(int(named))
+    if named.isascii() and named.isdigit() and len(named) <= LONGEST_NUMBER:
+        return network.position(int(named))
+    if named not in network.buses.name:
+        raise typer.BadParameter(f"'{named}' is no reference: give a bus by number or name, or 'load'")
+    return network.buses.name.index(named)
 
 
 def _branches(network: Network, named: str) -> list[int]:

@@ -62,12 +62,10 @@ def explain(reduced: ReducedProgramme) -> None:
 def _relaxed(problem: Problem) -> tuple[float, FloatArray]:
     """Return the least total violation of rows in MW, and the row prices of that relaxation (n_row,)."""
     n_row, n_column = problem.rows.shape
-    finite = np.concatenate((problem.row_lower, problem.row_upper))
-    room = 1.0 + 10.0 * float(np.max(np.abs(finite[np.isfinite(finite)]), initial=0.0))
     engine = WarmProgram(
         cost=np.concatenate((np.zeros(n_column), np.ones(2 * n_row))),
-        lower=np.concatenate((np.maximum(problem.lower, -room), np.zeros(2 * n_row))),
-        upper=np.concatenate((np.minimum(problem.upper, room), np.full(2 * n_row, np.inf))),
+        lower=np.concatenate((problem.lower, np.zeros(2 * n_row))),
+        upper=np.concatenate((problem.upper, np.full(2 * n_row, np.inf))),
     )
     eye = np.eye(n_row)
     engine.add_dense_rows(lower=problem.row_lower, upper=problem.row_upper, matrix=np.hstack((problem.rows, eye, -eye)))

@@ -157,15 +157,19 @@ class Whole:
         return column[: self.programme.cost.size], self._limited[at], limits[at]
 
     def candidate(self, answer: Answer) -> kkt.Candidate:
-        """Return an answer for the check: flows from the injections, prices from the balances' duals."""
+        """Return an answer for the check: flows from the injections, prices from the duals of balances and limits.
+
+        A price is made of its energy and the limits' prices, not of its own balance's dual, so that its parts add up.
+        """
         chosen = self.programme
         sensitivities = chosen.sensitivities
         x = np.clip(answer.primal[: chosen.cost.size], self.lower, self.upper)
         injection = chosen.placement @ x + chosen.fixed_mw - self.demand_mw
-        lmp = np.zeros(self.demand_mw.size)
-        lmp[self._live] = answer.row_duals[: self._live.size]
+        balance = np.zeros(self.demand_mw.size)
+        balance[self._live] = answer.row_duals[: self._live.size]
+        energy = balance[sensitivities.reference_of]
         price = answer.row_duals[self._live.size :]
-        pressed = np.flatnonzero(np.abs(price) > result.PRICE_TOLERANCE_USD_PER_MWH / 1e3)
+        pressed = np.flatnonzero(np.abs(price) > result.PRICE_TOLERANCE_USD_PER_MWH)
         branch = self._limited[pressed]
         self.rows = FlowRows(sensitivities)
         self.rows.add_plain(
@@ -175,12 +179,13 @@ class Whole:
             low_mw=chosen.flow_low_mw[branch],
             high_mw=chosen.flow_high_mw[branch],
         )
+        lmp = np.append(energy, 0.0)[sensitivities.islands.of_bus] + self.rows.congestion(price[pressed])
         return kkt.Candidate(
             x=x,
             lower=self.lower,
             upper=self.upper,
             demand_mw=self.demand_mw,
-            energy=lmp[sensitivities.reference_of],
+            energy=energy,
             lmp=lmp,
             flows_mw=sensitivities.flows_mw(injection),
             row_price=price[pressed],
