@@ -37,6 +37,7 @@ from powerdesk.app.roles import Part
 from powerdesk.delivery.stream.hub import Hub, HubLimits
 from powerdesk.engines import consuming, lean_arrow
 from powerdesk.engines.ports.jobs import JobSpec
+from powerdesk.engines.ports.records import RecordsBusyError
 from powerdesk.markets import datasets as market_datasets
 from powerdesk.markets import events as market_events
 from powerdesk.markets import feeds, fetching, handlers, hosts, operations, queries
@@ -70,6 +71,7 @@ ACCESS_EVERY_S = 0.2
 SEAL_EVERY_S = 3600.0
 SEAL_AFTER = timedelta(days=45)
 LIVE_WITHIN = timedelta(minutes=2)
+ATTEMPTS = 6
 BACKUP = "store.backup"
 EPOCH_KEY = f"{blobs.MOVING_PREFIX}epoch"
 
@@ -132,10 +134,15 @@ class Desk:
     def _shared_epoch(self) -> str:
         """Return the epoch kept beside the shared objects, which the first process makes and no copy takes along."""
         objects = self.engines.objects
+        if not objects.exists(EPOCH_KEY):
+            _patiently(self._make_epoch)
+        return objects.get(EPOCH_KEY).decode()
+
+    def _make_epoch(self) -> None:
+        objects = self.engines.objects
         with self.engines.records.unit(over=(EPOCH_KEY,)):
             if not objects.exists(EPOCH_KEY):
                 objects.put(EPOCH_KEY, self.ids.new("epoch").encode())
-        return objects.get(EPOCH_KEY).decode()
 
     def _opened_projector(self) -> Consumer | None:
         """Make readable what was accepted before the last stop; None where only other processes project."""
@@ -231,7 +238,7 @@ class Desk:
             self.workers.start("recorder", self._record)
         if Part.OUTBOX in self.does:
             self.workers.start("outbox", self._relay)
-        self._define_jobs()
+        _patiently(self._define_jobs)
         if Part.JOBS in self.does:
             self.workers.start("jobs", self._run_jobs)
             asking = store_jobs.Asking(self.store, self.engines.jobs)
@@ -402,6 +409,18 @@ def _secrets(settings: Settings) -> Secrets:
     raw = given.get_secret_value().encode() if given is not None else ownership.secret(folder, "pepper")
     pepper = keys.Pepper(raw)
     return Secrets(pepper=pepper, cursors=pepper.derive("cursors"), downloads=pepper.derive("downloads"))
+
+
+def _patiently(begin: Callable[[], None]) -> None:
+    """Begin what may be begun again, waiting for other processes that begin at the same moment.
+
+    Each attempt waits for its locks as long as the records do; the last one's RecordsBusyError is raised.
+    """
+    for _ in range(ATTEMPTS - 1):
+        with contextlib.suppress(RecordsBusyError):
+            return begin()
+        log.warning("the records are busy; beginning again")
+    return begin()
 
 
 def _drain(step: Callable[[], int]) -> None:

@@ -62,8 +62,17 @@ class RecordsJobs:
     def define(self, spec: port.JobSpec, work: Callable[[port.JobContext], str]) -> None:
         """Register the job and its work; a changed schedule counts from now, an unchanged one keeps its next tick."""
         next_due_at = None if spec.cron is None else _next_tick(spec.cron, self._clock.now())
+        asked = sa.select(SCHEDULES.cron).where(SCHEDULES.name == spec.name)
+        with self._records.reader() as reader:
+            known = reader.connection.execute(asked).one_or_none()
+        if known is None or known.cron != spec.cron:
+            self._schedule(spec, next_due_at, asked)
+        with self._lock:
+            self._defined[spec.name] = (spec, work)
+
+    def _schedule(self, spec: port.JobSpec, next_due_at: datetime | None, asked: sa.Select[tuple[str | None]]) -> None:
         with self._records.unit(over=JOBS) as unit:
-            known = unit.connection.execute(sa.select(SCHEDULES.cron).where(SCHEDULES.name == spec.name)).one_or_none()
+            known = unit.connection.execute(asked).one_or_none()
             if known is None:
                 unit.connection.execute(
                     sa.insert(bookkeeping.job_schedules).values(name=spec.name, cron=spec.cron, next_due_at=next_due_at)
@@ -74,8 +83,6 @@ class RecordsJobs:
                     .where(SCHEDULES.name == spec.name)
                     .values(cron=spec.cron, next_due_at=next_due_at)
                 )
-        with self._lock:
-            self._defined[spec.name] = (spec, work)
 
     def trigger(self, name: str, *, arguments: Mapping[str, str] | None = None, key: str | None = None) -> str:
         """Queue one run now, return its id; a waiting or running run with the same key is returned instead."""

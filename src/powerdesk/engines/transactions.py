@@ -98,18 +98,23 @@ class SqlRecords(abc.ABC):
 
     def migrate(self) -> None:
         """Bring the schema to the newest revision, forward only, in one transaction."""
+        with self.reader() as reader:  # a process that finds nothing to do waits for nobody
+            newest = self._is_newest(reader.connection)
+        if not newest:
+            with self._migrating() as connection:
+                if not self._is_newest(connection):
+                    self._upgrade(connection)
+
+    def _is_newest(self, connection: sa.Connection) -> bool:
         known = sorted(file.name.split("_", 1)[0] for file in (self._migrations / "versions").glob("[0-9]*_*.py"))
-        with self._migrating() as connection:
-            present = _revision(connection)
-            if present == known[-1]:
-                return
-            if present is not None and present not in known:
-                raise port.NewerSchemaError(
-                    found=f"schema revision {present}",
-                    allowed=f"revisions up to {known[-1]}",
-                    remedy="start the version of powerdesk that wrote these records, or a newer one",
-                )
-            self._upgrade(connection)
+        present = _revision(connection)
+        if present is not None and present not in known:
+            raise port.NewerSchemaError(
+                found=f"schema revision {present}",
+                allowed=f"revisions up to {known[-1]}",
+                remedy="start the version of powerdesk that wrote these records, or a newer one",
+            )
+        return present == known[-1]
 
     def _upgrade(self, connection: sa.Connection) -> None:
         from alembic import command, config  # noqa: PLC0415 - 0.2 s that an up-to-date data folder need not pay
