@@ -28,7 +28,7 @@ def cleared_at(start: datetime) -> Cleared:
     grid = world.default()
     hour_s, number = times.place_of(DeliveryInterval.of_minutes(start, 5))
     found = market.hour(grid, seed=SEED, start_s=hour_s)
-    return cleared_with(found.cleared[number], found.seen[number].available_mw, found.seen[number].bus_load_mw)
+    return cleared_with(found.cleared[number], found.available_mw[number], found.seen[number].bus_load_mw)
 
 
 def cleared_with(one: Cleared, available_mw: np.ndarray, load_mw: np.ndarray) -> Cleared:
@@ -148,12 +148,12 @@ class Angles:
             price = dispatch.RESERVE_OFFER_USD_PER_MWH[product]
             for unit, kind in enumerate(units.technology):
                 on = not standing.units_out[unit] and (standing.running[unit] or not units.committed[unit])
-                ten = min(2.0 * units.ramp_mw[unit], standing.capacity_mw[unit] - units.min_mw[unit])
+                ten = min(2.0 * units.ramp_mw[unit], units.capacity_mw[unit] - units.min_mw[unit])
                 offer = 0.0
                 if on and kind in spinning:
                     offer = 0.5 * min(ten, units.ramp_mw[unit]) if product == 0 else ten
                 elif on and units.quick[unit] and product == 2:
-                    offer = standing.capacity_mw[unit]
+                    offer = units.capacity_mw[unit]
                 if offer > 0.0:
                     award = self.column(price, 0.0, offer)
                     room[unit][award] = 1.0
@@ -162,7 +162,7 @@ class Angles:
             asked += need
             self.row(dict.fromkeys(serving, 1.0), asked, np.inf)
         for unit, terms in enumerate(room):
-            self.row(terms, -np.inf, max(standing.capacity_mw[unit], 0.0))
+            self.row(terms, -np.inf, max(units.capacity_mw[unit], 0.0))
 
     def _by_scipy(self) -> float:
         entries = [(at, column, value) for at, row in enumerate(self.rows) for column, value in row.items()]
@@ -179,7 +179,7 @@ class Angles:
 
 def available(start: datetime) -> np.ndarray:
     hour_s, number = times.place_of(DeliveryInterval.of_minutes(start, 5))
-    return market.hour(world.default(), seed=SEED, start_s=hour_s).seen[number].available_mw
+    return market.hour(world.default(), seed=SEED, start_s=hour_s).available_mw[number]
 
 
 @pytest.mark.parametrize("start", INSTANTS, ids=str)

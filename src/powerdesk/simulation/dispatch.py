@@ -74,7 +74,7 @@ class ClearingError(Problem):
 
 @dataclass(frozen=True, eq=False)
 class Standing:
-    """What holds for a run of intervals: ratings (n_line,), lines out, and per unit (n_unit,) capacity and what is out.
+    """What holds for a run of intervals: ratings (n_line,), lines out, and units out (n_unit,).
 
     `running` is of units that are committed; `offers` (n_step,) in USD/MWh.
     """
@@ -82,7 +82,6 @@ class Standing:
     rating_mw: FloatArray
     lines_out: tuple[int, ...]
     running: BoolArray
-    capacity_mw: FloatArray
     units_out: BoolArray
     offers: FloatArray
     load_mw: float
@@ -92,7 +91,6 @@ class Standing:
         return (
             self.lines_out == other.lines_out
             and np.array_equal(self.units_out, other.units_out)
-            and np.array_equal(self.capacity_mw, other.capacity_mw)
             and np.array_equal(self.rating_mw, other.rating_mw)
             and np.array_equal(self.running, other.running)
         )
@@ -195,6 +193,20 @@ class Dispatcher:
         return np.minimum(low, high), high
 
 
+class Dispatchers:
+    """One dispatcher after another: a new one where an interval stands otherwise than the one before."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._current: tuple[Standing, Dispatcher] | None = None
+
+    def of(self, standing: Standing) -> Dispatcher:
+        """Return the last dispatcher while it can clear the standing, else another."""
+        if self._current is None or not standing.alike(self._current[0]):
+            self._current = standing, Dispatcher(self._world, standing)
+        return self._current[1]
+
+
 def _network(world: World, standing: Standing) -> Network:
     """Return the network as it stands, with the units' offers and each zone's shortage and surplus as generators."""
     whole = without(world.network, standing.lines_out)
@@ -229,7 +241,7 @@ def _generators(world: World, standing: Standing) -> Generators:
         name=(*units.names, *names),
         bus=np.concatenate((units.bus, place, place)),
         min_mw=np.concatenate((np.where(run, units.min_mw, 0.0), np.zeros(served.size), np.full(served.size, -most))),
-        max_mw=np.concatenate((standing.capacity_mw, np.full(served.size, most), np.zeros(served.size))),
+        max_mw=np.concatenate((units.capacity_mw, np.full(served.size, most), np.zeros(served.size))),
         in_service=np.concatenate((run & ~standing.units_out, np.ones(2 * served.size, dtype=bool))),
         constant_usd_per_h=np.zeros(n_all),
         linear_usd_per_mwh=flat,
@@ -269,9 +281,9 @@ def _products(world: World, standing: Standing) -> tuple[ReserveProduct, ...]:
     firm = np.array([one not in {Technology.WIND, Technology.SOLAR, Technology.NUCLEAR} for one in units.technology])
     running = there & firm & ~units.quick & (standing.running | ~units.committed)
     waiting = there & units.quick
-    room = standing.capacity_mw - units.min_mw
+    room = units.capacity_mw - units.min_mw
     spin = np.where(running, np.minimum(2.0 * units.ramp_mw, room), 0.0)
-    offers = (0.5 * np.minimum(spin, units.ramp_mw), spin, np.where(waiting, standing.capacity_mw, spin))
+    offers = (0.5 * np.minimum(spin, units.ramp_mw), spin, np.where(waiting, units.capacity_mw, spin))
     contingency = contingency_mw(world)
     requirements = (REGULATION_SHARE * standing.load_mw, contingency, contingency)
     none = np.zeros(2 * int((world.zone_share > 0.0).sum()))

@@ -79,6 +79,11 @@ class Fleet:
         return np.array([TRAITS[one].quick for one in self.technology])
 
     @cached_property
+    def steady(self) -> BoolArray:
+        """Which units run whenever they are not out (n_unit,)."""
+        return np.array([one is Technology.NUCLEAR for one in self.technology], dtype=bool)
+
+    @cached_property
     def ramp_mw(self) -> FloatArray:
         """What each unit may move in five minutes (n_unit,)."""
         share = np.array([TRAITS[one].ramp_share for one in self.technology])

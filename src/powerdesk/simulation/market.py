@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from powerdesk.kernel.calendars import CALENDARS
-from powerdesk.kernel.intervals import DeliveryInterval
-from powerdesk.simulation import fleet, noise, outlook, planning, ratings, times
-from powerdesk.simulation.dispatch import Dispatcher, Standing
+from powerdesk.simulation import calling, fleet, noise, outlook, planning, ratings, times
+from powerdesk.simulation.dispatch import Dispatcher, Dispatchers, Standing
 
 if TYPE_CHECKING:
     from datetime import date
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from powerdesk.kernel.intervals import DeliveryInterval
     from powerdesk.simulation.dispatch import Cleared
     from powerdesk.simulation.outlook import Outlook
     from powerdesk.simulation.world import World
@@ -38,11 +37,15 @@ CORRECTION_SPREAD = 0.006
 
 @dataclass(frozen=True, eq=False)
 class Hour:
-    """An hour of real time: the anchor before it, and its twelve intervals, with what was seen of each."""
+    """An hour of real time: the anchor before it, and its twelve intervals, with what was seen of each.
+
+    `available_mw` is what units could make (n_unit,) in each: what was seen, less of quick units that were not called.
+    """
 
     anchor: Cleared
     cleared: tuple[Cleared, ...]
     seen: tuple[Outlook, ...]
+    available_mw: tuple[FloatArray, ...]
 
     def before(self, number: int) -> Cleared:
         """Return what an interval's ramps begin from."""
@@ -65,7 +68,7 @@ def corrected_real_time(world: World, *, seed: int, interval: DeliveryInterval) 
     return Dispatcher(world, first.standing).clear(
         interval,
         load_mw=seen.bus_load_mw * factor[world.bus_zone],
-        available_mw=seen.available_mw,
+        available_mw=found.available_mw[number],
         previous_mw=found.before(number).dispatch_mw,
     )
 
@@ -73,29 +76,30 @@ def corrected_real_time(world: World, *, seed: int, interval: DeliveryInterval) 
 @lru_cache(maxsize=48)
 def hour(world: World, *, seed: int, start_s: int) -> Hour:
     """Return the real-time clearing of the hour that begins at `start_s` (s since 1970), interval by interval."""
-    intervals = [_interval(start_s + number * times.STEP_S) for number in range(-1, STEPS)]
+    intervals = [times.five_minutes(start_s + number * times.STEP_S) for number in range(-1, STEPS)]
     seen = [outlook.outlook(world, seed=seed, at_s=_middle_s(one), issued_at_s=None) for one in intervals]
     plan = planning.plan(world, seed=seed, operating_day=CALENDARS[times.MARKET].operating_day(intervals[1].start))
     running = plan.running_at(start_s)
     rating = ratings.rating_mw(world, seed=seed, at_s=start_s, issued_at_s=None)
     prices = fleet.offer_prices(world.units, seed=seed, day=plan.operating_day.toordinal())
     first = seen[1]
-    standing = Standing(
-        rating, first.lines_out, running, first.capacity_mw, first.units_out, prices, first.bus_load_mw.sum()
-    )
-    dispatcher = Dispatcher(world, standing)
+    standing = Standing(rating, first.lines_out, running, first.units_out, prices, first.bus_load_mw.sum())
+    dispatchers = Dispatchers(world)
+    called = calling.called(world, dispatchers, seed=seed, start_s=start_s, standing=standing)
     cleared: list[Cleared] = []
-    for interval, state in zip(intervals, seen, strict=True):
-        now = dataclasses.replace(
-            standing, lines_out=state.lines_out, units_out=state.units_out, capacity_mw=state.capacity_mw
-        )
-        if cleared and not now.alike(standing):
-            standing, dispatcher = now, Dispatcher(world, now)
+    available: list[FloatArray] = []
+    for number, (interval, state) in enumerate(zip(intervals, seen, strict=True), start=-1):
+        if cleared:
+            standing = dataclasses.replace(standing, lines_out=state.lines_out, units_out=state.units_out)
         previous = cleared[-1].dispatch_mw if cleared else None
+        quarter = max(number, 0) * times.STEP_S // calling.QUARTER_S
+        available.append(calling.available_mw(world, seen=state, called=called[quarter], previous_mw=previous))
         cleared.append(
-            dispatcher.clear(interval, load_mw=state.bus_load_mw, available_mw=state.available_mw, previous_mw=previous)
+            dispatchers.of(standing).clear(
+                interval, load_mw=state.bus_load_mw, available_mw=available[-1], previous_mw=previous
+            )
         )
-    return Hour(cleared[0], tuple(cleared[1:]), tuple(seen[1:]))
+    return Hour(cleared[0], tuple(cleared[1:]), tuple(seen[1:]), tuple(available[1:]))
 
 
 @lru_cache(maxsize=4)
@@ -109,25 +113,19 @@ def day_ahead(world: World, *, seed: int, operating_day: date) -> tuple[Cleared,
         at_s = _middle_s(one)
         seen = outlook.outlook(world, seed=seed, at_s=at_s, issued_at_s=issued_at_s)
         rating = ratings.rating_mw(world, seed=seed, at_s=at_s, issued_at_s=issued_at_s)
-        standing = Standing(
-            rating, seen.lines_out, running, seen.capacity_mw, seen.units_out, prices, seen.bus_load_mw.sum()
-        )
+        load = planning.bought_mw(seen)
+        standing = Standing(rating, seen.lines_out, running, seen.units_out, prices, load.sum())
         previous = cleared[-1].dispatch_mw if cleared else None
         cleared.append(
             Dispatcher(world, standing).clear(
                 one,
-                load_mw=seen.bus_load_mw,
+                load_mw=load,
                 available_mw=seen.available_mw,
                 previous_mw=previous,
                 steps=times.HOUR_S / times.STEP_S,
             )
         )
     return tuple(cleared)
-
-
-def _interval(start_s: int) -> DeliveryInterval:
-    start = datetime.fromtimestamp(start_s, UTC)
-    return DeliveryInterval(start, start + timedelta(seconds=times.STEP_S))
 
 
 def _middle_s(interval: DeliveryInterval) -> int:

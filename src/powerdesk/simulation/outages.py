@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from powerdesk.simulation import noise
+from powerdesk.simulation import noise, ratings
 from powerdesk.simulation.technology import TRAITS
 from powerdesk.simulation.times import STEP_S
 
@@ -38,7 +38,10 @@ LINE_LONGEST_S = 4 * DAY_S
 
 @dataclass(frozen=True, slots=True)
 class Outages:
-    """What is out: units (n_unit,) and the positions of lines, never so many that the grid falls apart."""
+    """What is out: units (n_unit,) and the positions of lines.
+
+    Never so many that the grid falls apart or that a unit which always runs could not be rid of its minimum.
+    """
 
     units: BoolArray
     lines: tuple[int, ...]
@@ -59,7 +62,7 @@ def outages(world: World, *, seed: int, at_s: int, known_at_s: int) -> Outages:
     lines_out = _out(world, _line_draws, seed, LINE_BLOCK_S, (at_s, known_at_s))
     taken: tuple[int, ...] = ()
     for line in np.flatnonzero(lines_out).tolist():
-        if joined(world, out_lines=(*taken, line)):
+        if joined(world, out_lines=(*taken, line)) and _let_out(world, line, (*taken, line)):
             taken = (*taken, line)
     return Outages(units_out, taken)
 
@@ -128,6 +131,19 @@ def _draws(keys: NDArray[np.uint64], chance: FloatArray, block: int, block_and_l
 def joined(world: World, *, out_lines: tuple[int, ...]) -> bool:
     """Return whether the lines left still join all buses that the whole network joins."""
     return _parts(world, out_lines) == _parts(world, ())
+
+
+def _let_out(world: World, line: int, out_lines: tuple[int, ...]) -> bool:
+    """Return whether units that always run keep an outlet for their minimum at the two buses of a line."""
+    branches, units = world.network.branches, world.units
+    left = branches.in_service.copy()
+    left[list(out_lines)] = False
+    least = np.bincount(units.bus, np.where(units.steady, units.min_mw, 0.0), len(world.buses))
+    for bus in (int(branches.from_bus[line]), int(branches.to_bus[line])):
+        mine = left & ((branches.from_bus == bus) | (branches.to_bus == bus))
+        if least[bus] > ratings.LEAST * float(branches.rating_mw[mine].sum()):
+            return False
+    return True
 
 
 @lru_cache(maxsize=256)

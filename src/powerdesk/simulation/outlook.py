@@ -21,22 +21,13 @@ HOUR_S = 3600
 START_FAILURE_CHANCE = 0.05
 """Chance per hour that a quick unit is not there in real time."""
 
-STRAIN_BLOCK_S = 1800
-STRAIN_CHANCE = 0.015
-STRAIN_SHARES = (0.45, 0.45)
-"""With this chance a half-hour is one of strain: 45 to 90 % of what is above units' minimum is not there."""
-
 
 @dataclass(frozen=True, eq=False)
 class Outlook:
-    """Load per zone (n_zone,) and per bus (n_bus,), what each unit could make (n_unit,) in MW, and what is out.
-
-    `capacity_mw` (n_unit,) is what a unit could make with all the wind and sun it may have.
-    """
+    """Load per zone (n_zone,) and per bus (n_bus,), what each unit could make (n_unit,) in MW, and what is out."""
 
     zone_load_mw: FloatArray
     bus_load_mw: FloatArray
-    capacity_mw: FloatArray
     available_mw: FloatArray
     units_out: BoolArray
     lines_out: tuple[int, ...]
@@ -49,17 +40,14 @@ def outlook(world: World, *, seed: int, at_s: int, issued_at_s: int | None) -> O
     zone_mw = demand.zone_load_mw(world, seed=seed, at_s=at_s, issued_at_s=issued_at_s, sky=sky)
     found = outages.outages(world, seed=seed, at_s=at_s, known_at_s=at_s if issued_at_s is None else issued_at_s)
     share = renewables.availability(world, seed=seed, at_s=at_s, issued_at_s=issued_at_s, sky=sky)
-    out = found.units if issued_at_s is not None else found.units | _not_started(world, seed, at_s)
-    capacity = units.capacity_mw
-    if issued_at_s is None and (lost := _strain(seed, at_s)):
-        strained = units.min_mw + (capacity - units.min_mw) * (1.0 - lost)
-        capacity = np.where(units.committed | units.quick, strained, capacity)
+    there = ~found.units
+    if issued_at_s is None:
+        there &= ~_not_started(world, seed, at_s)
     return Outlook(
         zone_load_mw=zone_mw,
         bus_load_mw=demand.bus_load_mw(world, seed=seed, at_s=at_s, zone_mw=zone_mw),
-        capacity_mw=capacity,
-        available_mw=np.where(out, 0.0, capacity * share),
-        units_out=out,
+        available_mw=np.where(there, units.capacity_mw * share, 0.0),
+        units_out=found.units,
         lines_out=found.lines,
     )
 
@@ -69,10 +57,3 @@ def _not_started(world: World, seed: int, at_s: int) -> BoolArray:
     keys = noise.stream_keys(seed=seed, names=tuple(f"start:{name}" for name in world.units.names))
     failed: BoolArray = world.units.quick & (noise.uniform(keys, index=at_s // HOUR_S) < START_FAILURE_CHANCE)
     return failed
-
-
-def _strain(seed: int, at_s: int) -> float:
-    """Return the share of units' room above their minimum that is not there: 0 but in a half-hour of strain."""
-    keys = noise.stream_keys(seed=seed, names=("strain", "strain-size"))
-    chance, size = noise.uniform(keys, index=at_s // STRAIN_BLOCK_S).tolist()
-    return STRAIN_SHARES[0] + STRAIN_SHARES[1] * size if chance < STRAIN_CHANCE else 0.0

@@ -42,6 +42,9 @@ TIME_LIMIT_S = 3_600.0
 LOSS_SHARE = 0.016
 """Losses per MW of load that a plan provides for."""
 
+PURCHASE_SHARE = 0.02
+"""What buyers take day-ahead beyond the forecast of their load, since its errors cost more where it is too low."""
+
 SPIN_SHORTFALL_USD_PER_MWH = 400.0
 LONG_AGO_HOURS = 200.0
 ONE_DAY = timedelta(days=1)
@@ -72,6 +75,12 @@ def adopt(world: World, *, seed: int, plan: Plan) -> None:
         _known.popitem(last=False)
 
 
+def bought_mw(seen: Outlook) -> FloatArray:
+    """Return the load of each bus (n_bus,) as buyers bid for it day-ahead, by the forecast."""
+    load: FloatArray = (1.0 + PURCHASE_SHARE) * seen.bus_load_mw
+    return load
+
+
 def _made(world: World, seed: int, operating_day: date) -> Plan:
     case, places = commitment_case(world, seed=seed, operating_day=operating_day)
     found = committing.commit(case, gap=GAP, time_limit_s=TIME_LIMIT_S, most_nodes=MOST_NODES)
@@ -89,7 +98,7 @@ def commitment_case(world: World, *, seed: int, operating_day: date) -> tuple[Co
     seen = [outlook.outlook(world, seed=seed, at_s=at_s, issued_at_s=issued_at_s) for at_s in middles]
     rating = ratings.rating_mw(world, seed=seed, at_s=middles[len(middles) // 2], issued_at_s=issued_at_s)
     prices = fleet.offer_prices(world.units, seed=seed, day=operating_day.toordinal())
-    load = np.array([one.bus_load_mw for one in seen]) * (1.0 + LOSS_SHARE)
+    load = np.array([bought_mw(one) for one in seen]) * (1.0 + LOSS_SHARE)
     places = np.flatnonzero(world.units.committed)
     first = at_midnight(world, seed=seed, operating_day=operating_day)
     last = at_midnight(world, seed=seed, operating_day=operating_day + ONE_DAY)
@@ -122,11 +131,11 @@ def at_midnight(world: World, *, seed: int, operating_day: date) -> BoolArray:
     hydro = np.array([one is Technology.HYDRO for one in units.technology])
     counted = np.where(units.committed | units.quick, 0.0, np.where(hydro, WATER_SHARE, 1.0))
     free = counted * seen.available_mw
-    wanted = float(seen.bus_load_mw.sum() * (1.0 + LOSS_SHARE) - free.sum()) + dispatch.contingency_mw(world)
+    wanted = float(bought_mw(seen).sum() * (1.0 + LOSS_SHARE) - free.sum()) + dispatch.contingency_mw(world)
     there = units.committed & ~seen.units_out
     order = np.flatnonzero(there)[np.argsort(mean[there], kind="stable")]
     before = np.cumsum(units.capacity_mw[order]) - units.capacity_mw[order]
-    running = np.array([one is Technology.NUCLEAR for one in units.technology])
+    running = units.steady.copy()
     running[order[before < wanted]] = True
     return running
 
@@ -139,7 +148,7 @@ def _unit(world: World, at: int, prices: FloatArray, ends: tuple[bool, bool], ou
     for on, begin in ((ends[0], True), (ends[1], False)):
         held = math.ceil((traits.min_up_hours if on else traits.min_down_hours) / 2)
         (run if on else rest)[slice(None, held) if begin else slice(count - held, None)] = True
-    if units.technology[at] is Technology.NUCLEAR:
+    if units.steady[at]:
         run[:] = True
     was_on = ends[0] and not out[0]
     return Unit(

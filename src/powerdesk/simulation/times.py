@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from powerdesk.kernel.calendars import CALENDARS
+from powerdesk.kernel.intervals import DeliveryInterval
 from powerdesk.kernel.problem import Problem
-
-if TYPE_CHECKING:
-    from powerdesk.kernel.intervals import DeliveryInterval
 
 MARKET = "SIM"
 CURRENCY = "USD"
@@ -56,6 +54,12 @@ def place_of(interval: DeliveryInterval) -> tuple[int, int]:
         )
     hour, within = divmod(int(start_s), HOUR_S)
     return hour * HOUR_S, within // STEP_S
+
+
+def five_minutes(start_s: int) -> DeliveryInterval:
+    """Return the five-minute interval that begins at `start_s` (s since 1970)."""
+    start = datetime.fromtimestamp(start_s, UTC)
+    return DeliveryInterval(start, start + timedelta(seconds=STEP_S))
 
 
 def _local_instant(day: date, hour: int) -> datetime:

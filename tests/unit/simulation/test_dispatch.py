@@ -60,7 +60,6 @@ def two_buses() -> tuple[world.World, Standing]:
         rating_mw=np.array([60.0]),
         lines_out=(),
         running=np.zeros(2, dtype=bool),
-        capacity_mw=units.capacity_mw,
         units_out=np.zeros(2, dtype=bool),
         offers=np.array([CHEAP, CHEAP, CHEAP, DEAR, DEAR, DEAR]),
         load_mw=0.0,

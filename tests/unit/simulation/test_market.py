@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from powerdesk.kernel.intervals import DeliveryInterval
-from powerdesk.simulation import feed, market, outlook, payloads, times, world
+from powerdesk.simulation import calling, dispatch, feed, market, outlook, payloads, times, world
 
 if TYPE_CHECKING:
     from powerdesk.simulation.dispatch import Cleared
@@ -154,16 +154,35 @@ def test_three_days__look_like_a_power_market() -> None:
     assert losses.max() < 0.04
 
 
-def test_strain__makes_prices_rise_far_above_those_of_the_day() -> None:
-    def strained(number: int) -> bool:
-        return outlook._strain(1, int((MONDAY + number * timedelta(minutes=30)).timestamp())) > 0.0
+def test_quick_units__run_only_where_they_were_called_or_come_down_from_it() -> None:
+    grid = world.default()
+    quick, ramp = grid.units.quick, grid.units.ramp_mw
+    starts = [int((MONDAY + timedelta(hours=hours)).timestamp()) for hours in (6, 12, 17, 18)]
+    held, ran = 0, 0
+    for start_s in starts:
+        found = market.hour(grid, seed=1, start_s=start_s)
+        for number, (one, seen) in enumerate(zip(found.cleared, found.seen, strict=True)):
+            waits = quick & (found.available_mw[number] < seen.available_mw - 1e-9)
+            down = np.maximum(found.before(number).dispatch_mw - ramp, 0.0)
+            assert (one.dispatch_mw <= found.available_mw[number] + 1e-6).all()
+            assert (found.available_mw[number][waits] <= down[waits] + 1e-9).all()
+            held += int(waits.sum())
+            ran += int((quick & (one.dispatch_mw > 1.0)).sum())
+    assert held > 100
+    assert ran > 20
 
-    found = [MONDAY + number * timedelta(minutes=30) for number in range(48 * 4) if strained(number)]
-    assert 0 < len(found) < 0.1 * 48 * 4
-    hour_s = int(found[0].timestamp()) // 3600 * 3600
-    spike = max(row.energy for row in market.hour(world.default(), seed=1, start_s=hour_s).cleared)
-    calm = [row.energy for row in market.hour(world.default(), seed=1, start_s=hour_s - 3600).cleared]
-    assert spike > 1.3 * float(np.median(calm))
+
+def test_look_ahead__calls_more_units_where_it_provides_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = world.default()
+    start_s = int((MONDAY + timedelta(hours=18)).timestamp())
+    standing = market.hour(grid, seed=1, start_s=start_s).cleared[0].standing
+
+    def called() -> int:
+        return int(calling.called(grid, dispatch.Dispatchers(grid), seed=1, start_s=start_s, standing=standing).sum())
+
+    usual = called()
+    monkeypatch.setattr(calling, "LOAD_MARGIN", 0.15)
+    assert called() > usual > 0
 
 
 def test_day_ahead__differs_from_real_time_without_leaning_far() -> None:
