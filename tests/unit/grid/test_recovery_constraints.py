@@ -17,9 +17,12 @@ from powerdesk.grid.sensitivities import Sensitivities
 from powerdesk.grid.types import BranchModel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from powerdesk.grid.types import FloatArray, IntArray, Network
 
 N_BUS = 60
+SEEDS, INTERVALS = range(6), 8
 
 
 def made(network: Network | None = None) -> Sensitivities:
@@ -138,6 +141,91 @@ def test_recover_panel__takes_back_what_a_wrong_topology_explains_in_single_inte
     assert all(one.verdict is Identifiability.UNIDENTIFIED for one in doubted)
     assert "another topology" in doubted[0].reason
     assert all(part.verdict is Identifiability.UNIDENTIFIED for one in doubted for part in one.found)
+
+
+def one_reactance(network: Network, draw: np.random.Generator) -> Network:
+    return reactances(network, draw, share=1.0 / len(network.branches))
+
+
+def many_reactances(network: Network, draw: np.random.Generator) -> Network:
+    return reactances(network, draw, share=0.2)
+
+
+def reactances(network: Network, draw: np.random.Generator, *, share: float) -> Network:
+    lines = network.branches
+    off = draw.permutation(len(lines)) < share * len(lines)
+    factor = np.where(off, draw.choice((0.7, 1.3), len(lines)), 1.0)
+    return replace(network, branches=replace(lines, reactance_pu=lines.reactance_pu * factor))
+
+
+def missing_lines(network: Network, draw: np.random.Generator) -> Network:
+    lines = network.branches
+    service = lines.in_service.copy()
+    service[draw.choice(len(lines), 4, replace=False)] = False
+    found = replace(network, branches=replace(lines, in_service=service))
+    return found if topology.islands(found).count == 1 else missing_lines(network, draw)
+
+
+def moved_lines(network: Network, draw: np.random.Generator) -> Network:
+    lines = network.branches
+    moved, ends = draw.choice(len(lines), 4, replace=False), lines.to_bus.copy()
+    ends[moved] = (lines.from_bus[moved] + draw.integers(1, N_BUS, 4)) % N_BUS
+    found = replace(network, branches=replace(lines, to_bus=ends))
+    return found if topology.islands(found).count == 1 else moved_lines(network, draw)
+
+
+def other_ratings(network: Network, draw: np.random.Generator) -> Network:
+    lines = network.branches
+    return replace(network, branches=replace(lines, rating_mw=lines.rating_mw * draw.uniform(0.3, 2.0, len(lines))))
+
+
+def claims(corrupt: Callable[[Network, np.random.Generator], Network]) -> tuple[float, float, float, float]:
+    """Return precision and recall of what was found, the share claimed wrongly, and of intervals said unidentified."""
+    network = synthetic.network(n_bus=N_BUS, seed=5)
+    truth_of, tally = made(network), np.zeros(5)
+    for seed in SEEDS:
+        draw = np.random.default_rng(seed)
+        known = everything(made(corrupt(network, draw)))
+        class_of = {branch: at for at, members in enumerate(known.classes) for branch in members}
+        for _ in range(INTERVALS):
+            branches = draw.choice(len(network.branches), 4, replace=False)
+            told = constraints.recover(known, prices=planted(truth_of, branches, draw.uniform(-300.0, -30.0, 4)))
+            truth = {class_of.get(one, -1 - one) for one in branches.tolist()}
+            right = [class_of[one.branches[0]] in truth for one in told.found]
+            sure = [one.verdict is Identifiability.IDENTIFIED for one in told.found]
+            wrong = sum(claimed and not is_right for claimed, is_right in zip(sure, right, strict=True))
+            doubted = told.verdict is Identifiability.UNIDENTIFIED
+            tally += (sum(right), len(right), len(truth), wrong, doubted)
+    right_ones, found, true, wrong, unidentified = tally.tolist()
+    return right_ones / found, right_ones / true, wrong / true, unidentified / (len(SEEDS) * INTERVALS)
+
+
+def test_recover__does_not_depend_on_ratings() -> None:
+    precision, recall, claimed_wrongly, unidentified = claims(other_ratings)
+    assert min(precision, recall) >= 0.95
+    assert claimed_wrongly == 0.0
+    assert unidentified <= 0.05
+
+
+@pytest.mark.parametrize(
+    ("corrupt", "most_precision", "most_claimed", "least_unidentified"),
+    [
+        (one_reactance, 0.95, 0.02, 0.0),  # what is too much is told one by one
+        (many_reactances, 0.6, 0.02, 0.8),
+        (missing_lines, 0.7, 0.1, 0.5),
+        (moved_lines, 0.5, 0.02, 0.9),
+    ],
+)
+def test_recover__claims_little_with_a_wrong_topology(
+    corrupt: Callable[[Network, np.random.Generator], Network],
+    most_precision: float,
+    most_claimed: float,
+    least_unidentified: float,
+) -> None:
+    precision, recall, claimed_wrongly, unidentified = claims(corrupt)
+    assert precision <= most_precision, (precision, recall, claimed_wrongly, unidentified)
+    assert claimed_wrongly <= most_claimed, (precision, recall, claimed_wrongly, unidentified)
+    assert unidentified >= least_unidentified, (precision, recall, claimed_wrongly, unidentified)
 
 
 def test_recover__each_island_has_a_level_of_its_own(two_islands: Network) -> None:

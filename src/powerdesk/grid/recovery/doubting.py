@@ -1,0 +1,72 @@
+"""Whether constraints found in one interval are limits, or the marks of a topology that is not the real one.
+
+A line of the model with a susceptance that is off by `d` moves prices p as a constraint of that line would, with
+
+    mu = -d / b (p_from - p_to)
+
+so that every price is explained to rounding, held-out ones too: the residual cannot tell. What can is the sign: a limit
+makes its own line's ends differ by `mu T_line(from, to)` with `0 < T_line(from, to) <= 1`, in the direction of mu. If
+the ends differ the other way, or by much more than mu, another positive susceptance explains the constraint away. If
+they differ by mu to rounding although the line has others beside it, the line is out (`d = -b`).
+
+A line that the model lacks shows as a chain of constraints from one of its ends to the other. Susceptance times mu is
+the same all along, so it cancels at the buses between, which limits of different lines do only by chance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from powerdesk.grid.sensitivities import Sensitivities
+    from powerdesk.grid.types import BoolArray, FloatArray, IntArray
+
+MOST_DIFFERENCE = 1.5
+"""Price difference over mu from which a line is doubted: it would take a third of the susceptance, or three times."""
+
+SHARP = 0.02
+"""Uncertainty of what meets at a bus, over the largest of it, up to which cancelling there is no accident."""
+
+CLEAR = 3.0
+"""Roundings that a limit's price difference must be away from an outage's, for the outage to be told by it."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Doubts:
+    """Constraints (k,) that another susceptance of their line explains, or its outage; buses where some cancel."""
+
+    lines: BoolArray
+    outages: BoolArray
+    buses: tuple[int, ...]
+
+
+def doubts(sensitivities: Sensitivities, *, branches: IntArray, mu: FloatArray, error: FloatArray) -> Doubts:
+    """Return what is doubtful of constraints (k,) with `mu` in USD/MWh, each known to `error` (k,)."""
+    lines = sensitivities.network.branches
+    start, end = lines.from_bus[branches], lines.to_bus[branches]
+    rows, size = sensitivities.rows(branches), np.abs(mu)
+    price = mu @ rows
+    apart = (price[start] - price[end]) * np.sign(mu)
+    explained = (apart > 0.0) & (apart <= MOST_DIFFERENCE * size)
+    own = np.arange(branches.size)
+    beside = 1.0 - (rows[own, start] - rows[own, end])  # what other lines carry of a transfer between the ends
+    out = (np.abs(apart - size) <= 2.0 * error) & (beside * size > CLEAR * 2.0 * error)
+    pressed = sensitivities.susceptance_mw[branches]
+    bus = np.concatenate((start, end))
+    push = np.concatenate((pressed * mu, -pressed * mu))
+    unsure = np.tile(np.abs(pressed) * error, 2)
+    buses = [
+        one for one in np.flatnonzero(np.bincount(bus) > 1).tolist() if _cancel(push[bus == one], unsure[bus == one])
+    ]
+    return Doubts(~explained, out, tuple(buses))
+
+
+def _cancel(push: FloatArray, unsure: FloatArray) -> bool:
+    """Tell whether two of what meets at a bus (n,) cancel as sharply as they are known."""
+    one, other = np.triu_indices(push.size, 1)
+    left, doubt = np.abs(push[one] + push[other]), unsure[one] + unsure[other]
+    size = np.maximum(np.abs(push[one]), np.abs(push[other]))
+    return bool(((left <= doubt) & (doubt <= SHARP * size)).any())
