@@ -26,12 +26,22 @@ CONVEXITY_TOLERANCE = 1e-4
 """Relative fall of a cost slope taken for rounding: RTS-GMLC's printed points fall from 8.10352 to 8.10345 USD/MWh."""
 
 
+LARGEST = 1e12
+"""MW and USD/h beyond any grid: solvers take 1e20 for endless, and lose their digits long before."""
+
+REACTANCE_PU = (1e-9, 1e6)
+"""Published cases have 1.2e-6 to 70."""
+
+TAP = (0.01, 100.0)
+
+
 def faults(network: Network, *, locate: Locate, sound: bool = True) -> tuple[Finding, ...]:
     """Return every fault of the data, at most MOST_FINDINGS of them and a line that says how many more.
 
     Islands are looked at only when nothing else is wrong and the reader says its tables are `sound`.
     """
     found = [
+        *_base_faults(network.base_mva, locate),
         *_bus_faults(network.buses, locate),
         *_branch_faults(network.branches, locate),
         *_generator_faults(network.generators, locate),
@@ -57,6 +67,12 @@ def _flag(
         yield Finding(place(at), say(at), allowed, remedy)
 
 
+def _base_faults(base_mva: float, locate: Locate) -> Iterator[Finding]:
+    if not 1.0 / LARGEST <= base_mva <= LARGEST:
+        place = locate("bus", 0).rpartition(":")[0]
+        yield Finding(place, f"a base of {base_mva:g} MVA", f"{1.0 / LARGEST:g} to {LARGEST:g}", "give the base power")
+
+
 def _bus_faults(buses: Buses, locate: Locate) -> Iterator[Finding]:
     def place(at: int) -> str:
         return f"{locate('bus', at)} bus {buses.number[at]}"
@@ -68,10 +84,10 @@ def _bus_faults(buses: Buses, locate: Locate) -> Iterator[Finding]:
     yield from _flag(kinds, place, lambda at: f"type {buses.kind[at]}", "1, 2, 3 or 4", "set the bus type")
     for name, values in (("load", buses.load_mw), ("shunt", buses.shunt_mw)):
         yield from _flag(
-            ~np.isfinite(values),
+            ~(np.abs(values) <= LARGEST),
             place,
-            lambda at, name=name, values=values: f"{name} of {values[at]} MW",  # type: ignore[misc]  # bound now
-            "a finite number",
+            lambda at, name=name, values=values: f"{name} of {values[at]:g} MW",  # type: ignore[misc]  # bound now
+            f"a finite number, {LARGEST:g} at most",
             "give the power, or 0",
         )
 
@@ -92,10 +108,26 @@ def _branch_faults(branches: Branches, locate: Locate) -> Iterator[Finding]:
         "x other than 0",
         "give the reactance, or merge the two buses",
     )
+    size = np.abs(branches.reactance_pu)
+    yield from _flag(
+        on & impedance & (size > 0.0) & ~((size >= REACTANCE_PU[0]) & (size <= REACTANCE_PU[1])),
+        place,
+        lambda at: f"a reactance of {branches.reactance_pu[at]:g} per unit",
+        f"{REACTANCE_PU[0]:g} to {REACTANCE_PU[1]:g} in size",
+        "give it per unit, or merge the two buses",
+    )
+    yield from _flag(
+        on & impedance & (np.abs(branches.resistance_pu) > REACTANCE_PU[1]),
+        place,
+        lambda at: f"a resistance of {branches.resistance_pu[at]:g} per unit",
+        f"{REACTANCE_PU[1]:g} at most",
+        "give it per unit",
+    )
     loop = on & (branches.from_bus == branches.to_bus)
     yield from _flag(loop, place, lambda _: "both ends at one bus", "two buses", "name the other bus or delete the row")
-    tap = on & ~(np.isfinite(branches.tap) & (branches.tap > 0.0))
-    yield from _flag(tap, place, lambda at: f"tap {branches.tap[at]}", "above 0 (0 means 1)", "give the tap ratio")
+    tap = on & ~((branches.tap >= TAP[0]) & (branches.tap <= TAP[1]))
+    allowed = f"{TAP[0]:g} to {TAP[1]:g} (0 means 1)"
+    yield from _flag(tap, place, lambda at: f"tap {branches.tap[at]:g}", allowed, "give the tap ratio")
     shift = on & ~np.isfinite(branches.shift_deg)
     yield from _flag(shift, place, lambda _: "a phase shift that is no number", "degrees", "give the shift, or 0")
     for name, rating in (("rateA", branches.rating_mw), ("rateC", branches.emergency_rating_mw)):
@@ -125,17 +157,27 @@ def _generator_faults(generators: Generators, locate: Locate) -> Iterator[Findin
 
     on = generators.in_service
     low, high = generators.min_mw, generators.max_mw
-    finite = np.isfinite(low) & np.isfinite(high)
+    finite = (np.abs(low) <= LARGEST) & (np.abs(high) <= LARGEST)
     yield from _flag(
-        on & ~finite, place, lambda at: f"limits {low[at]} to {high[at]} MW", "finite", "give Pmin and Pmax"
+        on & ~finite,
+        place,
+        lambda at: f"limits {low[at]:g} to {high[at]:g} MW",
+        f"finite, {LARGEST:g} at most",
+        "give Pmin and Pmax",
     )
     crossed = on & finite & (low > high)
     yield from _flag(
         crossed, place, lambda at: f"Pmin {low[at]} above Pmax {high[at]}", "Pmin <= Pmax", "swap or correct them"
     )
     costs = generators.constant_usd_per_h, generators.linear_usd_per_mwh, generators.quadratic_usd_per_mw2h
-    bad_cost = on & ~np.all(np.isfinite(costs), axis=0)
-    yield from _flag(bad_cost, priced, lambda _: "a cost that is no number", "finite costs", "correct the gencost row")
+    bad_cost = on & ~np.all(np.abs(costs) <= LARGEST, axis=0)
+    yield from _flag(
+        bad_cost,
+        priced,
+        lambda at: "a cost of " + ", ".join(f"{one[at]:g}" for one in costs),
+        f"finite costs, {LARGEST:g} at most",
+        "correct the gencost row",
+    )
     concave = on & (generators.quadratic_usd_per_mw2h < 0.0)
     yield from _flag(
         concave,
@@ -151,8 +193,9 @@ def _generator_faults(generators: Generators, locate: Locate) -> Iterator[Findin
 def _curve_faults(generators: Generators, at: int, place: str) -> Iterator[Finding]:
     points = slice(generators.curve_start[at], generators.curve_start[at + 1])
     power, cost = generators.curve_mw[points], generators.curve_usd_per_h[points]
-    if not (np.isfinite(power).all() and np.isfinite(cost).all()):
-        yield Finding(place, "an offer point that is no number", "finite points", "correct the gencost row")
+    if not ((np.abs(power) <= LARGEST).all() and (np.abs(cost) <= LARGEST).all()):
+        allowed = f"finite points, {LARGEST:g} at most"
+        yield Finding(place, "an offer point that is no number", allowed, "correct the gencost row")
         return
     steps = np.diff(power)
     if power.size < 2 or not (steps > 0.0).all():  # noqa: PLR2004 - a line has two points
@@ -176,8 +219,9 @@ def _hvdc_faults(hvdc: HvdcLines, locate: Locate) -> Iterator[Finding]:
 
     on = hvdc.in_service
     values = np.array([hvdc.min_mw, hvdc.max_mw, hvdc.loss_mw, hvdc.loss_share]).reshape(4, -1)
-    finite = np.isfinite(values).all(axis=0)
-    yield from _flag(on & ~finite, place, lambda _: "a value that is no number", "finite limits", "correct the row")
+    finite = (np.abs(values) <= LARGEST).all(axis=0)
+    allowed = f"finite limits, {LARGEST:g} at most"
+    yield from _flag(on & ~finite, place, lambda _: "a value that is no number", allowed, "correct the row")
     crossed = on & finite & (hvdc.min_mw > hvdc.max_mw)
     yield from _flag(crossed, place, lambda _: "its lower limit above its upper", "lower <= upper", "swap them")
     losing = on & finite & ~((hvdc.loss_share >= 0.0) & (hvdc.loss_share < 1.0))

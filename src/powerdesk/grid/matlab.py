@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 LARGEST_BYTES = 256 * 2**20
 """Decompressed size beyond which a file is refused; the largest PGLib case (78 484 buses) has 20 MiB."""
 
+MOST_LINES, LONGEST_LINE = 2_000_000, 2_000_000
+"""The largest PGLib case has 0.4 million lines; a cost of 10 000 points takes 0.3 million characters."""
+
+MOST_STRAY = 200
+"""Statements that are no data, or rows that are no numbers, after which a text or a table is not read further."""
+
 ASSIGNMENT = re.compile(r"(?:mpc\.)?([A-Za-z_]\w*)\s*=\s*(.*)", re.DOTALL)
 STRING = re.compile(r"'((?:[^']|'')*)'|\"([^\"]*)\"")
 CELL = re.compile(STRING.pattern + "|;")
@@ -81,9 +87,18 @@ def text_of(data: bytes, *, file: str) -> tuple[str, tuple[Finding, ...]]:
 def parse(text: str, *, file: str) -> Document:
     """Return what the text assigns; faults are collected, never raised."""
     out = Document()
+    count = text.count("\n") + text.count("\r")
+    if count > MOST_LINES:
+        out.findings.append(Finding(file, f"{count} lines", f"{MOST_LINES} at most", "split the case"))
+        return out
     lines = text.splitlines()
+    longest = max(map(len, lines), default=0)
+    if longest > LONGEST_LINE:
+        allowed = f"{LONGEST_LINE} at most"
+        out.findings.append(Finding(file, f"a line of {longest} characters", allowed, "write a row per line"))
+        return out
     at = 0
-    while at < len(lines):
+    while at < len(lines) and len(out.findings) <= MOST_STRAY:
         statement = _without_comment(lines[at]).strip()
         began = at + 1
         at += 1
@@ -180,6 +195,8 @@ def _matrix(out: Document, name: str, body: list[tuple[int, str]], began: int, f
     places: list[int] = []
     named: list[tuple[int, tuple[str, ...]]] = []
     for number, tokens in _token_rows(body):
+        if rows and len(named) > MOST_STRAY:
+            break
         try:
             row = tuple(map(float, tokens))
         except ValueError:

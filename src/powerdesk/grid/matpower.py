@@ -50,7 +50,10 @@ def read(data: bytes, *, file: str) -> Reading:
     document = matlab.parse(text, file=file) if not broken else matlab.Document()
     document.findings += broken
     case = _Case(document, file)
-    network = case.network() if not broken else None
+    is_case = "baseMVA" in document.scalars or bool({"bus", "gen", "branch"} & set(document.matrices))
+    if not broken and not is_case:
+        document.findings[:] = [_no_case(document, file)]
+    network = case.network() if is_case and not broken else None
     findings = list(document.findings)
     if network is not None:
         findings += checking.faults(network, locate=case.locate, sound=not findings)
@@ -63,6 +66,16 @@ def read(data: bytes, *, file: str) -> Reading:
             findings=kept,
         )
     return Reading(network, tuple(case.notes))
+
+
+def _no_case(document: Document, file: str) -> Finding:
+    """Return the one fault of a file that holds nothing of a case, with what it holds instead."""
+    tables = ", ".join(list(dict.fromkeys((*document.matrices, *document.words, *document.cells)))[:3])
+    found = f"no case, but the table {tables}" if tables else "no case"
+    if not tables and document.findings:
+        found += f": {document.findings[0].found}"
+    remedy = "give the case itself: a table of changes belongs to one" if tables else "give a case file"
+    return Finding(file, found, "mpc.baseMVA, mpc.bus, mpc.gen and mpc.branch", remedy)
 
 
 class _Case:

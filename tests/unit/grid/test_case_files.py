@@ -96,9 +96,9 @@ def network_of(case: dict[str, Any], *, interval: int = 0) -> Network:
     return case_files.read(json.dumps(case).encode(), file="case.json", interval=interval).network
 
 
-def cost_and_prices(network: Network) -> tuple[float, list[float]]:
+def cost_and_prices(network: Network) -> list[float]:
     cleared = engines.clear(network, model=BranchModel.DCP)
-    return cleared.objective_usd_per_h, cleared.lmp.tolist()
+    return [cleared.objective_usd_per_h, *cleared.lmp.tolist()]
 
 
 def test_read__tells_formats_by_their_content_plain_or_gzip() -> None:
@@ -125,19 +125,19 @@ def test_commitment__lets_units_that_need_not_run_stand_still() -> None:
     network = network_of(PGLIB)
     assert network.generators.min_mw.tolist() == [20.0, 0.0, 0.0]
     # wind 9 MW for nothing; gas by its envelope from (0, 0) to (80, 2100) at 26.25; coal at 25 beyond 20 MW for 800
-    assert cost_and_prices(network) == (pytest.approx(800.0 + 25.0 * 21.0), [pytest.approx(25.0)])
+    assert cost_and_prices(network) == pytest.approx([800.0 + 25.0 * 21.0, 25.0])
     assert cost_and_prices(network_of(PGLIB, interval=1))[0] == pytest.approx(800.0 + 25.0 * 37.0)
     unforced = copy.deepcopy(PGLIB)
     unforced["thermal_generators"]["coal"]["must_run"] = 0
-    assert cost_and_prices(network_of(unforced)) == (pytest.approx(26.25 * 41.0), [pytest.approx(26.25)])
+    assert cost_and_prices(network_of(unforced)) == pytest.approx([26.25 * 41.0, 26.25])
 
 
 def test_commitment__keeps_lines_loads_that_bid_and_what_must_not_run() -> None:
-    cost, prices = cost_and_prices(network_of(JULIA))
+    cost, *prices = cost_and_prices(network_of(JULIA))
     # `idle` must not run; 45 MW of `west` at 10, 40 of them over the line; 20 of `east` at 50; nothing for `smelter`
     assert cost == pytest.approx(45.0 * 10.0 + 20.0 * 50.0)
     assert prices == pytest.approx([10.0, 50.0])
-    cost, prices = cost_and_prices(network_of(JULIA, interval=1))
+    cost, *prices = cost_and_prices(network_of(JULIA, interval=1))
     # `smelter` takes its 30 MW for 49 each, and all of the 42 MW come from `idle` at 0.01
     assert cost == pytest.approx(42.0 * 0.01 - 30.0 * 49.0)
     assert prices == pytest.approx([0.01, 0.01])
@@ -152,11 +152,8 @@ def test_commitment__tells_what_a_network_does_not_hold_and_refuses_other_interv
 
 
 def test_egret__obeys_a_commitment_that_the_file_holds() -> None:
-    assert cost_and_prices(network_of(EGRET)) == (pytest.approx(210.0), [pytest.approx(7.0)])
-    assert cost_and_prices(network_of(EGRET, interval=1)) == (
-        pytest.approx(3.0 * 30.0 + 7.0 * 10.0),
-        [pytest.approx(3.0)],
-    )
+    assert cost_and_prices(network_of(EGRET)) == pytest.approx([210.0, 7.0])
+    assert cost_and_prices(network_of(EGRET, interval=1)) == pytest.approx([3.0 * 30.0 + 7.0 * 10.0, 3.0])
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(-99, 999)), min_size=1, max_size=12))

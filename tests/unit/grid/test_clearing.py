@@ -358,3 +358,26 @@ def test_session__goes_over_to_angles_where_many_limits_bind(monkeypatch: pytest
     assert again.objective_usd_per_h == pytest.approx(by_rows.clear(demand_mw=demand).objective_usd_per_h, rel=1e-9)
     with pytest.raises(result.InfeasibleError):
         crowded.clear(demand_mw=9.0 * network.demand_mw)
+
+
+def test_infeasible__a_rating_and_an_angle_limit_that_leave_no_flow_are_told_by_name(two_islands: Network) -> None:
+    low = two_islands.branches.angle_min_deg.copy()
+    low[4] = 5.0  # 5 degrees drive 43 MW through 40-50, whose rating is 30
+    crossed = dataclasses.replace(two_islands, branches=dataclasses.replace(two_islands.branches, angle_min_deg=low))
+    for engine in engines.Engine:
+        with pytest.raises(result.InfeasibleError) as refused:
+            engines.clear(crossed, model=BranchModel.DCP, engine=engine)
+        assert [one.pointer for one in refused.value.findings] == ["the limits of 40-50"]
+
+
+def test_infeasible__units_that_cannot_go_low_enough_are_told_without_rows_of_flow(two_islands: Network) -> None:
+    least = two_islands.generators.min_mw.copy()
+    least[3] = 45.0  # island 2 takes 30 MW and can send 10 away
+    held = dataclasses.replace(two_islands, generators=dataclasses.replace(two_islands.generators, min_mw=least))
+    unrated = rated(held, np.full(6, np.inf))
+    with pytest.raises(result.InfeasibleError, match="MW at least") as refused:
+        session(unrated).clear()
+    assert {one.pointer.split(":")[0] for one in refused.value.findings} == {
+        "the demand of island 2 (2 buses)",
+        "the lower limits of 1 generator(s) and 1 direct-current line(s)",
+    }

@@ -165,3 +165,27 @@ def test_read__every_published_case_and_its_way_back(path: Path) -> None:
     assert read.notes == ()
     if len(read.network.buses) <= 3000:
         assert same(read.network, matpower.read(matpower.write(read.network).encode(), file="x.m").network)
+
+
+def test_read__a_file_that_is_no_case_is_one_finding_whatever_its_size() -> None:
+    for text in ("", "# A page\n\nwith prose\n" * 9, "stray words\n" * 100_000, "x " * 2_000_000, "\n" * 3_000_000):
+        assert len(faults_of(text)) == 1
+    changes = "function t = c\nt = [1 0.1 CT_TGENBUS 0 CT_LOAD_ALL_P CT_REL 1.2];"
+    (told,) = faults_of(changes)
+    assert "a table of changes belongs to one" in told
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("mpc.baseMVA = 100;", "mpc.baseMVA = 1e300;", "a base of 1e+300 MVA"),
+        ("10 20 0.01 0.1", "10 20 0.01 1e-200", "a reactance of 1e-200 per unit"),
+        ("10 20 0.01 0.1", "10 20 1e99 0.1", "a resistance of 1e+99 per unit"),
+        ("20 1 60 0 5", "20 1 1e20 0 5", "load of 1e+20 MW"),
+    ],
+)
+def test_read__numbers_beyond_any_grid_are_named(old: str, new: str, words: str) -> None:
+    assert old in TEXT
+    told = faults_of(TEXT.replace(old, new, 1))
+    assert len(told) == 1
+    assert words in told[0]

@@ -18,6 +18,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
+from powerdesk.grid.checking import MOST_FINDINGS
+from powerdesk.grid.clearing.result import InfeasibleError
+from powerdesk.kernel.problem import Finding
+
 if TYPE_CHECKING:
     from powerdesk.grid.sensitivities import Sensitivities
     from powerdesk.grid.types import BoolArray, FloatArray, Generators, IntArray, Network
@@ -183,6 +187,7 @@ def of(sensitivities: Sensitivities) -> Programme:
     )
     fixed = -np.bincount(hvdc.to_bus[lines], hvdc.loss_mw[lines], len(network.buses)).astype(np.float64)
     low, high, low_by_angle, high_by_angle = flow_limits(sensitivities)
+    _require_room(network, low, high)
     none = np.zeros(lines.size)
     nobody = np.full(lines.size, -1)
     return Programme(
@@ -212,6 +217,28 @@ def of(sensitivities: Sensitivities) -> Programme:
         loss_weights=np.zeros(len(network.buses)),
         loss_per_mw=np.where(sensitivities.susceptance_mw != 0.0, network.branches.resistance_pu, 0.0)
         / network.base_mva,
+    )
+
+
+def _require_room(network: Network, low: FloatArray, high: FloatArray) -> None:
+    """Raise InfeasibleError where a branch's rating and angle limits leave no flow."""
+    crossed = np.flatnonzero(low > high).tolist()
+    if not crossed:
+        return
+    names, rating = network.branches.name, network.branches.rating_mw
+    raise InfeasibleError(
+        found=f"{len(crossed)} branch(es) whose rating and angle limits leave no flow: {names[crossed[0]]}",
+        allowed="limits that some flow keeps",
+        remedy="raise the rating or widen the angle limits",
+        findings=tuple(
+            Finding(
+                f"the limits of {names[at]}",
+                f"a rating of {rating[at]:g} MW and angle limits that ask for {low[at]:g} to {high[at]:g} MW",
+                "limits that some flow keeps",
+                "raise the rating or widen the angle limits",
+            )
+            for at in crossed[:MOST_FINDINGS]
+        ),
     )
 
 
