@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from powerdesk.grid import commitment_case
 from powerdesk.grid.commitment import checking, diagnosis
 from powerdesk.grid.commitment import fleet as fleets
+from powerdesk.grid.commitment.modelling import Model
 from powerdesk.grid.commitment.plan import Commitment, Status, UnverifiedCommitmentError
 from powerdesk.grid.commitment.searching import Search
 from powerdesk.grid.types import NetworkError
@@ -42,17 +43,18 @@ def commit(
         )
     fleet = fleets.of(case)
     diagnosis.refuse(case, fleet)
-    search = Search(case, fleet)
-    answer = search.run(gap=gap, time_limit_s=time_limit_s, most_nodes=most_nodes, like=like)
+    model = Model(case, fleet)
+    search = Search(model, gap=gap, time_limit_s=time_limit_s)
+    answer = search.run(most_nodes=most_nodes, like=like)
     if answer is None:
-        diagnosis.explain(search)
+        diagnosis.explain(model)
         raise UnverifiedCommitmentError(
             found=f"{case.name}: no plan within {time_limit_s:g} s",
             allowed="a plan that keeps every limit",
             remedy="allow more time, or give prices to shortfalls",
         )
     on, dispatch = answer.on, answer.dispatch
-    wrong = checking.faults(case, on=on, dispatch=dispatch, flows=search.flows)
+    wrong = checking.faults(case, on=on, dispatch=dispatch, flows=model.flows)
     if wrong:
         raise UnverifiedCommitmentError(
             found=f"a plan with {len(wrong)} fault(s), first {wrong[0]}",
@@ -60,7 +62,7 @@ def commit(
             remedy="report the case: the solver broke its own rows",
             findings=wrong,
         )
-    costs = checking.costs(case, on=on, dispatch=dispatch, flows=search.flows)
+    costs = checking.costs(case, on=on, dispatch=dispatch, flows=model.flows)
     start, stop = checking.states(case, on=on)
     bound = min(search.bound_usd, costs.total)
     proven = (costs.total - bound) / max(abs(costs.total), 1.0)
@@ -75,5 +77,5 @@ def commit(
         bound_usd=bound,
         gap=proven,
         seconds=search.seconds,
-        parting_outages=search.flows.parting if search.flows else (),
+        parting_outages=model.flows.parting if model.flows else (),
     )

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from powerdesk.grid.commitment import searching
+from powerdesk.grid.commitment import modelling
 from powerdesk.grid.commitment.plan import InfeasibleCommitmentError
 from powerdesk.grid.types import NetworkError
 from powerdesk.kernel.problem import Finding
 
 if TYPE_CHECKING:
     from powerdesk.grid.commitment.fleet import Fleet
+    from powerdesk.grid.commitment.modelling import Model
     from powerdesk.grid.commitment.reducing import Programme
-    from powerdesk.grid.commitment.searching import Search
     from powerdesk.grid.commitment_case import CommitmentCase
     from powerdesk.grid.types import FloatArray, IntArray
 
@@ -64,10 +64,10 @@ def refuse(case: CommitmentCase, fleet: Fleet) -> None:
         )
 
 
-def explain(search: Search) -> None:
+def explain(model: Model) -> None:
     """Raise InfeasibleCommitmentError that names what must give way; return when a plan may exist after all."""
-    elastic, giving = _elastic(search)
-    engine = searching.engine_of(elastic)
+    elastic, giving = _elastic(model)
+    engine = modelling.engine_of(elastic)
     answer = engine.relax(time_limit_s=TIME_LIMIT_S)
     if answer.objective <= GIVING_TOLERANCE:
         answer = engine.solve(gap=0.0, time_limit_s=TIME_LIMIT_S)
@@ -75,7 +75,7 @@ def explain(search: Search) -> None:
         return
     first = elastic.cost.size - 2 * giving.size
     slack = answer.primal[first : first + giving.size] + answer.primal[first + giving.size :]
-    findings = _findings(search, giving, slack)
+    findings = _findings(model, giving, slack)
     raise InfeasibleCommitmentError(
         found=f"limits of which {len(findings)} must give way at least: "
         + "; ".join(f"{one.pointer} ({one.found})" for one in findings[:3]),
@@ -85,12 +85,12 @@ def explain(search: Search) -> None:
     )
 
 
-def _elastic(search: Search) -> tuple[Programme, IntArray]:
+def _elastic(model: Model) -> tuple[Programme, IntArray]:
     """Return the programme whose every row may give way, at no other cost, and its rows by position."""
-    programme = search.programme
+    programme = model.programme
     n_row = programme.row_lower.size
     price = np.ones(n_row)
-    for block in search.made.rows.blocks:
+    for block in model.made.rows.blocks:
         if block.subject in IN_STATES:
             price[block.first : block.first + block.interval.size] = STATE_PRICE
     eye = sparse.eye_array(n_row, format="csr")
@@ -106,13 +106,13 @@ def _elastic(search: Search) -> tuple[Programme, IntArray]:
     return made, np.arange(n_row)
 
 
-def _findings(search: Search, rows: IntArray, slack: FloatArray) -> tuple[Finding, ...]:
+def _findings(model: Model, rows: IntArray, slack: FloatArray) -> tuple[Finding, ...]:
     """Return what gives way, most first."""
     found: list[Finding] = []
     for at in np.argsort(-slack, kind="stable").tolist():
         if slack[at] <= GIVING_TOLERANCE or len(found) == MOST_FINDINGS:
             break
-        subject, place = _named(search, int(rows[at]))
+        subject, place = _named(model, int(rows[at]))
         unit = "" if subject in IN_STATES else " MW"
         found.append(
             Finding(place, f"{subject} that must give way by {slack[at]:.6g}{unit}", "a limit that holds", "relax it")
@@ -120,10 +120,10 @@ def _findings(search: Search, rows: IntArray, slack: FloatArray) -> tuple[Findin
     return tuple(found)
 
 
-def _named(search: Search, row: int) -> tuple[str, str]:
+def _named(model: Model, row: int) -> tuple[str, str]:
     """Return what a row is about, and its element and interval."""
-    case = search.case
-    for block in search.made.rows.blocks:
+    case = model.case
+    for block in model.made.rows.blocks:
         if block.first <= row < block.first + block.interval.size:
             interval, owner = int(block.interval[row - block.first]), int(block.owner[row - block.first])
             if block.subject == "the balance":
@@ -133,8 +133,8 @@ def _named(search: Search, row: int) -> tuple[str, str]:
             else:
                 name = case.units[owner].name
             return block.subject, f"{name}, interval {interval}"
-    row -= search.made.rows.count
-    for limits in search.limits:
+    row -= model.made.rows.count
+    for limits in model.limits:
         if row < limits.line.size:
             return "a limit", f"{case.lines[limits.line[row]].name}, interval {int(limits.interval[row])}"
         row -= limits.line.size

@@ -77,7 +77,11 @@ def of(case: CommitmentCase, *, chord_tolerance: float = CHORD_TOLERANCE) -> Fle
     down = np.array([steps(one.min_down_hours, hours) for one in units], np.int64)
     before = single([np.nan if one.initial_mw is None else one.initial_mw for one in units])
     stop_limit = single([one.stop_limit_mw for one in units])
-    least, most = _bounds(case, was_on, np.where(was_on == 1.0, before, 0.0) > stop_limit + WHOLE_TOLERANCE)
+    fall = single([one.ramp_down_mw_per_h for one in units]) * hours
+    last = np.where(was_on == 1.0, before, 0.0)
+    later_limit = np.maximum(stop_limit, low.max(axis=0, initial=0.0))
+    down_after = np.maximum(_coming_down(last - later_limit, fall, n), last > stop_limit + WHOLE_TOLERANCE)
+    least, most = _bounds(case, was_on, down_after)
     curves = [_curves(one, low[:, at], high[:, at], hours, chord_tolerance) for at, one in enumerate(units)]
     depth = max((one[1].shape[1] for one in curves), default=1)
     return Fleet(
@@ -86,7 +90,7 @@ def of(case: CommitmentCase, *, chord_tolerance: float = CHORD_TOLERANCE) -> Fle
         start_limit=np.clip(single([one.start_limit_mw for one in units])[None, :], low, high),
         stop_limit=np.clip(stop_limit[None, :], low, high),
         ramp_up=single([one.ramp_up_mw_per_h for one in units]) * hours,
-        ramp_down=single([one.ramp_down_mw_per_h for one in units]) * hours,
+        ramp_down=fall,
         up_steps=up,
         down_steps=down,
         was_on=was_on,
@@ -114,7 +118,16 @@ def _padded(values: FloatArray, depth: int) -> FloatArray:
     return np.pad(values, ((0, 0), (0, depth - values.shape[1])))
 
 
-def _bounds(case: CommitmentCase, was_on: FloatArray, too_high_to_stop: BoolArray) -> tuple[FloatArray, FloatArray]:
+def _coming_down(excess: FloatArray, fall: FloatArray, n: int) -> IntArray:
+    """Return for how many intervals a unit must stay on to come down to its stop limit (n_unit,)."""
+    above = np.nan_to_num(excess) > WHOLE_TOLERANCE
+    slow = above & (fall * n <= excess)
+    rounds = np.divide(excess, fall, out=np.ones(fall.size), where=above & ~slow)
+    count = np.where(slow, n, np.ceil(rounds - WHOLE_TOLERANCE))
+    return np.where(above, np.maximum(count, 1.0), 0.0).astype(np.int64)
+
+
+def _bounds(case: CommitmentCase, was_on: FloatArray, coming_down: IntArray) -> tuple[FloatArray, FloatArray]:
     """Return the least and most of each unit's state (n, n_unit): orders, and what is left of up and down times."""
     n, hours = case.load_mw.shape[0], case.hours
     least, most = np.zeros((n, len(case.units))), np.ones((n, len(case.units)))
@@ -125,8 +138,7 @@ def _bounds(case: CommitmentCase, was_on: FloatArray, too_high_to_stop: BoolArra
             continue
         if was_on[at] == 1.0:
             least[: _left(unit.min_up_hours - unit.initial_hours, hours), at] = 1.0
-            if too_high_to_stop[at]:
-                least[0, at] = 1.0
+            least[: coming_down[at], at] = 1.0
         else:
             most[: _left(unit.min_down_hours + unit.initial_hours, hours), at] = 0.0
     return least, most

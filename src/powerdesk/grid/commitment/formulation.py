@@ -135,7 +135,7 @@ class _Maker:
         )
         self.start = columns.add((n, n_unit), upper=self._startable(), cost=cold + stop, whole=True)
         self.above = columns.add((n, n_unit), upper=width, cost=np.where(steady, fleet.slope[:, :, 0], 0.0))
-        self.reserve = columns.add((n, n_unit, len(case.reserves)), where=_eligible(case)[None])
+        self.reserve = columns.add((n, n_unit, len(case.reserves)), where=eligible(case)[None])
         self.variable = _series(
             columns, case.variable_units, n, lambda one: (one.min_mw, one.max_mw, one.linear_usd_per_mwh * hours)
         )
@@ -441,7 +441,7 @@ def _series(columns: Columns, elements: tuple[Any, ...], n: int, of: Callable[[A
     return columns.add(shape, lower=lower, upper=upper, cost=cost)
 
 
-def _eligible(case: CommitmentCase) -> BoolArray:
+def eligible(case: CommitmentCase) -> BoolArray:
     """Return which unit may give which reserve (n_unit, n_reserve)."""
     return np.array(
         [[unit.reserves is None or one.name in unit.reserves for one in case.reserves] for unit in case.units], bool

@@ -18,7 +18,7 @@ from powerdesk.grid.commitment import assembling, reducing
 from powerdesk.grid.commitment import fleet as fleets
 from powerdesk.grid.commitment.assembling import ABSENT
 from powerdesk.grid.commitment.flows import NO_OUTAGE
-from powerdesk.grid.commitment.searching import Search
+from powerdesk.grid.commitment.modelling import Model
 from powerdesk.solvers import linear
 
 if TYPE_CHECKING:
@@ -85,17 +85,17 @@ class _Pricing:
 
     def __init__(self, case: CommitmentCase, on: BoolArray, dispatch: Dispatch | None) -> None:
         self.case = case
-        self.search = Search(case, fleets.of(case, chord_tolerance=PRICE_CHORD_TOLERANCE), matched=False)
-        layout, programme = self.search.made.layout, self.search.programme
+        self.model = Model(case, fleets.of(case, chord_tolerance=PRICE_CHORD_TOLERANCE), matched=False)
+        layout, programme = self.model.made.layout, self.model.programme
         self.lower, self.upper = programme.lower.copy(), programme.upper.copy()
-        first = self.search.fleet.was_on
+        first = self.model.fleet.was_on
         before = np.vstack((np.where(np.isnan(first), on[0], first == 1.0)[None, :], on[:-1])).astype(bool)
         for held, value in ((layout.on, on), (layout.start, on & ~before)):
             self.lower[held] = self.upper[held] = value
         self._fix_order(dispatch)
 
     def _fix_order(self, dispatch: Dispatch | None) -> None:
-        order, fleet = self.search.made.layout.order, self.search.fleet
+        order, fleet = self.model.made.layout.order, self.model.fleet
         if order.shape[2] == 0:
             return
         corner = np.cumsum(fleet.width_mw, axis=2)[:, :, : order.shape[2]]
@@ -106,15 +106,15 @@ class _Pricing:
 
     def solve(self) -> tuple[FloatArray, FloatArray]:
         """Return the optimum that breaks no limit of a line: its columns, and the duals of its rows."""
-        layout = self.search.made.layout
+        layout = self.model.made.layout
         keep = np.concatenate((layout.balance.ravel(), layout.requirement.ravel()))
         while True:
-            programme = self.search.programme
+            programme = self.model.programme
             more = programme.cost.size - self.lower.size
             bounded = programme.bounded(
                 np.append(self.lower, np.zeros(more)), np.append(self.upper, np.full(more, np.inf))
             )
-            flow = np.arange(self.search.made.rows.count, programme.row_lower.size)
+            flow = np.arange(self.model.made.rows.count, programme.row_lower.size)
             small = reducing.reduced(bounded, keep=np.concatenate((keep, flow)))
             if not small.possible:
                 raise linear.UnsolvedError(
@@ -132,7 +132,7 @@ class _Pricing:
                 )
             )
             point = small.whole_point(solution.primal)
-            if not self.search.meet(point):
+            if not self.model.meet(point):
                 break
         duals = np.zeros(programme.row_lower.size)
         duals[small.kept] = solution.row_duals
@@ -140,15 +140,15 @@ class _Pricing:
 
     def prices(self, point: FloatArray, duals: FloatArray) -> Prices:
         """Return the prices that the duals say."""
-        case, layout, flows = self.case, self.search.made.layout, self.search.flows
+        case, layout, flows = self.case, self.model.made.layout, self.model.flows
         dual = duals / case.hours
         n_bus = len(case.buses)
         energy = dual[layout.balance][:, np.zeros(n_bus, np.int64) if flows is None else flows.island]
-        lmp, row = energy.copy(), self.search.made.rows.count
-        net = self.search.net_mw(point)
+        lmp, row = energy.copy(), self.model.made.rows.count
+        net = self.model.net_mw(point)
         binding: list[BindingLimit] = []
         factors: list[FloatArray] = []
-        for limits in self.search.limits:
+        for limits in self.model.limits:
             made = flows.shift_factors(limits) if flows is not None else np.empty((0, n_bus))
             value = dual[row : row + limits.line.size]
             row += limits.line.size
@@ -163,7 +163,7 @@ class _Pricing:
             reserve=dual[layout.requirement],
             limits=tuple(binding),
             shift_factors=np.array(factors).reshape(-1, n_bus),
-            dispatch=self.search.read(point).dispatch,
+            dispatch=self.model.read(point).dispatch,
         )
 
 
