@@ -169,7 +169,7 @@ class SimFeed:
         self._show(cursor)
         due = feed.due(seed=self._settings.seed, after=start, upto=cursor.history_end)
         wanted = [one for one in reversed(due) if one.kind not in OF_DAYS]
-        if not self._publish([*wanted, *_of_days_within(cursor, start)], stop):
+        if not self._publish([*_of_days_within(cursor, start), *wanted], stop):
             return cursor
         moved = self._keep(msgspec.structs.replace(cursor, history_end=start))
         self._show(moved)
@@ -253,15 +253,15 @@ def _of_days(seed: int, start: datetime, end: datetime) -> list[Publication]:
 
 
 def _of_days_within(cursor: Cursor, start: datetime) -> list[Publication]:
-    """Return the files of days that go with the piece of history from `start`: of days that begin there.
+    """Return the files of days that go with the piece of history from `start`: of days that end in it.
 
-    The last piece takes the day along in which history begins; days that reach beyond it came out at the beginning.
+    So a day's network models are there before its prices, which are explained by them. Days that reach beyond the whole
+    of history came out at the beginning.
     """
     recent = cursor.history_start + timedelta(seconds=cursor.history_total_s)
     return [
         one
         for one in _of_days(cursor.seed, start, cursor.history_end)
         if one.interval.end <= recent
-        and CALENDARS[SPEC.market].day_interval(_day_of(one)).start < cursor.history_end
-        and (start <= CALENDARS[SPEC.market].day_interval(_day_of(one)).start or start <= cursor.history_start)
+        and start < CALENDARS[SPEC.market].day_interval(_day_of(one)).end <= cursor.history_end
     ]

@@ -25,7 +25,7 @@ RECENT = datetime(2026, 3, 9, 17, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("days", [0.3, 2.0, 5.5])
-def test_files_of_days__come_once_each_with_the_piece_of_history_in_which_their_day_begins(days: float) -> None:
+def test_files_of_days__come_once_each_before_the_prices_of_their_day(days: float) -> None:
     start = RECENT - timedelta(days=days)
     cursor = simfeed.Cursor(upto=RECENT, history_start=start, history_end=RECENT, history_total_s=days * 86_400, seed=3)
     at_first = [one for one in simfeed._of_days(3, RECENT, RECENT + timedelta(days=1)) if one.published_at <= RECENT]
@@ -33,6 +33,8 @@ def test_files_of_days__come_once_each_with_the_piece_of_history_in_which_their_
     while cursor.history_end > cursor.history_start:
         piece = max(cursor.history_start, cursor.history_end - simfeed.CHUNK)
         found += simfeed._of_days_within(cursor, piece)
+        known = {one.interval.end for one in (*at_first, *found) if one.kind is Kind.NETWORK_MODEL}
+        assert CALENDARS["SIM"].day_interval(CALENDARS["SIM"].operating_day(piece)).end in known
         cursor.history_end = piece
     assert not set(found) & set(at_first)
     assert len(set(found)) == len(found)
