@@ -12,11 +12,11 @@ from powerdesk.store import operations as store_operations
 from powerdesk.store import queries as store_queries
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from collections.abc import Sequence
 
     from powerdesk.app.desk import Desk
     from powerdesk.kernel.problem import Finding
-    from powerdesk.store.types import Accepted
+    from powerdesk.markets.types import Gap
 
 SHOWN_FINDINGS = 20
 
@@ -30,11 +30,16 @@ class UnreadableFileError(problem.Problem):
 
 
 def take_file(desk: Desk, *, source: str, name: str, data: bytes, dry_run: bool) -> list[dict[str, Any]]:
-    """Return one line per dataset of the file: rows, new, revised, duplicates, findings, gaps."""
+    """Return one line per dataset of the file: rows, new, revised, duplicates, rejected, findings, gaps.
+
+    Rows that the parser refused or met twice are told in the first line.
+    """
+    lines = (_tried if dry_run else _stored)(desk, source, name, data)
+    return [{"file": name, **line} for line in lines]
+
+
+def _stored(desk: Desk, source: str, name: str, data: bytes) -> list[dict[str, Any]]:
     feed = desk.markets.feed(source)
-    if dry_run:
-        parsed = feed.parse(data, name=name or None, not_after=desk.clock.now())
-        return [_dry_line(desk, name, dataset, table, parsed.findings) for dataset, table in parsed.tables.items()]
     with desk.engines.records.unit() as unit:
         recorded = operations.import_payload(unit, desk.markets, feed_id=feed.id, payload=data, name=name)
     if recorded.outcome is not Outcome.OK and not recorded.accepted:
@@ -45,39 +50,56 @@ def take_file(desk: Desk, *, source: str, name: str, data: bytes, dry_run: bool)
             findings=recorded.findings,
         )
     desk.catch_up_if_alone()
-    return [_line(desk, name, recorded, accepted) for accepted in recorded.accepted]
+    accepted = {one.dataset: one for one in recorded.accepted}
+    repeated = recorded.duplicates - sum(one.repeated for one in recorded.accepted)
+    rejected = recorded.rejected - sum(one.rejected for one in recorded.accepted)
+    lines = []
+    for dataset in recorded.datasets:
+        one = accepted.get(dataset)
+        outcome = None if one is None else store_operations.settled(desk.store, one)
+        lines.append(
+            {
+                "dataset": dataset,
+                "kind": recorded.kind,
+                "rows": one.rows if one else 0,
+                "new": outcome.new if outcome else 0,
+                "revised": outcome.revised if outcome else 0,
+                "duplicates": repeated + (outcome.duplicates + one.repeated if outcome and one else 0),
+                "rejected": rejected + (one.rejected if one else 0),
+                "findings": _texts(recorded.findings),
+                "gaps": _number(recorded.gaps, dataset),
+                "commit": outcome.commit if outcome else None,
+                "sha256": recorded.sha256,
+            }
+        )
+        repeated = rejected = 0
+    return lines
 
 
-def _line(desk: Desk, name: str, recorded: operations.Recorded, accepted: Accepted) -> dict[str, Any]:
-    outcome = store_operations.settled(desk.store, accepted)
-    return {
-        "file": name,
-        "dataset": accepted.dataset,
-        "kind": recorded.kind,
-        "rows": accepted.rows,
-        "new": outcome.new,
-        "revised": outcome.revised,
-        "duplicates": outcome.duplicates + accepted.repeated,
-        "rejected": accepted.rejected,
-        "findings": _texts(recorded.findings),
-        "gaps": len(recorded.gaps),
-        "commit": outcome.commit,
-        "sha256": recorded.sha256,
-    }
+def _tried(desk: Desk, source: str, name: str, data: bytes) -> list[dict[str, Any]]:
+    parsed = desk.markets.feed(source).parse(data, name=name or None, not_after=desk.clock.now())
+    left = operations.gaps_left(desk.markets, parsed=parsed)
+    repeated, rejected, lines = parsed.duplicates, parsed.rejected, []
+    for dataset, table in parsed.tables.items():
+        checked = checking.check(store_queries.dataset(desk.store, dataset), table)
+        lines.append(
+            {
+                "dataset": dataset,
+                "kind": parsed.kind,
+                "rows": checked.rows.num_rows,
+                "duplicates": repeated + checked.repeated,
+                "rejected": rejected + checked.rejected,
+                "findings": _texts((*parsed.findings, *checked.findings, *checked.warnings)),
+                "gaps": _number(left, dataset),
+                "dry_run": True,
+            }
+        )
+        repeated = rejected = 0
+    return lines
 
 
-def _dry_line(desk: Desk, name: str, dataset: str, table: pa.Table, findings: tuple[Finding, ...]) -> dict[str, Any]:
-    checked = checking.check(store_queries.dataset(desk.store, dataset), table)
-    return {
-        "file": name,
-        "dataset": dataset,
-        "rows": checked.rows.num_rows,
-        "rejected": checked.rejected,
-        "duplicates": checked.repeated,
-        "findings": _texts((*findings, *checked.findings, *checked.warnings)),
-        "gaps": 0,
-        "dry_run": True,
-    }
+def _number(gaps: Sequence[Gap], dataset: str) -> int:
+    return sum(gap.dataset == dataset for gap in gaps)
 
 
 def _texts(findings: tuple[Finding, ...]) -> list[str]:

@@ -110,6 +110,25 @@ def due(coverage: Coverage, *, dataset: Dataset, now: datetime) -> Coverage:
     return replace(coverage, end=min(end, coverage.end))
 
 
+def owed(present: Spans) -> tuple[Coverage, ...]:
+    """Return what a file that nobody asked for owes: per run, for each series it names, from its first to its last.
+
+    The step is the most frequent length, the longest of equals; only whole steps are owed, whatever a dispatch out of
+    turn cuts off at either end.
+    """
+    found = []
+    for dataset, market, run in sorted({key[:3] for key in present.by_series}):
+        series = present.series(dataset, market, run)
+        bounds = [present.of(dataset, market, run, one) for one in series]
+        start, end = (np.concatenate(part) for part in zip(*bounds, strict=True))
+        lengths, counts = np.unique(end - start, return_counts=True)
+        step = int(lengths[::-1][counts[::-1].argmax()])
+        first, last = -(-int(start.min()) // step) * step, int(end.max()) // step * step
+        span = (_instant(first), _instant(max(first, last)))
+        found.append(Coverage(dataset, market, run, series, *span, timedelta(microseconds=step)))
+    return tuple(found)
+
+
 def missing(coverage: Coverage, *, present: Spans, reason: str, detail: str) -> tuple[Gap, ...]:
     """Return the cells of a coverage that `present` does not hold, neighbours joined. O(series x cells)."""
     starts = _grid(coverage)

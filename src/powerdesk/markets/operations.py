@@ -18,6 +18,7 @@ from powerdesk.markets import events, frames, gaps, planner, queries, tables
 from powerdesk.markets.types import Fetched, Outcome, Parsed, PayloadError, Request
 from powerdesk.store import lineage as lineages
 from powerdesk.store import operations as store_operations
+from powerdesk.store import queries as store_queries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from powerdesk.store.types import Accepted
 
 RECEIVED = "received"
+IMPORTED = "import"
+"""The report of a file that a person has; it owes what lies between the first and the last interval it brings."""
 _WAITING, _RUNNING, _THROTTLED, _UNREACHABLE = "waiting", "running", "throttled", "unreachable"
 _MAX_FINDINGS_KEPT = 200
 
@@ -78,12 +81,14 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a payload came to: accepted batches, findings of parser and check, notes, and gaps opened."""
+    """What a payload came to: accepted batches, findings of parser and check, notes, and gaps that it leaves."""
 
     sha256: str
     kind: str
     outcome: Outcome
     detail: str
+    datasets: tuple[str, ...]
+    """Those it speaks of, with rows or without."""
     accepted: tuple[Accepted, ...]
     findings: tuple[Finding, ...]
     notes: tuple[Finding, ...]
@@ -140,7 +145,7 @@ def import_payload(unit: Unit, services: Services, *, feed_id: str, payload: byt
     """Keep and record a file that a person has, by the same parser and record as a fetched one."""
     feed = services.feed(feed_id)
     received_at = services.clock.now()
-    request = Request(feed=feed.id, report="import", url=f"file:{name}", name=name)
+    request = Request(feed=feed.id, report=IMPORTED, url=f"file:{name}", name=name)
     received = keep(unit, services.objects, feed=feed, request=request, payload=payload, received_at=received_at)
     event = _event(feed, request, received.sha256, received_at)
     return record(unit, services, event=event, payload=payload)
@@ -196,7 +201,8 @@ def take(unit: Unit, services: Services, *, feed: FeedSpec, fetched: Fetched) ->
     else:
         due = _due(services, fetched.request.coverage, fetched.received_at)
         outcome = planner.final_outcome(outcome, fetched.request.coverage, due_starts=[one.end for one in due])
-        _settle(unit, services, due=due, present=gaps.spans({}), reason=outcome.value, detail=fetched.detail)
+        held = store_queries.accepted(services.store)
+        _settle(unit, services, due=due, held=held, present=gaps.spans({}), reason=outcome.value, detail=fetched.detail)
     unit.connection.execute(
         sa.insert(tables.fetches).values(
             feed=feed.id,
@@ -226,18 +232,21 @@ def record(unit: Unit, services: Services, *, event: PayloadReceivedV1, payload:
             problem.Finding(event.name or "payload", fault.found, fault.allowed, fault.remedy),
         )
         parsed = Parsed(kind="unreadable", source="", outcome=fault.outcome, findings=findings, detail=fault.found)
+    held = store_queries.accepted(services.store)
     accepted = tuple(
         _accept(unit, services, feed=feed, event=event, parsed=parsed, dataset_id=dataset_id)
         for dataset_id, table in parsed.tables.items()
         if table.num_rows
     )
     rejected = parsed.rejected + sum(one.rejected for one in accepted)
-    due = _due(services, coverage, received_at)
-    opened = _settle(
+    present = gaps.spans(parsed.tables)
+    due = _due(services, gaps.owed(present) if event.report == IMPORTED else coverage, received_at)
+    lacking = _settle(
         unit,
         services,
         due=due,
-        present=gaps.spans(parsed.tables),
+        held=held,
+        present=present,
         reason=_reason(parsed, rejected=rejected),
         detail=parsed.detail or (str(parsed.findings[0]) if parsed.findings else ""),
     )
@@ -246,13 +255,14 @@ def record(unit: Unit, services: Services, *, event: PayloadReceivedV1, payload:
         kind=parsed.kind,
         outcome=parsed.outcome,
         detail=parsed.detail,
+        datasets=tuple(parsed.tables),
         accepted=accepted,
         findings=(*parsed.findings, *(finding for one in accepted for finding in (*one.findings, *one.warnings))),
         notes=parsed.notes,
         rows=sum(one.rows for one in accepted),
         duplicates=parsed.duplicates + sum(one.repeated for one in accepted),
         rejected=rejected,
-        gaps=opened,
+        gaps=lacking,
     )
     _note_recorded(unit, feed=feed, recorded=recorded, tables_of=parsed.tables, received_at=received_at)
     return recorded
@@ -306,19 +316,14 @@ def _settle(
     services: Services,
     *,
     due: Sequence[Coverage],
+    held: int,
     present: gaps.Spans,
     reason: str,
     detail: str,
 ) -> tuple[Gap, ...]:
-    """Close what came, open what should have come; rows stored before count as present. Return the gaps opened."""
+    """Close what came, open what should have come and return it; rows up to position `held` count as present."""
     now = services.clock.now()
-    fresh: list[Gap] = []
-    for one in due:
-        lacking = gaps.missing(one, present=present, reason=reason, detail=detail[:400])
-        if lacking:
-            present = gaps.joined(present, queries.stored_spans(services.store, coverage=one, now=now))
-            lacking = gaps.missing(one, present=present, reason=reason, detail=detail[:400])
-        fresh.extend(lacking)
+    present, fresh = _lacking(services, due=due, held=held, present=present, reason=reason, detail=detail)
     scopes = {(one.dataset, one.market) for one in due} | {key[:2] for key in present.by_series}
     known = [
         gap for dataset, market in sorted(scopes) for gap in queries.open_gaps(unit, dataset=dataset, market=market)
@@ -332,7 +337,30 @@ def _settle(
         unit.connection.execute(
             sa.insert(tables.gaps), [{**_gap_row(gap), "since": since or now} for gap, since in settled.open]
         )
-    return tuple(gap for gap, _ in settled.open if gap in fresh)
+    return fresh
+
+
+def _lacking(
+    services: Services, *, due: Sequence[Coverage], held: int, present: gaps.Spans, reason: str, detail: str
+) -> tuple[gaps.Spans, tuple[Gap, ...]]:
+    """Return what is present, with what is stored where that was looked up, and which due intervals are not."""
+    found: list[Gap] = []
+    for one in due:
+        lacking = gaps.missing(one, present=present, reason=reason, detail=detail[:400])
+        if lacking:
+            stored = queries.stored_spans(services.store, coverage=one, now=services.clock.now(), held=held)
+            present = gaps.joined(present, stored)
+            lacking = gaps.missing(one, present=present, reason=reason, detail=detail[:400])
+        found.extend(lacking)
+    return present, tuple(found)
+
+
+def gaps_left(services: Services, *, parsed: Parsed) -> tuple[Gap, ...]:
+    """Return the gaps that recording a file would leave; nothing is written."""
+    present = gaps.spans(parsed.tables)
+    due = _due(services, gaps.owed(present), services.clock.now())
+    held, reason = store_queries.accepted(services.store), _reason(parsed, rejected=parsed.rejected)
+    return _lacking(services, due=due, held=held, present=present, reason=reason, detail=parsed.detail)[1]
 
 
 def _gap_row(gap: Gap) -> dict[str, Any]:

@@ -261,8 +261,8 @@ def _open_gap(row: Any) -> OpenGap:
     return OpenGap(number=row.number, since=row.since, gap=gap)
 
 
-def stored_spans(store: Store, *, coverage: Coverage, now: datetime) -> gaps.Spans:
-    """Return what the store already holds of a coverage, whatever source said it."""
+def stored_spans(store: Store, *, coverage: Coverage, now: datetime, held: int) -> gaps.Spans:
+    """Return what the store holds of a coverage up to position `held`, whatever source said it."""
     declared = store.datasets[coverage.dataset]
     within: dict[str, Sequence[str]] = {"market": (coverage.market,)}
     for name in ("market_run", "forecast_run"):
@@ -275,6 +275,5 @@ def stored_spans(store: Store, *, coverage: Coverage, now: datetime) -> gaps.Spa
         end=coverage.end,
         columns=(*declared.key, "interval_end"),
     )
-    everything = store_queries.accepted(store)
-    cut = store_queries.snapshot(store, as_of=now, knowledge=Knowledge.RECEIVED, commit=everything)
+    cut = store_queries.snapshot(store, as_of=now, knowledge=Knowledge.RECEIVED, commit=held)
     return gaps.spans({coverage.dataset: store_queries.rows(store, HOUSE, request=request, cut=cut).rows})

@@ -117,3 +117,19 @@ def test_nothing_known_about_series__is_one_gap_for_all() -> None:
     assert gap.series == gaps.NOBODY
     settled = gaps.settle([OpenGap(1, T0, gap)], present=spans(("NYISO:A", 0, 120)), coverage=[unknown], fresh=())
     assert settled.close == (1,)
+
+
+@settings(max_examples=60, deadline=None)
+@given(held=st.sets(st.tuples(st.sampled_from(ASKED.series), st.integers(0, CELLS - 1)), min_size=1))
+def test_owed__is_each_series_of_a_file_from_its_first_interval_to_its_last(held: set[tuple[str, int]]) -> None:
+    (owed,) = gaps.owed(spans(*((series, cell * 5, cell * 5 + 5) for series, cell in sorted(held))))
+    first, last = min(cell for _, cell in held), max(cell for _, cell in held)
+    assert (owed.dataset, owed.market, owed.market_run, owed.step) == ("markets.prices", "NYISO", "RT5", FIVE)
+    assert owed.series == tuple(sorted({series for series, _ in held}))
+    assert (owed.start, owed.end) == (T0 + first * FIVE, T0 + (last + 1) * FIVE)
+
+
+def test_owed__begins_and_ends_with_whole_steps_and_not_within_a_dispatch_out_of_turn() -> None:
+    (owed,) = gaps.owed(spans(("NYISO:A", 3, 5), ("NYISO:A", 5, 10), ("NYISO:A", 10, 15), ("NYISO:A", 15, 17)))
+    assert (owed.start, owed.end, owed.step) == (T0 + FIVE, T0 + 3 * FIVE, FIVE)
+    assert gaps.owed(gaps.spans({})) == ()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from powerdesk.app.cli.connection import Reached
+    from powerdesk.kernel.problem import Problem
 
 feeds = typer.Typer(help="Feeds: list, pause, resume, retry.", no_args_is_help=True)
 locations = typer.Typer(help="Places where prices are settled.", no_args_is_help=True)
@@ -52,10 +53,18 @@ def import_files(
                 rows += answer["files"]
             except Problem as error:
                 show(error)
+                rows.append(_refused(path.name, error))
                 failed = True
-    printing.records(rows, output=output)
+    printing.records(rows, output=output, columns=tuple(dict.fromkeys(name for row in rows for name in row)))
     if failed:
         raise typer.Exit(Exit.FAILED)
+
+
+def _refused(file: str, error: Problem) -> dict[str, Any]:
+    """Return the line of a file of which nothing was stored."""
+    findings = [str(one) for one in error.findings] or [error.detail]
+    counts = dict.fromkeys(("rows", "duplicates", "rejected"), 0)
+    return {"file": file, "dataset": None, **counts, "findings": findings, "gaps": 0, "refused": error.title}
 
 
 def _bytes(path: Path) -> bytes:

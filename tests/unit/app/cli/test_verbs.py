@@ -105,13 +105,45 @@ def test_import__goes_on_after_a_bad_file_and_fails(
     left = run(
         "import", "nyiso", tmp_path / "none.csv", tmp_path / "junk.csv", recorded, "--data", folder, "-o", "json"
     )
-    assert (left.code, len(left.lines)) == (1, 1)
+    assert [(line["file"], line["dataset"], line["rows"]) for line in left.lines] == [
+        ("none.csv", None, 0),
+        ("junk.csv", None, 0),
+        ("20261102damlbmp.csv", "markets.prices", 6),
+    ]
+    assert {"findings", "gaps", "duplicates", "rejected"} <= set(left.lines[1])
+    assert [line.get("refused") for line in left.lines] == ["The file cannot be used", "The file cannot be read", None]
+    assert left.code == 1
     assert "none.csv: No such file" in left.err
     assert "The file cannot be used" in left.err
     assert "junk.csv" in left.err
     unknown = run("import", "miso", recorded, "--data", folder)
     assert "caiso, nyiso, sim" in unknown.err
     assert unknown.code == 1
+
+
+HOURS = [f'"11/03/2026 {hour:02d}:00","N.Y.C.",61761,{30 + hour}.00,2.00,-3.00\n' for hour in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "counts"),
+    [
+        (HOURS[:2] + HOURS[5:8] + HOURS[9:], (8, 0, 0, 2)),
+        (HOURS[:3] + HOURS[:2], (3, 2, 0, 0)),
+        ([*HOURS[:3], HOURS[3].replace("33.00", "none"), HOURS[4]], (4, 0, 1, 1)),
+        ([], (0, 0, 0, 0)),
+        ([row.replace(".00,2", "x,2") for row in HOURS], (0, 0, 12, 0)),
+    ],
+    ids=["two holes", "two rows twice", "a row without a price", "no rows", "no row with a price"],
+)
+def test_import__counts_every_row_and_every_interval_that_a_file_owed(
+    run: Callable[..., Left], tmp_path: Path, rows: list[str], counts: tuple[int, ...]
+) -> None:
+    path = tmp_path / "20261103damlbmp.csv"
+    path.write_text(HEADER + "".join(rows))
+    for dry in (("--dry-run",), ()):
+        (line,) = run("import", "nyiso", path, *dry, "--data", tmp_path / "desk", "-o", "json").lines
+        assert line["dataset"] == "markets.prices"
+        assert tuple(line[name] for name in ("rows", "duplicates", "rejected", "gaps")) == counts
 
 
 def test_get__writes_every_output(run: Callable[..., Left], filled: Path, tmp_path: Path) -> None:
