@@ -1,8 +1,9 @@
 """ClickTables over HTTP on chDB: inserts of 100 000 rows and as-of reads over the 1 000 000 beliefs of `asof_read`.
 
-Peers on the same rows: chDB in this process, asked by hand for the same answer without HTTP and without the ledger, and
-DuckTables. The server is the front of `tools/servers`, or the one that POWERDESK_CLICKHOUSE_URL names: an empty
-database there is left with a table `made.prices`.
+Peers on the same rows: chDB in this process, asked by hand for the same answer without HTTP and without the ledger, as
+Arrow and with no output, the floor below which no client goes; and DuckTables. The server is the front of
+`tools/servers`, or the one that POWERDESK_CLICKHOUSE_URL names: an empty database there is left with a table
+`made.prices`.
 """
 
 from __future__ import annotations
@@ -89,19 +90,25 @@ def _measured(ours: tables.ClickTables, parts: list[pa.Table], folder: Path) -> 
     duck = DuckTables(folder / "hot.duckdb", LocalObjects(folder / "objects"))
     for store in (ours, duck):
         store.define(SPEC)
-    took = [_rows_per_s(lambda part=part: _append(ours, part), part) for part in parts]
-    by_hand = [_rows_per_s(lambda part=part: _insert(raw, part), part) for part in parts]
+    took = tuple(_rows_per_s(lambda part=part: _append(ours, part), part) for part in parts)
+    kept = tuple(_rows_per_s(lambda part=part: _insert(raw, part), part) for part in parts)
     for part in parts:
         _append(duck, part)
-    yield Measurement(
-        f"append {BATCH_ROWS} rows",
-        tuple(took),
-        "rows/s",
-        peer="chDB in process, one INSERT of Arrow",
-        peer_values=tuple(by_hand),
-        target=2e6,
-        higher_is_better=True,
-    )
+    raw.query(f"CREATE TABLE nothing ENGINE = Null AS `{SPEC.name}`")
+    read_only = tuple(_rows_per_s(lambda part=part: _insert(raw, part, into="nothing"), part) for part in parts)
+    for peer, values in (
+        ("chDB in process, one INSERT of Arrow", kept),
+        ("chDB in process, the same Arrow read and dropped", read_only),
+    ):
+        yield Measurement(
+            f"append {BATCH_ROWS} rows",
+            took,
+            "rows/s",
+            peer=peer,
+            peer_values=values,
+            target=2e6,
+            higher_is_better=True,
+        )
     yield from _reads(ours, raw, duck, "as inserted")
     later = datetime(2025, 3, 1, tzinfo=UTC)
     ours.seal(SPEC.name, before=later)
@@ -116,11 +123,11 @@ def _append(store: Tables, part: pa.Table) -> None:
     assert store.append(SPEC.name, batch_id=str(part.column("commit")[0]), rows=part)
 
 
-def _insert(raw: chdb.state.sqlitelike.Connection, part: pa.Table) -> None:
+def _insert(raw: chdb.state.sqlitelike.Connection, part: pa.Table, *, into: str = SPEC.name) -> None:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, part.schema) as writer:
         writer.write_table(part)
-    inserter = raw.send_insert(f"INSERT INTO `{SPEC.name}` ({', '.join(part.column_names)})", "ArrowStream")
+    inserter = raw.send_insert(f"INSERT INTO `{into}` ({', '.join(part.column_names)})", "ArrowStream")
     inserter.append(sink.getvalue().to_pybytes())
     inserter.finish()
 
@@ -130,14 +137,15 @@ def _rows_per_s(work: Callable[[], object], part: pa.Table) -> float:
     return part.num_rows / took_ms * 1e3
 
 
-def _by_hand(
-    raw: chdb.state.sqlitelike.Connection, as_of: datetime, where: str, names: Sequence[str] | None = None
-) -> pa.Table:
-    sql = f"""
+def _by_hand(as_of: datetime, where: str, names: Sequence[str] | None = None) -> str:
+    return f"""
         SELECT {", ".join(names or Declared(SPEC).columns)} FROM `{SPEC.name}`
         WHERE published_at <= toDateTime64('{as_of:%Y-%m-%d %H:%M:%S}', 6, 'UTC') AND {where}
         ORDER BY {KEY}, source, {tables_names.NEWEST_FIRST} LIMIT 1 BY {KEY} SETTINGS {ARROW}
     """  # noqa: S608 - constants of this file
+
+
+def _arrow(raw: chdb.state.sqlitelike.Connection, sql: str) -> pa.Table:
     return pa.ipc.open_stream(pa.py_buffer(raw.query(sql, "ArrowStream").bytes())).read_all()
 
 
@@ -160,14 +168,13 @@ def _reads(
         ("last day of one series", day, EVER, last_day, None),
     )
     for case, selection, cut, where, target in cases:
-        found = ours.rows(name, selection=selection, cut=cut)
-        assert found.num_rows == _by_hand(raw, cut.as_of, where, selection.columns).num_rows
+        found, sql = ours.rows(name, selection=selection, cut=cut), _by_hand(cut.as_of, where, selection.columns)
+        assert found.num_rows == _arrow(raw, sql).num_rows
         assert found.equals(duck.rows(name, selection=selection, cut=cut))
         took = timed(lambda selection=selection, cut=cut: ours.rows(name, selection=selection, cut=cut), runs=RUNS)
         peers = {
-            "chDB in process, by hand": lambda selection=selection, cut=cut, where=where: _by_hand(
-                raw, cut.as_of, where, selection.columns
-            ),
+            "chDB in process, by hand": lambda sql=sql: _arrow(raw, sql),
+            "chDB in process, by hand, no output": lambda sql=sql: raw.query(sql, "Null"),
             "DuckTables": lambda selection=selection, cut=cut: duck.rows(name, selection=selection, cut=cut),
         }
         for peer, work in peers.items():
