@@ -19,6 +19,7 @@ from powerdesk.access.routes import AccessRoutes
 from powerdesk.access.types import SYSTEM
 from powerdesk.app import (
     access_wiring,
+    alone,
     dependencies,
     engines,
     feed_jobs,
@@ -73,6 +74,7 @@ SEAL_AFTER = timedelta(days=45)
 LIVE_WITHIN = timedelta(minutes=2)
 ATTEMPTS = 6
 BACKUP = "store.backup"
+SIM_JOB = "simulation.publish"
 EPOCH_KEY = f"{blobs.MOVING_PREFIX}epoch"
 
 
@@ -246,9 +248,16 @@ class Desk:
         if Part.SEALING in self.does:
             self.workers.every("sealing", SEAL_EVERY_S, self._seal)
         if self.sim is not None:
-            self.workers.start("sim", self.sim.run)
+            self.workers.start("sim", self._alone(self.sim.run, name=SIM_JOB))
         if Part.WORKERS in self.does and engines.is_shared(self.settings.compute.url):
             self.workers.start("compute", engines.compute_worker(self.settings))
+
+    def _alone(self, work: alone.Loop, *, name: str) -> alone.Loop:
+        """Return a loop that at most one process of this desk does at a time; a folder has one process anyway."""
+        records = self.engines.records
+        if not records.shared:
+            return work
+        return alone.alone(work, name=name, jobs=engines.scheduler(records, clock=self.clock, ids=self.ids))
 
     def _relay(self, stop: threading.Event) -> None:
         """Send what transactions queued: at once after those of this process, by looking often after others'."""

@@ -100,7 +100,7 @@ def _engines(settings: Settings) -> Iterator[Examined]:
 
 
 def _version(settings: Settings, port: str) -> str:
-    with engines.one(settings, port, clock=clocks.SystemClock(), ids=clocks.RandomIds()) as engine:
+    with engines.one(settings, port, clock=clocks.SystemClock()) as engine:
         return str(engine.version())
 
 

@@ -101,9 +101,10 @@ def open_engines(settings: Settings, *, clock: Clock, ids: RandomIds) -> Engines
         _check(port, getattr(settings, port).url)
     with contextlib.ExitStack() as opened:
         objects = _objects(settings)
-        records, jobs = _records(settings, clock, ids)
+        records = _records(settings, clock)
         opened.callback(records.close)
         records.migrate()
+        jobs = scheduler(records, clock=clock, ids=ids)
         tables = _tables(settings, objects, clock)
         opened.callback(tables.close)
         bus = _bus(settings, clock)
@@ -126,12 +127,12 @@ def open_engines(settings: Settings, *, clock: Clock, ids: RandomIds) -> Engines
 
 
 @contextlib.contextmanager
-def one(settings: Settings, port: str, *, clock: Clock, ids: RandomIds) -> Iterator[Any]:
+def one(settings: Settings, port: str, *, clock: Clock) -> Iterator[Any]:
     """Open a single shared engine, to look at it."""
     _check(port, getattr(settings, port).url)
     openers: dict[str, Callable[[], Any]] = {
         "tables": lambda: _tables(settings, _objects(settings), clock),
-        "records": lambda: _records(settings, clock, ids)[0],
+        "records": lambda: _records(settings, clock),
         "objects": lambda: _objects(settings),
         "bus": lambda: _bus(settings, clock),
         "cache": lambda: _cache(settings, clock),
@@ -180,14 +181,23 @@ def _objects(settings: Settings) -> Objects:
     return found
 
 
-def _records(settings: Settings, clock: Clock, ids: RandomIds) -> tuple[Records, Jobs]:
+def scheduler(records: Records, *, clock: Clock, ids: RandomIds) -> Jobs:
+    """Return Jobs on the records, which run what is defined on this object and nothing else."""
+    adapter = _adapter("scaled.jobs").jobs_on if records.shared else _adapter("leased_jobs").RecordsJobs
+    jobs: Jobs = adapter(records, clock=clock, ids=ids)
+    return jobs
+
+
+def _records(settings: Settings, clock: Clock) -> Records:
     given = settings.records
     if is_shared(given.url):
-        shared = _adapter("scaled.records").PostgresRecords(_with_secret(given), clock=clock, migrations=MIGRATIONS)
-        return shared, _adapter("scaled.jobs").jobs_on(shared, clock=clock, ids=ids)
-    path = settings.data / "records.sqlite"
-    own = _adapter("embedded.records").SqliteRecords(path, clock=clock, migrations=MIGRATIONS)
-    return own, _adapter("leased_jobs").RecordsJobs(own, clock=clock, ids=ids)
+        found: Records = _adapter("scaled.records").PostgresRecords(
+            _with_secret(given), clock=clock, migrations=MIGRATIONS
+        )
+    else:
+        path = settings.data / "records.sqlite"
+        found = _adapter("embedded.records").SqliteRecords(path, clock=clock, migrations=MIGRATIONS)
+    return found
 
 
 def _tables(settings: Settings, objects: Objects, clock: Clock) -> Tables:

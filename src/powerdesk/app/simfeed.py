@@ -87,6 +87,7 @@ class SimFeed:
         self._objects = objects
         self._receive = receive
         self._paused = paused
+        self._at_work = False
         self._progress: BackfillProgress | None = None
         self._started_at: float | None = None
         self._done_before = 0.0
@@ -96,11 +97,18 @@ class SimFeed:
 
     @property
     def progress(self) -> BackfillProgress | None:
-        """The making of history, None when it is complete."""
-        return self._progress
+        """The making of history, here or by the process that publishes in this one's place; None when complete."""
+        return self._progress if self._at_work else kept_progress(self._objects)
 
     def run(self, stop: threading.Event) -> None:
         """Publish what is due, then a piece of history, until told to stop."""
+        self._at_work, self._started_at = True, None
+        try:
+            self._run(stop)
+        finally:
+            self._at_work = False
+
+    def _run(self, stop: threading.Event) -> None:
         cursor = self._opened(stop)
         while not stop.is_set():
             if self._paused():

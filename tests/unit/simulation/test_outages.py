@@ -8,6 +8,7 @@ import numpy as np
 
 from powerdesk.simulation import (
     outages,
+    ratings,
     world,
 )
 from powerdesk.simulation.technology import Technology
@@ -44,3 +45,23 @@ def test_joined__knows_that_a_bridge_cannot_be_taken_out() -> None:
     bridge = int(np.flatnonzero((branches.from_bus == lonely) | (branches.to_bus == lonely))[0])
     assert outages.joined(grid, out_lines=())
     assert not outages.joined(grid, out_lines=(bridge,))
+
+
+def test_outages__leave_units_that_always_run_an_outlet_for_their_minimum() -> None:
+    grid = world.default()
+    branches, units = grid.network.branches, grid.units
+    steady = np.flatnonzero(units.steady)
+    assert steady.size == 2
+    spared = 0
+    for seed in range(12):
+        for at_s in MOMENTS[::4]:
+            found = outages.outages(grid, seed=seed, at_s=at_s, known_at_s=at_s)
+            drawn = outages._out(grid, outages._line_draws, seed, outages.LINE_BLOCK_S, (at_s, at_s))
+            spared += int(drawn.sum()) - len(found.lines)
+            left = np.ones(len(branches), dtype=bool)
+            left[list(found.lines)] = False
+            for unit in steady.tolist():
+                bus = units.bus[unit]
+                mine = left & ((branches.from_bus == bus) | (branches.to_bus == bus))
+                assert ratings.LEAST * branches.rating_mw[mine].sum() >= units.min_mw[unit]
+    assert spared > 0
