@@ -287,7 +287,7 @@ BINDING_FORECAST = Dataset(
     freshness=_PROMPT,
     licences=datasets.LICENCES,
     series_label="constraint",
-    inputs=(SHADOW_PRICES.id,),
+    inputs=(SHADOW_PRICES.id, datasets.LOAD_FORECAST.id, datasets.RENEWABLES_FORECAST.id),
 )
 
 BASIS_SURFACE = Dataset(

@@ -1,8 +1,13 @@
-"""The forecast of binding constraints as the desk issues it: at one hour of each day, for the whole of the next."""
+"""The forecast of binding constraints as the desk issues it: at one hour of each day, for the whole of the next.
+
+It looks at shadow prices, and at the market's own forecasts of load, wind and sun in every revision: past origins are
+learned from with what was known at each, as the new one is looked from.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -17,7 +22,12 @@ from powerdesk.store.types import Request
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SHADOW_PRICES, PRICES = "shadow_prices", "prices"
+    from powerdesk.grid.forecast.known import Features
+    from powerdesk.grid.forecast.panel import Panel
+
+SHADOW_PRICES, PRICES, LOAD, RENEWABLES = "shadow_prices", "prices", "load", "renewables"
+OUTLOOKS: Mapping[str, str] = MappingProxyType({"CAISO": "DAM", "NYISO": "ISOLF", "SIM": "DAM"})
+"""The forecast run of each market that tells the next day by the hour of issue."""
 METHOD = "regression"
 ORIGIN_HOUR = 10
 """Local hour of the day before delivery: the last before the nearest day-ahead market closes."""
@@ -44,10 +54,10 @@ def origin_before(instant: datetime, *, market: str) -> datetime:
 
 
 def reads(*, market: str, market_run: str, location: str, origin: datetime) -> dict[str, Request]:
-    """Return the reads of a forecast: shadow prices, and prices of one location, which tell what was published."""
+    """Return the reads: shadow prices, prices of one location, which tell what was published, and outlooks."""
     within = {"market": (market,), "market_run": (market_run,)}
     start, end = origin - HISTORY, origin + AHEAD[1]
-    return {
+    found = {
         SHADOW_PRICES: Request(
             datasets.SHADOW_PRICES.id,
             within=within,
@@ -63,6 +73,11 @@ def reads(*, market: str, market_run: str, location: str, origin: datetime) -> d
             columns=("interval_end", "price_per_mwh"),
         ),
     }
+    if market in OUTLOOKS:
+        told = {"market": (market,), "forecast_run": (OUTLOOKS[market],)}
+        for name, dataset in ((LOAD, market_datasets.LOAD_FORECAST), (RENEWABLES, market_datasets.RENEWABLES_FORECAST)):
+            found[name] = Request(dataset.id, within=told, start=start, end=end, vintages=True)
+    return found
 
 
 def binding_forecast(inputs: Mapping[str, pa.Table], parameters: Mapping[str, str], seed: int | None) -> pa.Table:
@@ -71,36 +86,57 @@ def binding_forecast(inputs: Mapping[str, pa.Table], parameters: Mapping[str, st
     Parameters: market, market_run, origin. What was published after the origin must not be among the inputs.
     """
     from powerdesk.grid.forecast import binding, rows  # noqa: PLC0415 - what learns loads when it is first due
-    from powerdesk.grid.forecast import panel as panels  # noqa: PLC0415 - as above
 
     del seed
     market, origin = parameters["market"], intervals.parse_instant(parameters["origin"])
-    prices = inputs[PRICES].filter(pc.is_valid(inputs[PRICES]["price_per_mwh"]))
-    bound = inputs[SHADOW_PRICES]
-    priced = pc.is_in(bound["interval_start"], prices["interval_start"].combine_chunks())
-    bound = bound.filter(pc.and_(priced, pc.is_valid(bound["shadow_price_per_mwh"])))
-    upper = pc.equal(bound["direction"], datasets.FROM_TO)
-    signed = pc.if_else(upper, bound["shadow_price_per_mwh"], pc.negate(bound["shadow_price_per_mwh"]))
-    at = bound.schema.get_field_index("shadow_price_per_mwh")
-    panel = panels.of_tables(rows=bound.set_column(at, "shadow_price_per_mwh", signed), published=prices)
+    panel, features = _panel(inputs), _features(inputs)
     known_us = (origin - EPOCH) // MICROSECOND
     ahead_us = (AHEAD[0] // MICROSECOND, AHEAD[1] // MICROSECOND)
     zone = calendars.calendar_of(market).zone
-    model = binding.fit(panel=panel, zone=zone, known_us=known_us, ahead_us=ahead_us)
-    forecast = binding.predict(model, panel=panel, known_us=known_us)
+    model = binding.fit(panel=panel, zone=zone, known_us=known_us, ahead_us=ahead_us, features=features)
+    forecast = binding.predict(model, panel=panel, known_us=known_us, features=features)
     return rows.table(
         forecast,
         market=market,
         forecast_run=forecast_run(parameters["market_run"]),
-        currency=str(bound["currency"][0].as_py()),
+        currency=str(pc.drop_null(inputs[SHADOW_PRICES]["currency"])[0].as_py()),
     )
+
+
+def _panel(inputs: Mapping[str, pa.Table]) -> Panel:
+    """Return the shadow prices by the hour, signed, of intervals whose prices were published."""
+    from powerdesk.grid.forecast import panel as panels  # noqa: PLC0415 - what learns loads when it is first due
+
+    prices, bound = (inputs[name] for name in (PRICES, SHADOW_PRICES))
+    prices = prices.filter(pc.is_valid(prices["price_per_mwh"]))
+    priced = pc.is_in(bound["interval_start"], prices["interval_start"].combine_chunks())
+    bound = bound.filter(pc.and_(priced, pc.is_valid(bound["shadow_price_per_mwh"])))
+    upper = pc.equal(bound["direction"], datasets.FROM_TO)
+    sign = pc.if_else(upper, datasets.SIGN[datasets.FROM_TO], datasets.SIGN[datasets.TO_FROM])
+    at = bound.schema.get_field_index("shadow_price_per_mwh")
+    signed = bound.set_column(at, "shadow_price_per_mwh", pc.multiply(bound["shadow_price_per_mwh"], sign))
+    return panels.of_tables(rows=signed, published=prices)
+
+
+def _features(inputs: Mapping[str, pa.Table]) -> Features:
+    """Return the market's forecasts of load and of generation by fuel, each as a total over its locations."""
+    from powerdesk.grid.forecast import known  # noqa: PLC0415 - what learns loads when it is first due
+
+    found = {}
+    if LOAD in inputs:
+        found[LOAD] = inputs[LOAD].rename_columns({"load_mw": "power_mw"})
+        made = inputs[RENEWABLES]
+        found |= {
+            fuel: made.filter(pc.equal(made["fuel"], fuel)) for fuel in sorted(pc.unique(made["fuel"]).to_pylist())
+        }
+    return known.totals(found)
 
 
 CALCULATION = Calculation(
     name=datasets.BINDING_FORECAST.id,
-    version=1,
+    version=2,
     dataset=datasets.BINDING_FORECAST.id,
     compute=binding_forecast,
     tolerance=1e-6,
 )
-"""Version 1 of a regression that is solved to a tolerance."""
+"""A regression that is solved to a tolerance; version 1 did not see forecasts of load, wind and sun."""

@@ -106,6 +106,7 @@ def selection_text(request: Request) -> str:
             "columns": request.columns,
             "sources": request.sources,
             **({"newest": True} if request.newest else {}),
+            **({"vintages": True} if request.vintages else {}),
         },
         order="deterministic",
     ).decode()
@@ -140,6 +141,7 @@ def request_of(read: Input) -> Request:
         columns=None if said["columns"] is None else tuple(said["columns"]),
         sources=tuple(said["sources"]),
         newest=said.get("newest", False),
+        vintages=said.get("vintages", False),
     )
 
 

@@ -267,9 +267,9 @@ class View:
     cut: Snapshot
 
     def rows(self, request: Request, *, as_of: datetime | None = None) -> pa.Table:
-        """Return `rows` at the cut or at an earlier `as_of`; `latest` where the request is for the newest only."""
+        """Return `rows` at the cut or at an earlier `as_of`; `latest` or `history` where the request says so."""
         at = self.cut if as_of is None else replace(self.cut, as_of=self._allowed(as_of))
-        read = latest if request.newest else rows
+        read = latest if request.newest else history if request.vintages else rows
         return self._guarded(read(self.store, self.asker, request=_with_stamps(self.store, request), cut=at).rows, at)
 
     def _allowed(self, as_of: datetime) -> datetime:

@@ -83,6 +83,8 @@ class Request:
     allow_partial: bool = False
     newest: bool = False
     """Of a calculation's input: of each series only the newest interval before `end`."""
+    vintages: bool = False
+    """Of a calculation's input: every revision known at the cut, not only the belief in force."""
 
 
 @dataclass(frozen=True, slots=True)

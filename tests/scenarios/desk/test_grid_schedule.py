@@ -14,15 +14,18 @@ from running_desk import NOON
 from powerdesk.grid import datasets, issued_forecasts, operations
 from powerdesk.markets import datasets as market_datasets
 from powerdesk.store import queries, schema
+from powerdesk.store.operations import HOUSE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from powerdesk.store.dataset import Dataset
 
 HOUR = timedelta(hours=1)
 DAYS = 70
 FIRST = NOON.replace(hour=0) - DAYS * timedelta(days=1)
+FORECASTS = (market_datasets.LOAD_FORECAST, market_datasets.RENEWABLES_FORECAST)
 HUB, NODE, OTHER = "SIM:HUB", "SIM:A", "SIM:B"
 ISSUED = datetime(2026, 11, 3, 16, tzinfo=NOON.tzinfo)
 """10:00 on SIM's clock, on the day of NOON."""
@@ -74,6 +77,35 @@ def done(served: running_desk.RunningDesk, said: str) -> str:
     store = served.desk.store
     store.progress.wait(store.bus.end("store.batches"), timeout_s=running_desk.PATIENCE_S)
     return said
+
+
+def outlooks(seed: int, *, published: Callable[[datetime], datetime], value: float = 0.0) -> tuple[pa.Table, pa.Table]:
+    """Return day-ahead forecasts of two zones' load, and of wind, with when each was published; drawn unless given."""
+    draw = np.random.default_rng(seed)
+    loads, winds = [], []
+    for hour in range((DAYS + 1) * 24):
+        start = FIRST + hour * HOUR
+        same = {"forecast_run": "DAM", "interval_start": start, "published_at": published(start)}
+        loads += [
+            {**same, "location": zone, "load_mw": value or float(draw.normal(900.0, 90.0))} for zone in (NODE, OTHER)
+        ]
+        winds.append({**same, "location": NODE, "fuel": "wind", "power_mw": value or float(draw.gamma(2.0, 40.0))})
+    return table(market_datasets.LOAD_FORECAST, loads), table(market_datasets.RENEWABLES_FORECAST, winds)
+
+
+def gate(start: datetime) -> datetime:
+    """Return 10:00 on SIM's clock of the day before, near enough: 16:00 UTC."""
+    return start.replace(hour=16, minute=0) - timedelta(days=1 if start.hour >= 6 else 2)
+
+
+def computed(served: running_desk.RunningDesk) -> pa.Table:
+    """Return the issue of ISSUED made from what is in the store now."""
+    store = served.desk.store
+    asked = issued_forecasts.reads(market="SIM", market_run="DA", location=HUB, origin=ISSUED)
+    view = queries.view(store, HOUSE, cut=queries.snapshot(store, as_of=ISSUED))
+    read = {name: view.rows(request) for name, request in asked.items()}
+    told = {"market": "SIM", "market_run": "DA", "origin": ISSUED.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    return issued_forecasts.binding_forecast(read, told, None)
 
 
 def records(served: running_desk.RunningDesk, dataset: str, **asked: str) -> list[dict[str, Any]]:
@@ -131,6 +163,48 @@ def test_a_forecast__is_made_again_alike_although_later_prices_came(served: runn
     again = served.operator().post(f"/v1/lineage/{lineage}/remake").json()
 
     assert (again["same"], again["rows"]) == (True, 24)
+
+
+def test_a_forecast__sees_outlooks_as_they_were_known_and_none_of_later(tmp_path: Path) -> None:
+    with running_desk.running(tmp_path) as desk:
+        prices, bound = history()
+        desk.accept(prices)
+        desk.accept(bound, dataset=datasets.SHADOW_PRICES)
+        done(desk, "")
+        blind = computed(desk)
+        for rows, dataset in zip(outlooks(1, published=gate), FORECASTS, strict=True):
+            desk.accept(rows, dataset=dataset)
+        done(desk, "")
+        seeing = computed(desk)
+
+        def late(start: datetime) -> datetime:
+            return max(ISSUED + timedelta(microseconds=1), gate(start))
+
+        for rows, dataset in zip(outlooks(2, published=late, value=7e5), FORECASTS, strict=True):
+            desk.accept(rows, dataset=dataset)
+        garbage = {
+            "constraint": "1-2",
+            "direction": "from_to",
+            "shadow_price_per_mwh": 9e5,
+            "published_at": late(FIRST),
+        }
+        starts = (ISSUED - 40 * HOUR, ISSUED - 30 * HOUR, ISSUED + 20 * HOUR)
+        poison = table(datasets.SHADOW_PRICES, [{**garbage, "interval_start": start} for start in starts])
+        desk.accept(poison, dataset=datasets.SHADOW_PRICES)
+        done(desk, "")
+        poisoned = computed(desk)
+
+        def soon(start: datetime) -> datetime:
+            return min(ISSUED, gate(start) + HOUR)
+
+        for rows, dataset in zip(outlooks(3, published=soon), FORECASTS, strict=True):
+            desk.accept(rows, dataset=dataset)
+        done(desk, "")
+        revised = computed(desk)
+
+    assert not seeing.equals(blind)
+    assert poisoned.equals(seeing)
+    assert not revised.equals(seeing)
 
 
 def test_surfaces__tell_the_basis_of_every_location_to_the_hub(served: running_desk.RunningDesk) -> None:

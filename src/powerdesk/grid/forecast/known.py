@@ -1,4 +1,4 @@
-"""Forecasts given from outside (load, wind, solar) with when each was known, read as of an instant."""
+"""Forecasts given from outside (load, wind, sun) with when each was known, read as of an instant."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from powerdesk.grid.recovery.types import PanelError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from powerdesk.grid.types import FloatArray, IntArray
 
 _NOT_VALUES = ("interval_start", "known_at")
+USUAL = 0.9
+"""Share of what was issued in which a location must be told to count in a total: else none would be complete."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -70,3 +75,43 @@ def of_table(table: pa.Table) -> Features:
             remedy="read the forecasts with their stamps of publication, each once",
         )
     return Features(names, start, known, values[order])
+
+
+def totals(forecasts: Mapping[str, pa.Table]) -> Features:
+    """Return a feature per name: its sum over the usual locations, as it was known at each instant of an issue.
+
+    Tables have source, location, interval_start, published_at and power_mw, all revisions; null is unknown. Of those
+    published at once the last row counts, of several sources the one with most rows. A total is unknown while one of
+    its locations is. Raises PanelError for infinite values.
+    """
+    parts = {name: _by_location(rows) for name, rows in forecasts.items() if rows.num_rows}
+    told = [np.column_stack((one.start_us, one.known_us)) for found in parts.values() for one in found]
+    if not told:
+        return NONE
+    start, known = np.unique(np.concatenate(told), axis=0).T
+    columns = [_total(found, start, known) for found in parts.values()]
+    return Features(tuple(parts), start, known, np.column_stack(columns))
+
+
+def _by_location(rows: pa.Table) -> tuple[Features, ...]:
+    """Return the forecasts of each location by the source with most rows."""
+    sources = rows.group_by("source").aggregate([("source", "count")]).sort_by([("source_count", "descending")])
+    kept = rows.filter(pc.equal(rows["source"], sources["source"][0])).rename_columns({"published_at": "known_at"})
+    keys = ["location", *_NOT_VALUES]
+    last = (
+        kept.select([*keys, "power_mw"])
+        .group_by(keys, use_threads=False)
+        .aggregate([("power_mw", "last", pc.ScalarAggregateOptions(skip_nulls=False))])
+    )
+    return tuple(
+        of_table(last.filter(pc.equal(last["location"], one)).drop_columns("location"))
+        for one in pc.unique(last["location"])
+    )
+
+
+def _total(parts: tuple[Features, ...], start_us: IntArray, known_us: IntArray) -> FloatArray:
+    """Return the sum (n,) over locations that are usually told, NaN where one of them is not known."""
+    values = np.column_stack([one.as_of(start_us=start_us, origin_us=known_us)[:, 0] for one in parts])
+    told = np.count_nonzero(~np.isnan(values), axis=0)
+    found: FloatArray = values[:, told >= USUAL * told.max()].sum(axis=1)
+    return found

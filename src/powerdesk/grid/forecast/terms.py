@@ -47,6 +47,8 @@ PRIOR_DAYS = 1.0
 """Days' worth of the constraint's share over the whole day that are mixed into its share at an hour."""
 
 LEAST_SHARE = 1e-4
+NOTHING = 1e-9
+"""Spread over the mean that is rounding."""
 FARTHEST = 3.0
 """Features from outside count as far as three standard deviations from their mean."""
 
@@ -140,19 +142,20 @@ def outside(features: Features, *, start_us: IntArray, origins_us: IntArray) -> 
 
 
 def scale_of(values: FloatArray) -> Scale:
-    """Return mean and spread of features (..., f); 0 and 1 for one that is never known or never changes."""
+    """Return mean and spread of features (..., f); without end where one is never known or never changes."""
     flat = values.reshape(int(np.prod(values.shape[:-1])), values.shape[-1])
     known = ~np.isnan(flat)
     count = np.maximum(known.sum(axis=0), 1)
     mean = np.where(known, flat, 0.0).sum(axis=0) / count
     spread = np.sqrt(np.square(np.where(known, flat - mean, 0.0)).sum(axis=0) / count)
-    return Scale(mean, np.where(spread > 0.0, spread, 1.0))
+    return Scale(mean, np.where(spread > NOTHING * np.abs(mean), spread, np.inf))  # nothing was learned: counts as mean
 
 
 def scaled(values: FloatArray, scale: Scale) -> FloatArray:
-    """Return features in standard deviations and their squares (..., 2 f); unknown counts as the mean."""
-    unit = np.nan_to_num((values - scale.mean) / scale.spread).clip(-FARTHEST, FARTHEST)
-    return np.concatenate((unit, np.square(unit) - 1.0), axis=-1)
+    """Return features in standard deviations and their squares less 1 (..., 2 f); unknown counts as usual."""
+    unit = ((values - scale.mean) / scale.spread).clip(-FARTHEST, FARTHEST)
+    square = np.where(np.isinf(scale.spread), 0.0, np.square(unit) - 1.0)
+    return np.nan_to_num(np.concatenate((unit, square), axis=-1))
 
 
 def _log_odds(share: FloatArray) -> FloatArray:
