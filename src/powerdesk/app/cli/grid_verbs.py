@@ -137,7 +137,12 @@ def _answer(cleared: Clearing, found: Any, seconds: float) -> dict[str, Any]:
 @grid.command()
 def ptdf(
     case: Case,
-    branches: Annotated[str, typer.Option(help="Names as FROM-TO, comma separated; 'rated' for all with a limit.")],
+    branches: Annotated[
+        str,
+        typer.Option(
+            help="Names as FROM-TO, comma separated, in \"quotes\" where they hold one; 'rated' for all limits."
+        ),
+    ],
     out: Annotated[Path | None, typer.Option("--out", help="Write to a file.")] = None,
     model: Models = Model.DCP,
     reference: Reference = None,
@@ -300,11 +305,13 @@ def _branches(network: Network, named: str) -> list[int]:
     """Return the positions of branches by name."""
     import numpy as np  # noqa: PLC0415 - loads only when a verb needs it
 
+    from powerdesk.delivery import value_lists  # noqa: PLC0415 - as above
+
     if named == "rated":
         on = network.live_branches
         return [int(one) for one in on[np.isfinite(network.branches.rating_mw[on])]]
     place = {name: at for at, name in enumerate(network.branches.name)}
-    asked = [one.strip() for one in named.split(",")]
+    asked = value_lists.split(named)
     missing = [one for one in asked if one not in place]
     if missing:
         raise typer.BadParameter(

@@ -11,6 +11,8 @@ from powerdesk.app.cli.root import Output
 
 WIDEST = 1000
 """Columns keep their width; a terminal too narrow wraps lines, it never folds a number."""
+SMALLEST = 9.5e-7
+"""Numbers below it are printed with an exponent."""
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -37,7 +39,7 @@ def one(row: dict[str, Any], *, output: Output | None) -> None:
     if chosen(output) is Output.TABLE:
         width = max((len(name) for name in row), default=0)
         for name, value in row.items():
-            print(f"{name:<{width}}  {text(value)}")
+            print(f"{name:<{width}}  {text(value, name=name)}")
     else:
         print(msgspec.json.encode(row).decode())
 
@@ -55,17 +57,26 @@ def tables(facts: dict[str, Any], lists: dict[str, list[dict[str, Any]]], *, out
             records(rows, output=how)
 
 
-def text(value: Any) -> str:
-    """Return a value as people read it; a missing one is a dot, never a zero."""
+def text(value: Any, *, name: str = "") -> str:
+    """Return a value as people read it; a missing one is a dot, and neither it nor a small one is printed as zero."""
     if value is None:
         return "·"
     if isinstance(value, float):
-        return f"{value:,.2f}"
+        return _number(value, name)
     if isinstance(value, list | tuple):
         return ", ".join(text(item) for item in value)
     if isinstance(value, dict):
-        return ", ".join(f"{name} {text(item)}" for name, item in value.items())
+        return ", ".join(f"{key} {text(item, name=key)}" for key, item in value.items())
     return str(value)
+
+
+def _number(value: float, name: str) -> str:
+    """Return a number with two decimals, a factor with five; one that these would show as zero to its first digit."""
+    decimals = 5 if name.endswith("factor") else 2
+    if abs(value) >= 0.5 * 10.0**-decimals or value == 0.0 or value != value:  # noqa: PLR0124 - NaN
+        return f"{value:,.{decimals}f}"
+    small = f"{value:.1g}"
+    return small if abs(value) < SMALLEST else f"{float(small):.6f}".rstrip("0")
 
 
 def sparkline(values: list[float]) -> str:
@@ -88,7 +99,7 @@ def _table(rows: list[dict[str, Any]], names: list[str]) -> None:
         numeric = any(isinstance(row.get(name), int | float) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*(text(row.get(name)) for name in names))
+        table.add_row(*(text(row.get(name), name=name) for name in names))
     Console(width=WIDEST).print(table)
 
 

@@ -73,6 +73,9 @@ def _column(column: Column) -> dict[str, Any]:
     }
 
 
+SEVERAL = "several values comma separated, in double quotes where they hold a comma"
+
+
 def units(declared: Dataset, names: list[str]) -> dict[str, str]:
     """Return the unit of each named column that has one."""
     known = {column.name: column.unit for column in declared.columns}
@@ -82,7 +85,7 @@ def units(declared: Dataset, names: list[str]) -> dict[str, str]:
 def query_parameters(declared: Dataset) -> list[dict[str, Any]]:
     """Return the OpenAPI parameters of a rows request."""
     filters = [
-        _parameter(column.name, f"{column.meaning}; several values comma separated", {"type": "string", "minLength": 1})
+        _parameter(column.name, f"{column.meaning}; {SEVERAL}", {"type": "string", "minLength": 1})
         for column in declared.columns
         if column.key and column.dtype is Dtype.TEXT
     ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from powerdesk.delivery import value_lists
 from powerdesk.delivery.rest import encoding
 from powerdesk.kernel import intervals, local_times, problem
 from powerdesk.kernel.belief import Knowledge
@@ -89,9 +90,10 @@ class _Reading:
         given = self.values.get(name)
         if given is None:
             return None
-        found = tuple(dict.fromkeys(part.strip() for text in given for part in text.split(",") if part.strip()))
+        found = tuple(dict.fromkeys(part for text in given for part in value_lists.split(text)))
         if not found or len(found) > MAX_VALUES:
-            self.fault(name, f"1 to {MAX_VALUES} values, comma separated", "name at least one or drop the parameter")
+            allowed = f'1 to {MAX_VALUES} values, comma separated, in "quotes" where they hold a comma'
+            self.fault(name, allowed, "name at least one or drop the parameter")
         return found
 
     def instant(self, name: str) -> datetime | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from powerdesk.delivery import value_lists
 from powerdesk.delivery.stream import messages, opening, tokens
 from powerdesk.delivery.stream.gate import Credential
 from powerdesk.delivery.stream.session import Session
@@ -31,7 +32,10 @@ _NUMBERS = {"conflate_ms": int, "hours": float}
 _PLAIN = ("channel", "policy")
 _REPLAY = {"replay_start": "start", "replay_end": "end", "speed": "speed"}
 RESERVED = (*_PLAIN, *_NUMBERS, *_REPLAY, "fields", "from", "as_of", "resume")
-"""Query parameters with a meaning of their own; every other one is a filter column, values comma separated."""
+"""Query parameters with a meaning of their own; every other one is a filter column.
+
+Its values are comma separated, in double quotes where they hold a comma.
+"""
 
 
 class Events:
@@ -118,7 +122,7 @@ def read(params: Sequence[tuple[str, str]]) -> messages.Sub:
         elif name == "as_of":
             sub["from"] = {"as_of": value}
         elif name != "resume":
-            sub["filter"].setdefault(name, []).extend(part for part in value.split(",") if part)
+            sub["filter"].setdefault(name, []).extend(value_lists.split(value))
     found = messages.decode(msgspec.json.encode(sub))
     if not isinstance(found, messages.Sub):
         raise TypeError("a sub message decodes to Sub")

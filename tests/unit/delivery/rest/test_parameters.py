@@ -68,3 +68,8 @@ def test_the_identity_of_a_query__is_what_chooses_its_rows(
     one: dict[str, str], other: dict[str, str], *, same: bool
 ) -> None:
     assert (read(**one).canonical == read(**other).canonical) is same
+
+
+def test_a_quoted_value__keeps_its_comma() -> None:
+    within = parameters.read(PRICES, [("location", '"A, B",C'), ("location", "D")], accept="", display_only=False)
+    assert dict(within.request.within)["location"] == ("A, B", "C", "D")

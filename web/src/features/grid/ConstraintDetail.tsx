@@ -76,7 +76,7 @@ function History({ market, constraint, day, at, newest, unit, clock }: DetailPro
       <QueryStates query={query} lines={6} still="The board keeps its figures.">
         {() => <Suspense fallback={<Skeleton lines={6} />}><TimeChart label={`Shadow price of ${constraint.name}`} time_s={time_s} end_s={end / 1000} values={values} series={SHADOW} ticks={ticks} unit={unit} height={170} linked={`constraint ${constraint.name}`} selected_s={at === undefined ? undefined : at / 1000} /></Suspense>}
       </QueryStates>
-      <SnippetTabs snippets={snippets(window.location.origin, rowsPath('grid.shadow_prices'), { market, constraint: constraint.name, start: isoInstant(start), end: isoInstant(end) })} />
+      <SnippetTabs snippets={snippets(window.location.origin, rowsPath('grid.shadow_prices'), { market, constraint: [constraint.name], start: isoInstant(start), end: isoInstant(end) })} />
     </figure>
   )
 }

@@ -14,6 +14,11 @@ describe('addresses of reads', () => {
   it('join lists, leave nulls out, keep ids readable', () => {
     expect(address('/v1/x', { location: ['SIM:A', 'SIM:B'], as_of: null, limit: 5 })).toBe('/v1/x?location=SIM:A,SIM:B&limit=5')
   })
+
+  it('quote a value of a list that holds a comma', () => {
+    const asked = new URL(address('/v1/x', { constraint: ['A, B "C"', 'D'] }), 'http://hub').searchParams.get('constraint')
+    expect(asked).toBe('"A, B ""C""",D')
+  })
 })
 
 describe('answers', () => {

@@ -10,12 +10,17 @@ export function keepCsrf(token: string): void {
   csrfToken = token
 }
 
+/** Return a value as one of a list: in quotes where it holds a comma or begins with a quote. */
+export function listed(value: string): string {
+  return value.includes(',') || value.trimStart().startsWith('"') ? `"${value.replaceAll('"', '""')}"` : value
+}
+
 /** Return path and query; lists are joined by commas, nulls left out. */
 export function address(path: string, query: Query = {}): string {
   const params = new URLSearchParams()
   for (const [name, value] of Object.entries(query)) {
     if (value === null || value === undefined) continue
-    params.set(name, Array.isArray(value) ? value.join(',') : String(value))
+    params.set(name, Array.isArray(value) ? value.map(listed).join(',') : String(value))
   }
   const text = params.toString().replaceAll('%3A', ':').replaceAll('%2C', ',')
   return text === '' ? path : `${path}?${text}`

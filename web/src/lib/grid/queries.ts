@@ -133,6 +133,6 @@ export function useShadowPrices(market: string | undefined, runs: readonly Run[]
   const queryKey = ['shadow-prices', market, runs.join(','), asOf, constraint, start, end, newest !== undefined && newest >= start ? newest : undefined]
   return useQuery({
     queryKey, enabled: market !== undefined && end > start, staleTime: 60_000, placeholderData: (held, before) => (isSameRead(queryKey, before, 5) ? held : undefined),
-    queryFn: ({ signal }) => readDataset('grid.shadow_prices', 'rows', { market, market_run: runs, start: isoInstant(start), end: isoInstant(end), as_of: asOf, constraint }, signal),
+    queryFn: ({ signal }) => readDataset('grid.shadow_prices', 'rows', { market, market_run: runs, start: isoInstant(start), end: isoInstant(end), as_of: asOf, constraint: constraint === undefined ? undefined : [constraint] }, signal),
   })
 }
