@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -12,7 +13,7 @@ from powerdesk.simulation.completing import Head
 from powerdesk.simulation.types import STAGES, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import date
 
     from powerdesk.simulation.types import Publication
@@ -33,16 +34,24 @@ def publications(world: World, *, seed: int, operating_day: date) -> tuple[Publi
     return tuple(found)
 
 
-def day(world: World, *, seed: int, operating_day: date) -> dict[str, pa.Table]:
-    """Return the day's rows by dataset id: the dataset's columns, `published_at` and `stage`, kind by kind."""
+def day(
+    world: World, *, seed: int, operating_day: date, advanced: Callable[[float], None] = lambda _: None
+) -> dict[str, pa.Table]:
+    """Return the day's rows by dataset id: the dataset's columns, `published_at` and `stage`, kind by kind.
+
+    `advanced` is told the share of the day that is made, in (0, 1].
+    """
     size = places.natural_count(world)
     parts: dict[str, list[pa.Table]] = {}
-    for kind, group in _by_kind(publications(world, seed=seed, operating_day=operating_day)):
+    wanted = publications(world, seed=seed, operating_day=operating_day)
+    count = itertools.count(1)
+    for kind, group in _by_kind(wanted):
         made: dict[str, list[tuple[Publication, pa.Table]]] = {}
         for one in group:
             for name, rows in publishing.tables_of(world, one, seed=seed, size=size).items():
                 if rows.num_rows:
                     made.setdefault(name, []).append((one, rows))
+            advanced(next(count) / len(wanted))
         for name, pieces in made.items():
             parts.setdefault(parsing.LAYOUTS[name].dataset, []).append(_typed(kind, name, pieces))
     return {dataset: pa.concat_tables(found) for dataset, found in sorted(parts.items())}

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from powerdesk.app import registry
-from powerdesk.app.cli import program, sim_verbs
+from powerdesk.app.cli import leaving, program, sim_verbs
 from powerdesk.app.cli.root import app
 from powerdesk.grid import synthetic
 from powerdesk.simulation import cases, history, parsing, payloads, world
@@ -78,6 +78,14 @@ def test_day__is_made_on_any_world() -> None:
     assert set(rows["grid.networks"]["kind"].to_pylist()) == {"bus", "branch", "generator"}
 
 
+def test_day__tells_what_share_of_it_is_made() -> None:
+    grid = cases.world_of(synthetic.network(n_bus=4, seed=1, congestion=0.2))
+    shares: list[float] = []
+    history.day(grid, seed=1, operating_day=date(2026, 6, 1), advanced=shares.append)
+    assert shares == sorted(set(shares))
+    assert (len(shares) > 900, shares[-1]) == (True, 1.0)
+
+
 def told(*words: str) -> Result:
     assert program.VERBS
     return CliRunner().invoke(app, ["sim", *words])
@@ -93,11 +101,17 @@ def test_sim__writes_whole_days_keeps_those_that_are_there_and_refuses_another_s
     folder = tmp_path / "made" / "2026-03-08"
     rows = {path.stem: pq.read_table(path).num_rows for path in folder.iterdir()}
     assert sum(rows.values()) == day["rows"]
+    made_at = (folder / "markets.prices.parquet").stat().st_mtime_ns
     (tmp_path / "made" / ".2026-03-08.part").mkdir()  # what a crash leaves behind
     again = told(*words)
-    assert (again.exit_code, again.stdout) == (0, "")
+    assert (again.exit_code, json.loads(again.stdout)) == (0, day | {"seconds": None})
+    assert (folder / "markets.prices.parquet").stat().st_mtime_ns == made_at
     other = told(*words[:3], "3", *words[4:])
     assert isinstance(other.exception, sim_verbs.OtherHistoryError)
+    (folder / "markets.prices.parquet").write_bytes(b"PAR1")
+    damaged = told(*words)
+    assert isinstance(damaged.exception, leaving.FileUnusableError)
+    assert "delete the folder" in damaged.exception.remedy
 
 
 def test_sim__refuses_what_is_no_day() -> None:

@@ -193,3 +193,23 @@ def test_day_ahead__differs_from_real_time_without_leaning_far() -> None:
     real = np.array([fresh(1, start + timedelta(minutes=30)).energy for start in starts])
     assert abs(np.median(real - ahead)) < 6.0
     assert np.median(np.abs(real - ahead)) > 0.05
+
+
+def test_days_of_several_seeds__hold_day_ahead_and_real_time_together_and_spike_only_where_reserve_is_short() -> None:
+    grid = world.default()
+    hub = np.array(grid.hubs[-1].weights)
+    ahead, real, short, scarce = [], [], [], []
+    for seed, day in ((1, date(2026, 2, 3)), (2, date(2026, 4, 18)), (3, date(2026, 6, 24)), (4, date(2026, 9, 9))):
+        for one in market.day_ahead(grid, seed=seed, operating_day=day)[1::4]:
+            ahead += [float(hub @ one.lmp)] * 12
+            found = market.hour(grid, seed=seed, start_s=int(one.interval.start.timestamp()))
+            real += [float(hub @ row.lmp) for row in found.cleared]
+            short += [row.shortage_mw.sum() > 1e-6 for row in found.cleared]
+            scarce += [row.reserve_prices[1] > dispatch.RESERVE_CURVE[1][0][1] - 1e-3 for row in found.cleared]
+    usual, spikes = np.median(real), np.array(real) > 3.0 * np.median(real)
+    assert len(real) == 4 * 6 * 12
+    assert 0.75 < np.mean(real) / np.mean(ahead) < 1.25
+    assert 0.7 < usual / np.median(ahead) < 1.3
+    assert np.mean(short) < 0.005
+    assert np.mean(scarce) < 0.05
+    assert not (spikes & ~np.array(scarce)).any()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from datetime import date, datetime, timedelta
@@ -14,6 +15,8 @@ from powerdesk.app.cli.root import Out, app
 from powerdesk.kernel.problem import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     import pyarrow as pa
 
     from powerdesk.simulation.world import World
@@ -53,12 +56,16 @@ def sim(
     world, name = _world(case)
     if out is not None:
         _claim(out, {"format": FORMAT, "case": name, "seed": seed})
-    told = []
-    for day in _shown([first + timedelta(days=number) for number in range(days)]):
-        folder = out / day.isoformat() if out is not None else None
-        if folder is not None and folder.is_dir():
-            continue
-        told.append(_made(world, seed, day, folder))
+    with _bar(days) as moving:
+        told = []
+        for number in range(days):
+            day, advanced = first + timedelta(days=number), moving(number)
+            folder = out / day.isoformat() if out is not None else None
+            if folder is not None and folder.is_dir():
+                told.append(_kept(day, folder))
+            else:
+                told.append(_made(world, seed, day, folder, advanced))
+            advanced(1.0)
     printing.records(told, output=output)
 
 
@@ -97,24 +104,49 @@ def _claim(out: Path, about: dict[str, Any]) -> None:
         raise FileUnusableError.of(error, allowed="a folder that this user may write to") from error
 
 
-def _shown(days: list[date]) -> Any:
-    """Yield the days behind a bar with time left; the bar is on standard error and only on a terminal."""
-    from rich.console import Console  # noqa: PLC0415 - used here only
-    from rich.progress import track  # noqa: PLC0415 - as above
+@contextlib.contextmanager
+def _bar(days: int) -> Iterator[Callable[[int], Callable[[float], None]]]:
+    """Show a bar with the time left, on standard error and only on a terminal; give of each day what moves the bar."""
+    from rich import progress  # noqa: PLC0415 - used here only
+    from rich.console import Console  # noqa: PLC0415 - as above
 
     console = Console(stderr=True)
-    return track(days, description="simulated days", console=console, transient=True, disable=not console.is_terminal)
+    columns = (*progress.Progress.get_default_columns(), progress.TimeElapsedColumn())
+    bar = progress.Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with bar:
+        task = bar.add_task("simulated days", total=days)
+        yield lambda number: lambda share: bar.update(task, completed=number + share)
 
 
-def _made(world: World, seed: int, day: date, folder: Path | None) -> dict[str, Any]:
+def _made(world: World, seed: int, day: date, folder: Path | None, advanced: Callable[[float], None]) -> dict[str, Any]:
     """Make a day, write it whole or not at all, and return what to tell of it."""
     from powerdesk.simulation import history  # noqa: PLC0415 - the solvers load only when a verb needs them
 
     began = time.process_time()
-    made = history.day(world, seed=seed, operating_day=day)
+    made = history.day(world, seed=seed, operating_day=day, advanced=advanced)
     if folder is not None:
         _write(made, folder)
-    return {"day": day.isoformat(), **_figures(made), "seconds": round(time.process_time() - began, 2)}
+    rows = sum(table.num_rows for table in made.values())
+    return {**_figures(day, made.get, rows), "seconds": round(time.process_time() - began, 2)}
+
+
+def _kept(day: date, folder: Path) -> dict[str, Any]:
+    """Return what to tell of a day that was made before; raises FileUnusableError."""
+    from pyarrow import lib, parquet  # noqa: PLC0415 - loads only when a verb needs it
+
+    from powerdesk.app.cli.leaving import FileUnusableError  # noqa: PLC0415 - as above
+
+    def table(dataset: str) -> pa.Table | None:
+        path = folder / f"{dataset}.parquet"
+        return parquet.read_table(path) if path.exists() else None
+
+    try:
+        rows = sum(parquet.read_metadata(path).num_rows for path in folder.glob("*.parquet"))
+        return {**_figures(day, table, rows), "seconds": None}
+    except (OSError, lib.ArrowException) as error:
+        raise FileUnusableError(
+            found=f"{folder}: {error}", allowed="a day as this command wrote it", remedy="delete the folder of the day"
+        ) from error
 
 
 def _write(made: dict[str, pa.Table], folder: Path) -> None:
@@ -136,19 +168,20 @@ def _write(made: dict[str, pa.Table], folder: Path) -> None:
         raise FileUnusableError.of(error, allowed="a folder that this user may write to") from error
 
 
-def _figures(made: dict[str, pa.Table]) -> dict[str, Any]:
+def _figures(day: date, table: Callable[[str], pa.Table | None], rows: int) -> dict[str, Any]:
     """Return the day's hub prices, how often lines bound, and how many rows there are."""
     import pyarrow.compute as pc  # noqa: PLC0415 - loads only when a verb needs it
 
-    prices = made["markets.prices"]
+    prices, bound = table("markets.prices"), table("grid.shadow_prices")
+    if prices is None:
+        raise FileNotFoundError("markets.prices.parquet is missing")
     at_hub = prices.filter(pc.equal(prices["location"], HUB))
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"day": day.isoformat()}
     for run, name in (("DA", "da"), ("RT5", "rt")):
         price = at_hub.filter(pc.equal(at_hub["market_run"], run))["price_per_mwh"]
         found[f"{name}_mean_per_mwh"] = round(pc.mean(price).as_py(), 2)
         found[f"{name}_max_per_mwh"] = pc.max(price).as_py()
-    bound = made.get("grid.shadow_prices")
     intervals = 0
     if bound is not None:
         intervals = pc.count_distinct(bound.filter(pc.equal(bound["market_run"], "RT5"))["interval_start"]).as_py()
-    return {**found, "rt_intervals_bound": intervals, "rows": sum(rows.num_rows for rows in made.values())}
+    return {**found, "rt_intervals_bound": intervals, "rows": rows}
