@@ -104,6 +104,12 @@ class Sensitivities:
             out[self._inner] = self._lu.solve(np.ascontiguousarray(injection_mw[self._inner]))
         return out
 
+    def differences(self, bus_value: FloatArray) -> FloatArray:
+        """Return values at from-buses less those at to-buses: (n_branch,) of (n_bus,), (n_branch, k) of (n_bus, k)."""
+        out: FloatArray = bus_value[self._from]
+        out -= bus_value[self._to]
+        return out
+
     def flows_mw(self, injection_mw: FloatArray) -> FloatArray:
         """Return branch flows (n_branch,) of injections (n_bus,), phase shifts included."""
         flow = self.injected_flows_mw(injection_mw)
@@ -112,9 +118,8 @@ class Sensitivities:
 
     def injected_flows_mw(self, injection_mw: FloatArray) -> FloatArray:
         """Return T times injections: (n_branch,) of (n_bus,) or (n_branch, k) of (n_bus, k); no phase shifts."""
-        angle = self.angles_rad(injection_mw)
-        flow: FloatArray = angle[self._from] - angle[self._to]
-        flow *= self.susceptance_mw if angle.ndim == 1 else self.susceptance_mw[:, None]
+        flow = self.differences(self.angles_rad(injection_mw))
+        flow *= self.susceptance_mw if flow.ndim == 1 else self.susceptance_mw[:, None]
         return flow
 
     def _fixed_flow(self) -> FloatArray:

@@ -15,7 +15,7 @@ from powerdesk.grid.clearing import active_set, engines, kkt, reduced, result, s
 from powerdesk.grid.clearing.cuts import Losses
 from powerdesk.grid.clearing.rows import PenaltyStep
 from powerdesk.grid.clearing.session import Session
-from powerdesk.grid.clearing.vertex import Vertex
+from powerdesk.grid.clearing.vertex import Products, Vertex
 from powerdesk.grid.sensitivities import Sensitivities
 from powerdesk.grid.types import BranchModel, Network, NetworkError
 from powerdesk.solvers.warm import Answer, Method, Verdict, WarmProgram
@@ -300,8 +300,8 @@ def test_ladder__goes_on_when_the_kept_vertex_fails_or_lies(monkeypatch: pytest.
     kept.clear()
     solve = Vertex.solve
 
-    def unreliable(self: Vertex, problem: active_set.Problem) -> active_set.Point | None:
-        found = solve(self, problem)
+    def unreliable(self: Vertex, problem: active_set.Problem, products: Products) -> active_set.Point | None:
+        found = solve(self, problem, products)
         assert found is not None
         return dataclasses.replace(found, price=1.01 * found.price) if lies else None
 

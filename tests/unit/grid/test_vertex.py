@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from powerdesk.grid.clearing import active_set
+from powerdesk.grid.clearing import active_set, vertex
 from powerdesk.grid.clearing.vertex import Vertex
 from powerdesk.solvers.warm import Method, Verdict, WarmProgram
+
+if TYPE_CHECKING:
+    from powerdesk.grid.types import FloatArray
 
 SIZES = st.tuples(st.integers(2, 40), st.integers(0, 30))
 
 
 def random_problem(draw: np.random.Generator, n_column: int, n_row: int) -> active_set.Problem:
-    """Return a programme with a balance row first and ranged rows, some tight, that x inside its bounds keeps."""
+    """Return a programme with a balance row first and ranged rows, some over one column, that x in its bounds keeps."""
     rows = np.vstack((np.ones(n_column), draw.uniform(-1.0, 1.0, (n_row, n_column))))
+    for row in np.flatnonzero(draw.random(n_row) < 0.3) + 1:
+        rows[row, np.arange(n_column) != draw.integers(n_column)] = 0.0
     upper = draw.uniform(0.0, 10.0, n_column) * (draw.random(n_column) > 0.1)
     activity = rows @ (upper * draw.uniform(0.0, 1.0, n_column))
     room = draw.uniform(0.0, 2.0, n_row + 1)
@@ -37,6 +44,23 @@ def moved(one: active_set.Problem, draw: np.random.Generator, size: float) -> ac
     return active_set.Problem(one.cost, one.quadratic, one.lower, upper, one.rows, activity - room, activity + room)
 
 
+class Dense:
+    """Products with the rows of a programme as they stand in it."""
+
+    def __init__(self, one: active_set.Problem) -> None:
+        self._rows = one.rows
+
+    def held(self, x: FloatArray) -> FloatArray:
+        """Return what the rows hold (n_row,)."""
+        found: FloatArray = self._rows @ x
+        return found
+
+    def pressed(self, price: FloatArray) -> FloatArray:
+        """Return what prices of rows press columns by (n_column,)."""
+        found: FloatArray = price @ self._rows
+        return found
+
+
 def by_highs(one: active_set.Problem) -> tuple[float, active_set.Sets] | None:
     """Return the least cost and the sets of its basis by HiGHS, None when it finds no dispatch."""
     engine = WarmProgram(cost=one.cost, lower=one.lower, upper=one.upper)
@@ -48,7 +72,14 @@ def by_highs(one: active_set.Problem) -> tuple[float, active_set.Sets] | None:
     return float(one.cost @ answer.primal), active_set.Sets(*basis)
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.fixture(params=[2, 128], ids=["few seats", "all seated"])
+def seats(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let few columns be priced at a time, or all of these small programmes."""
+    monkeypatch.setattr(vertex, "LEAST_SEATED", request.param)
+
+
+@pytest.mark.usefixtures("seats")
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32 - 1), size=SIZES, step=st.floats(0.01, 1.0))
 def test_vertex__follows_bounds_to_the_optimum_that_highs_finds(seed: int, size: tuple[int, int], step: float) -> None:
     draw = np.random.default_rng(seed)
@@ -59,7 +90,7 @@ def test_vertex__follows_bounds_to_the_optimum_that_highs_finds(seed: int, size:
     for _ in range(6):
         one = moved(one, draw, step)
         expected = by_highs(one)
-        found = kept.solve(one)
+        found = kept.solve(one, Dense(one))
         if expected is None:
             assert found is None
             return
@@ -85,7 +116,7 @@ def test_vertex__takes_rows_that_join(seed: int) -> None:
     assert first is not None
     assert expected is not None
     kept = Vertex(part, first[1])
-    found = kept.solve(whole)
+    found = kept.solve(whole, Dense(whole))
     assert found is not None
     assert whole.cost @ found.x == pytest.approx(expected[0], rel=1e-8, abs=1e-7)
 
@@ -99,7 +130,7 @@ def test_vertex__gives_up_where_no_dispatch_keeps_the_rows() -> None:
     low = one.row_lower.copy()
     low[0] = far[0]
     asked = active_set.Problem(one.cost, one.quadratic, one.lower, one.upper, one.rows, low, far)
-    assert Vertex(one, first[1]).solve(asked) is None
+    assert Vertex(one, first[1]).solve(asked, Dense(asked)) is None
 
 
 def test_vertex__refuses_sets_that_are_no_basis() -> None:

@@ -96,8 +96,7 @@ def _bounds(programme: Programme, rows: FlowRows, one: Candidate) -> float:
 def _network_dual(programme: Programme, rows: FlowRows, one: Candidate) -> float:
     """Return how far the prices are from what shadow prices imply at each bus, in USD/MWh."""
     sensitivities = programme.sensitivities
-    pressed = sensitivities.to_buses @ rows.per_branch(one.row_price)
-    gap = sensitivities.laplacian @ one.lmp - pressed
+    gap = sensitivities.to_buses @ (sensitivities.differences(one.lmp) - rows.per_branch(one.row_price))
     stiffness = sensitivities.stiffness_mw
     np.divide(gap, stiffness, out=gap, where=stiffness > 0.0)  # without branches there is no gap
     reference = one.lmp[sensitivities.reference_of] - one.energy

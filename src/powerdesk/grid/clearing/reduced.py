@@ -32,6 +32,9 @@ VERTEX = "vertex"
 LEAST_FACTOR = 1e-14
 """Shift factors below it are rounding: 100 GW through one move less than the tolerance of flows."""
 
+MOST_DENSE = 2**17
+"""Entries of the rows up to which a product with them is faster than a sparse solve."""
+
 MOST_REFINEMENTS = 7
 """Times that the pieces of quadratic costs are drawn closer round the last dispatch: each divides them by 6."""
 
@@ -67,6 +70,8 @@ class ReducedProgramme:
         self.cuts: LossCuts = LossCuts.none(programme)
         self._moved = self._narrowed = False
         self._vertex: Vertex | None = None
+        self._injected_last: tuple[FloatArray, FloatArray, FloatArray] | None = None
+        self._plain_at = np.arange(len(self.matrix))
         self._has_basis = False
         self._priced: tuple[FloatArray, FloatArray] | None = None
         lower, upper = self._pieces.bounds(programme.lower, programme.upper)
@@ -85,7 +90,8 @@ class ReducedProgramme:
         sensitivities = self.programme.sensitivities
         self.demand_mw = demand_mw
         self.outside_mw = self.programme.fixed_mw - demand_mw
-        self.outside_flow_mw = sensitivities.flows_mw(self.outside_mw)
+        self._outside_flow_mw: FloatArray | None = None
+        self._injected_last = None
         self.balance_mw = -(sensitivities.by_island @ self.outside_mw)
         if self._bounded[0] is not lower or self._bounded[1] is not upper:
             self._set_bounds(lower, upper)
@@ -115,17 +121,26 @@ class ReducedProgramme:
 
     def row_bounds(self) -> dict[str, FloatArray]:
         """Return lower and upper bounds of all rows, with what comes from outside the columns taken off."""
+        if self._outside_flow_mw is None:
+            self._outside_flow_mw = self.programme.sensitivities.flows_mw(self.outside_mw)
+        lower, upper = self._whole_bounds()
+        flow = self.rows.flows(self._outside_flow_mw)
+        lower[self.flow_at] -= flow
+        upper[self.flow_at] -= flow
+        return {"lower": lower, "upper": upper}
+
+    def _whole_bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Return lower and upper bounds of all rows, those of flows with what comes from outside."""
         lower = np.full(len(self.matrix), np.inf)
         lower[: self.balance_mw.size] = self.balance_mw
         upper = lower.copy()
         lower[self._side_at], upper[self._side_at] = self.programme.side_lower, self.programme.side_upper
-        flow = self.rows.flows(self.outside_flow_mw)
-        lower[self.flow_at], upper[self.flow_at] = self.rows.low_mw - flow, self.rows.high_mw - flow
+        lower[self.flow_at], upper[self.flow_at] = self.rows.low_mw, self.rows.high_mw
         if self._cut_at.size:
             cut = self.cuts.constant_mw + self.cuts.factor @ self.outside_mw
             lower[self._cut_at] = cut
             upper[self._cut_at] = np.where(self.cuts.equal, cut, np.inf)
-        return {"lower": lower, "upper": upper}
+        return lower, upper
 
     def add_rows(self, shift_factors: FloatArray) -> None:
         """Take new flow rows with these factors (k, n_bus) into the programme, with columns for penalty steps."""
@@ -161,6 +176,7 @@ class ReducedProgramme:
         self._rows_held[first : first + len(added)] = added
         self.matrix = self._rows_held[: first + len(added)]
         setattr(self, kind, np.concatenate((getattr(self, kind), np.arange(first, first + len(added)))))
+        self._plain_at = np.setdiff1d(np.arange(len(self.matrix)), self.flow_at)
         return first
 
     def _load(self) -> None:
@@ -247,23 +263,50 @@ class ReducedProgramme:
         if self._vertex is None and (basis := self._lp.basis()):
             self._take(active_set.Sets(*basis).grown(len(self.matrix)))
         self._has_basis = False
-        point = None if self._vertex is None else self._vertex.solve(self.problem())
+        point = None if self._vertex is None else self._vertex.solve(self._problem(*self._whole_bounds()), self)
         if point is None:
             self._vertex = None
             return failed("the vertex did not settle")
         return self._optimum(point)
 
+    def held(self, x: FloatArray) -> FloatArray:
+        """Return what the rows hold (n_row,) at a dispatch: limits their whole flow, by one sparse solve."""
+        out = np.empty(len(self.matrix))
+        if self.flow_at.size:
+            out[self.flow_at] = self.rows.flows(self._injected(x)[1])
+        out[self._plain_at] = self.matrix[self._plain_at] @ x
+        return out
+
+    def pressed(self, price: FloatArray) -> FloatArray:
+        """Return what prices of rows (n_row,) press columns by (n_column,): of many limits by one sparse solve."""
+        if self.matrix.size <= MOST_DENSE:
+            by_rows: FloatArray = price @ self.matrix
+            return by_rows
+        found: FloatArray = self.programme.to_columns @ self.rows.congestion(price[self.flow_at])
+        found += price[self._plain_at] @ self.matrix[self._plain_at]
+        return found
+
+    def _injected(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return what a dispatch and the outside inject (n_bus,), and all flows (n_branch,); the last are kept."""
+        if self._injected_last is None or not np.array_equal(self._injected_last[0], x):
+            injection = self.programme.placement @ x + self.outside_mw
+            self._injected_last = x.copy(), injection, self.programme.sensitivities.flows_mw(injection)
+        return self._injected_last[1:]
+
     def problem(self) -> active_set.Problem:
         """Return the programme of the interval as arrays."""
         bounds = self.row_bounds()
+        return self._problem(bounds["lower"], bounds["upper"])
+
+    def _problem(self, row_lower: FloatArray, row_upper: FloatArray) -> active_set.Problem:
         return active_set.Problem(
             cost=self.programme.cost,
             quadratic=self.programme.quadratic,
             lower=self.lower,
             upper=self.upper,
             rows=self.matrix,
-            row_lower=bounds["lower"],
-            row_upper=bounds["upper"],
+            row_lower=row_lower,
+            row_upper=row_upper,
         )
 
     def _exact(self, start: FloatArray, sets: active_set.Sets) -> active_set.Point | None:
@@ -301,8 +344,7 @@ class ReducedProgramme:
     def _optimum(self, point: active_set.Point) -> Optimum:
         """Return the flows and prices of a dispatch and its row prices."""
         sensitivities = self.programme.sensitivities
-        placed = self.programme.placement @ point.x
-        flows = self.outside_flow_mw + sensitivities.injected_flows_mw(placed)
+        injection, flows = self._injected(point.x)
         energy, row_price = point.price[: self.balance_mw.size], point.price[self.flow_at]
         cut_price = point.price[self._cut_at]
         if self._priced is None or self._priced[0] is not point.price:
@@ -318,7 +360,7 @@ class ReducedProgramme:
             lmp=self._priced[1],
             flows_mw=flows,
             row_price=row_price,
-            injection_mw=placed + self.outside_mw,
+            injection_mw=injection,
             side_price=point.price[self._side_at],
             loss_withdrawn_mw=self._withdrawn(point.x),
             cut_price=cut_price,

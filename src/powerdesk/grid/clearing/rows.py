@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import sparse
 
 if TYPE_CHECKING:
     from powerdesk.grid.sensitivities import Sensitivities
@@ -19,6 +20,13 @@ NO_OUTAGE = -1
 
 MOST_KEPT = 2**18
 """Shift factors kept to price rows: beyond it one sparse solve is faster than a product with all of them."""
+
+
+MOST_NEAR = 64
+"""Buses of a row whose effect on prices is added up by itself: those beyond a line that leads to few."""
+
+ROUNDING = 1e-14
+"""Of a shift factor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,8 @@ class FlowRows:
         self.low_mw: FloatArray = np.empty(0)
         self.high_mw: FloatArray = np.empty(0)
         self._shift_factors: FloatArray = np.empty((0, len(sensitivities.network.buses)))
+        self._near = sparse.csr_array(self._shift_factors)
+        self._solved: tuple[FloatArray, FloatArray] | None = None
 
     def __len__(self) -> int:
         return self.branch.size
@@ -72,6 +82,8 @@ class FlowRows:
         made = self._sensitivities.rows(branch)
         after = np.flatnonzero(outage != NO_OUTAGE)
         made[after] += factor[after, None] * self._sensitivities.rows(outage[after])
+        self._near = sparse.vstack((self._near, _near(made)), format="csr")
+        self._solved = None
         if self._keeps and (len(self) + branch.size) * made.shape[1] <= MOST_KEPT:
             self._shift_factors = np.concatenate((self._shift_factors, made))
         else:
@@ -88,7 +100,13 @@ class FlowRows:
         if self._keeps:
             added: FloatArray = price @ self._shift_factors
             return added
-        return self._sensitivities.bus_effect(self.per_branch(price))
+        if self._near.shape[0] != len(self):
+            return self._sensitivities.bus_effect(self.per_branch(price))
+        far = np.where(np.diff(self._near.indptr) > 0, 0.0, price)
+        if self._solved is None or not np.array_equal(self._solved[0], far):
+            self._solved = far, self._sensitivities.bus_effect(self.per_branch(far))
+        effect: FloatArray = self._solved[1] + price @ self._near
+        return effect
 
     def add_plain(
         self, *, branch: IntArray, outage: IntArray, factor: FloatArray, low_mw: FloatArray, high_mw: FloatArray
@@ -168,3 +186,9 @@ class FlowRows:
             begin, before = begin + step.width_mw, step.price_usd_per_mwh
         off = np.maximum(np.maximum(least - np.abs(price), np.abs(price) - most), 0.0)
         return np.minimum(off, np.where(np.isfinite(edge), edge, off))
+
+
+def _near(shift_factors: FloatArray) -> sparse.csr_array:
+    """Return the shift factors (k, n_bus) of rows with few, nothing in the others."""
+    held = np.abs(shift_factors) > ROUNDING
+    return sparse.csr_array(np.where(held & (held.sum(axis=1) <= MOST_NEAR)[:, None], shift_factors, 0.0))
