@@ -84,7 +84,7 @@ def take(folder: Path) -> Ownership:
             remedy="choose another with --data, or correct its rights",
         ) from error
     try:
-        _lock_patiently(handle)
+        lock_patiently(handle)
     except OSError as error:
         handle.close()
         raise _owned(folder, find(folder)) from error
@@ -185,8 +185,8 @@ def write_private(path: Path, data: bytes) -> None:
     waiting.replace(path)
 
 
-def _lock_patiently(handle: IO[bytes]) -> None:
-    """Lock; a command that looks who owns the folder holds the lock for a moment, so try again a few times."""
+def lock_patiently(handle: IO[bytes]) -> None:
+    """Lock the file, or raise OSError; one that looks who owns a folder holds its lock for a moment: try a few times."""
     for _ in range(LOCK_TRIES - 1):
         try:
             _lock(handle)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from powerdesk.app import registry
+from powerdesk.app import ownership, registry
 from powerdesk.app.cli import leaving, program, sim_verbs
 from powerdesk.app.cli.root import app
 from powerdesk.grid import synthetic
@@ -108,6 +108,8 @@ def test_sim__writes_whole_days_keeps_those_that_are_there_and_refuses_another_s
     assert (folder / "markets.prices.parquet").stat().st_mtime_ns == made_at
     other = told(*words[:3], "3", *words[4:])
     assert isinstance(other.exception, sim_verbs.OtherHistoryError)
+    with sim_verbs._claimed(tmp_path / "made", json.loads((tmp_path / "made" / "about.json").read_text())):
+        assert isinstance(told(*words).exception, ownership.FolderOwnedError)
     (folder / "markets.prices.parquet").write_bytes(b"PAR1")
     damaged = told(*words)
     assert isinstance(damaged.exception, leaving.FileUnusableError)

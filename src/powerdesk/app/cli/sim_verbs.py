@@ -26,6 +26,7 @@ ABOUT = "about.json"
 FORMAT = 1
 HUB = "SIM:HUB_AVERAGE"
 MOST_DAYS = 4_000
+WRITABLE = "a folder that this user may write to"
 
 
 class OtherHistoryError(Problem):
@@ -54,10 +55,12 @@ def sim(
 
     first = _day(start)
     world, name = _world(case)
-    if out is not None:
-        _claim(out, {"format": FORMAT, "case": name, "seed": seed})
-    with _bar(days) as moving:
-        told = []
+    told: list[dict[str, Any]] = []
+    with contextlib.ExitStack() as held:
+        held.callback(lambda: printing.records(told, output=output) if told else None)  # interrupted or not
+        if out is not None:
+            held.enter_context(_claimed(out, {"format": FORMAT, "case": name, "seed": seed}))
+        moving = held.enter_context(_bar(days))
         for number in range(days):
             day, advanced = first + timedelta(days=number), moving(number)
             folder = out / day.isoformat() if out is not None else None
@@ -66,7 +69,6 @@ def sim(
             else:
                 told.append(_made(world, seed, day, folder, advanced))
             advanced(1.0)
-    printing.records(told, output=output)
 
 
 def _day(text: str) -> date:
@@ -87,21 +89,45 @@ def _world(case: str) -> tuple[World, str]:
     return cases.world_of(network), f"{network.name} {cases.fingerprint(network)}"
 
 
-def _claim(out: Path, about: dict[str, Any]) -> None:
-    """Note in the folder what its days are of; raises OtherHistoryError when it holds others."""
-    from powerdesk.app.cli.leaving import FileUnusableError  # noqa: PLC0415 - problems load only when needed
+@contextlib.contextmanager
+def _claimed(out: Path, about: dict[str, Any]) -> Iterator[None]:
+    """Hold the folder, which notes what its days are of.
+
+    Raises OtherHistoryError when it holds others, FolderOwnedError while another process makes days there.
+    """
+    from powerdesk.app import ownership  # noqa: PLC0415 - loads only when needed
+    from powerdesk.app.cli.leaving import FileUnusableError  # noqa: PLC0415 - as above
 
     try:
         out.mkdir(parents=True, exist_ok=True)
-        note = out / ABOUT
-        if note.exists():
-            held = json.loads(note.read_text(encoding="utf-8"))
-            if held != about:
-                raise OtherHistoryError(found=f"{held}", allowed=f"{about}", remedy="give another folder to --out")
-        else:
-            note.write_text(json.dumps(about), encoding="utf-8")
+        handle = (out / ownership.LOCK_NAME).open("a+b")
     except OSError as error:
-        raise FileUnusableError.of(error, allowed="a folder that this user may write to") from error
+        raise FileUnusableError.of(error, allowed=WRITABLE) from error
+    with handle:
+        try:
+            ownership.lock_patiently(handle)
+        except OSError as error:
+            raise ownership.FolderOwnedError(
+                found=f"{out}, into which another process makes days",
+                allowed="one process at a time",
+                remedy="wait until it ends, or give another folder to --out",
+            ) from error
+        _note(out / ABOUT, about)
+        yield
+
+
+def _note(path: Path, about: dict[str, Any]) -> None:
+    """Write what days are of, or see that the note there says the same."""
+    from powerdesk.app.cli.leaving import FileUnusableError  # noqa: PLC0415 - problems load only when needed
+
+    try:
+        if not path.exists():
+            path.write_text(json.dumps(about), encoding="utf-8")
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileUnusableError.of(error, allowed=WRITABLE) from error
+    if found != about:
+        raise OtherHistoryError(found=f"{found}", allowed=f"{about}", remedy="give another folder to --out")
 
 
 @contextlib.contextmanager
@@ -165,7 +191,7 @@ def _write(made: dict[str, pa.Table], folder: Path) -> None:
             parquet.write_table(rows, part / f"{dataset}.parquet", compression="zstd")
         part.rename(folder)
     except OSError as error:
-        raise FileUnusableError.of(error, allowed="a folder that this user may write to") from error
+        raise FileUnusableError.of(error, allowed=WRITABLE) from error
 
 
 def _figures(day: date, table: Callable[[str], pa.Table | None], rows: int) -> dict[str, Any]:
