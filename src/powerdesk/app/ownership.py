@@ -186,7 +186,7 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def lock_patiently(handle: IO[bytes]) -> None:
-    """Lock the file, or raise OSError; one that looks who owns a folder holds its lock for a moment: try a few times."""
+    """Lock the file, or raise OSError; who looks for a folder's owner holds its lock for a moment: try a few times."""
     for _ in range(LOCK_TRIES - 1):
         try:
             _lock(handle)
