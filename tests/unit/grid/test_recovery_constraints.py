@@ -248,3 +248,27 @@ def test_recover__refuses_prices_that_are_not_there(fault: str) -> None:
 def test_candidates__refuse_an_isolated_bus(two_islands: Network) -> None:
     with pytest.raises(types.PanelError):
         constraints.candidates(made(two_islands), nodes=np.arange(6), branches=two_islands.live_branches)
+
+
+@pytest.mark.parametrize(("nodes", "branches"), [([0, 99], [0]), ([-1, 2], [0]), ([3, 3], [0]), ([0, 1], [7, 7])])
+def test_candidates__refuse_positions_that_are_none_or_come_twice(nodes: list[int], branches: list[int]) -> None:
+    with pytest.raises(types.PanelError, match="each once"):
+        constraints.candidates(made(), nodes=np.array(nodes), branches=np.array(branches))
+
+
+@pytest.mark.parametrize(("nodes", "branches"), [(range(N_BUS), []), ([3], range(10))])
+def test_recover__without_a_candidate_explains_nothing_but_equal_prices(nodes: range, branches: range) -> None:
+    known = constraints.candidates(
+        made(), nodes=np.array(nodes, dtype=np.int64), branches=np.array(branches, dtype=np.int64)
+    )
+    assert constraints.recover(known, prices=np.full(known.nodes.size, 30.0)).found == ()
+    if known.nodes.size > 1:
+        told = constraints.recover(known, prices=np.arange(N_BUS, dtype=np.float64))
+        assert told.verdict is Identifiability.UNIDENTIFIED
+        assert "unexplained" in told.reason
+
+
+@pytest.mark.parametrize("tick", [0.0, -0.01, float("nan"), float("inf")])
+def test_recover__refuses_prices_rounded_to_nothing(tick: float) -> None:
+    with pytest.raises(types.PanelError, match="tick"):
+        constraints.recover(everything(made()), prices=np.full(N_BUS, 30.0), tick=tick)

@@ -1,4 +1,7 @@
-"""What any forecast must beat: the state at the origin, the same hour yesterday, and how often it was so."""
+"""What any forecast must beat: the state at the origin, the same hour yesterday, and how often it was so.
+
+All raise PanelError when no interval is known at the origin.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import numpy as np
 from powerdesk.grid.forecast import panel as panels
 from powerdesk.grid.forecast import severity, terms
 from powerdesk.grid.forecast.binding import Forecast
+from powerdesk.grid.recovery.types import PanelError
 
 if TYPE_CHECKING:
     from powerdesk.grid.forecast.panel import Panel
@@ -39,26 +43,33 @@ def yesterday(*, panel: Panel, zone: str, known_us: int, ahead_us: tuple[int, in
 def climatology(*, panel: Panel, zone: str, known_us: int, ahead_us: tuple[int, int]) -> Forecast:
     """Return the share of all days known on which a constraint bound at that local time, and its prices then."""
     past, start = _past(panel, known_us, ahead_us)
+    return _usual(past, zone, known_us, start)
+
+
+def _usual(past: Panel, zone: str, known_us: int, start: IntArray) -> Forecast:
+    """Return climatology of all of a panel; of one without intervals, that nothing ever binds."""
     slot = _slot(past, zone)
-    slots = panels.DAY_US // (panel.minutes * panels.MINUTE_US)
+    slots = panels.DAY_US // (past.minutes * panels.MINUTE_US)
     days = np.bincount(slot[past.published], minlength=slots)
     bound = np.stack([(np.abs(past.shadow_price[slot == one]) > 0.0).sum(axis=0) for one in range(slots)])
-    wanted = panels.local_parts(start, zone=zone, minutes=panel.minutes)[1]
+    wanted = panels.local_parts(start, zone=zone, minutes=past.minutes)[1]
     chance = np.divide(bound, days[:, None], out=np.zeros(bound.shape), where=days[:, None] > 0)
     return Forecast(
-        known_us, panel.minutes, start, past.constraints, chance[wanted], _values(past, slot, slots)[wanted], 0.0
+        known_us, past.minutes, start, past.constraints, chance[wanted], _values(past, slot, slots)[wanted], 0.0
     )
 
 
 def recent(*, panel: Panel, zone: str, known_us: int, ahead_us: tuple[int, int]) -> Forecast:
     """Return the climatology of the last RECENT_DAYS: harder to beat where constraints come and go."""
-    last = panel.until(known_us).since(known_us - RECENT_DAYS * panels.DAY_US)
-    return climatology(panel=last, zone=zone, known_us=known_us, ahead_us=ahead_us)
+    past, start = _past(panel, known_us, ahead_us)
+    return _usual(past.since(known_us - RECENT_DAYS * panels.DAY_US), zone, known_us, start)
 
 
 def _values(past: Panel, slot: IntArray, slots: int) -> FloatArray:
     """Return quantiles (n_slot, k, N_VALUE) of what each constraint had when it bound at that time; 0 where never."""
     interval, constraint = np.nonzero(np.nan_to_num(past.shadow_price))
+    if not interval.size:
+        return np.zeros((slots, len(past.constraints), severity.N_VALUE))
     value = past.shadow_price[interval, constraint]
     cell = slot[interval] * len(past.constraints) + constraint
     order = np.lexsort((value, cell))
@@ -67,12 +78,16 @@ def _values(past: Panel, slot: IntArray, slots: int) -> FloatArray:
     count = np.diff(begin)
     at = begin[:-1, None] + np.floor(severity.LEVELS * count[:, None]).astype(np.int64)
     out = np.where((count > 0)[:, None], value[np.minimum(at, value.size - 1)], 0.0)
-    return np.asarray(out.reshape(slots, len(past.constraints), -1))
+    return np.asarray(out.reshape(slots, len(past.constraints), severity.N_VALUE))
 
 
 def _past(panel: Panel, known_us: int, ahead_us: tuple[int, int]) -> tuple[Panel, IntArray]:
-    origin = np.array([known_us], dtype=np.int64)
-    return panel.until(known_us), terms.targets(origins_us=origin, ahead_us=ahead_us, minutes=panel.minutes)[0]
+    origin, past = np.array([known_us], dtype=np.int64), panel.until(known_us)
+    if not past.start_us.size:
+        raise PanelError(
+            found="no interval known at the origin", allowed="one at least", remedy="wait for history, or back-fill it"
+        )
+    return past, terms.targets(origins_us=origin, ahead_us=ahead_us, minutes=panel.minutes)[0]
 
 
 def _slot(past: Panel, zone: str) -> IntArray:

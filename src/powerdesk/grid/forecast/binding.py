@@ -70,7 +70,7 @@ def fit(*, panel: Panel, zone: str, known_us: int, ahead_us: tuple[int, int], fe
 
     `zone` says where hours of day are counted. Raises PanelError below two days or without any binding.
     """
-    _check_ahead(ahead_us)
+    _check_ahead(ahead_us, panel.minutes)
     past = panel.until(known_us)
     cut = known_us - MEMORY_DAYS * panels.DAY_US
     recent = past.since(cut).until(known_us)
@@ -139,11 +139,12 @@ def predict(model: Model, *, panel: Panel, known_us: int, features: Features = k
     return Forecast(known_us, panel.minutes, start[0], recent.constraints, chance, values, model.dormant)
 
 
-def _check_ahead(ahead_us: tuple[int, int]) -> None:
-    if not 0 <= ahead_us[0] < ahead_us[1] <= ahead_us[0] + panels.DAY_US:
+def _check_ahead(ahead_us: tuple[int, int], minutes: int) -> None:
+    first, last = ahead_us
+    if not 0 <= first < first + minutes * panels.MINUTE_US <= last <= first + panels.DAY_US:
         raise PanelError(
-            found=f"intervals from {ahead_us[0] / panels.HOUR_US} to {ahead_us[1] / panels.HOUR_US} h ahead",
-            allowed="a window of up to a day that begins at or after the origin",
+            found=f"{minutes} minutes from {first / panels.HOUR_US} to {last / panels.HOUR_US} h ahead",
+            allowed="a window of one interval up to a day that begins at or after the origin",
             remedy="make one forecast per day ahead",
         )
 

@@ -53,6 +53,8 @@ def fit(
     `own` (q,) names the columns whose coefficients also vary by `group` (n,), which is sorted; `expected` (p,) is what
     the shared coefficients are without data. O(rounds n (p^2 + q^2)).
     """
+    if not event.size:
+        return Fitted(expected, np.zeros((n_group, own.size)), np.full(own.size, FIRST_VARIANCE))
     z = np.ascontiguousarray(x[:, own])
     given = x @ expected
     beside = np.zeros(x.shape[1])

@@ -97,12 +97,20 @@ def of_tables(*, rows: pa.Table, published: pa.Table, minutes: int = 60, least_p
     `least_per_mwh`, one tick, do not count as binding. Raises PanelError for rows outside what was published, rows that
     come twice, values that are not numbers, and when nothing is published.
     """
+    if minutes < 1 or DAY_US % (minutes * MINUTE_US):
+        raise PanelError(
+            found=f"intervals of {minutes} minutes", allowed="a part of a day in minutes", remedy="60 is usual"
+        )
     begin, end, known = (_micros(published[name]) for name in ("interval_start", "interval_end", "published_at"))
     order = np.argsort(begin, kind="stable")
     begin, end, known = begin[order], end[order], known[order]
     if not begin.size or (np.diff(begin) <= 0).any() or (end <= begin).any():
         raise _unusable("publications that are none, come twice or end before they begin", "one row per interval")
     length = minutes * MINUTE_US
+    if (begin[1:] < end[:-1]).any() or (begin // length != (end - 1) // length).any():
+        raise _unusable(
+            f"publications that overlap or reach over {minutes} minutes", "intervals within those of the panel"
+        )
     start = np.arange(begin[0] // length * length, end[-1], length, dtype=np.int64)
     place = (begin - start[0]) // length
     duration = (end - begin).astype(np.float64)  # microseconds: sums are exact
@@ -121,6 +129,8 @@ def of_tables(*, rows: pa.Table, published: pa.Table, minutes: int = 60, least_p
 
 def _named(column: pa.ChunkedArray) -> tuple[tuple[str, ...], IntArray]:
     """Return the names in order and each row's place among them."""
+    if column.null_count:
+        raise _unusable("constraints without a name", "a name in every row")
     coded = pc.dictionary_encode(column.cast(pa.string())).combine_chunks()
     names = coded.dictionary
     order = pc.sort_indices(names).to_numpy()

@@ -80,7 +80,8 @@ def run(
 ) -> Outcomes:
     """Return what model and baselines said from each origin, and what came, over constraints that had bound before.
 
-    The model is fitted anew every REFIT_DAYS origins. Intervals that were not published are not scored.
+    The model is fitted anew every REFIT_DAYS origins. Intervals that were not published are not scored. Raises
+    PanelError when nothing of what came is known.
     """
     origin: list[IntArray] = []
     bound: list[FloatArray] = []
@@ -97,6 +98,8 @@ def run(
         }
         rows, seen = _came(panel, said[MODEL].start_us)
         came = panel.of(past.constraints, rows=seen)
+        if not came.size:
+            continue
         everything = int(np.count_nonzero(panel.shadow_price[seen]))
         binding_there += everything
         unnamed += everything - int(np.count_nonzero(came))
@@ -108,10 +111,16 @@ def run(
             crps[name].append(
                 distributions.crps_mixture(
                     probability=probability[rows].ravel(),
-                    values=values[rows].reshape(came.size, -1),
+                    values=values[rows].reshape(came.size, values.shape[2]),
                     observed=came.ravel(),
                 )
             )
+    if not bound:
+        raise PanelError(
+            found=f"{len(origins_us)} origins, and nothing known of the intervals after them",
+            allowed="origins with published intervals after them",
+            remedy="score earlier origins, or back-fill what came",
+        )
     return Outcomes(
         np.concatenate(origin),
         np.concatenate(bound),

@@ -155,7 +155,7 @@ def scaled(values: FloatArray, scale: Scale) -> FloatArray:
     """Return features in standard deviations and their squares less 1 (..., 2 f); unknown counts as usual."""
     unit = ((values - scale.mean) / scale.spread).clip(-FARTHEST, FARTHEST)
     square = np.where(np.isinf(scale.spread), 0.0, np.square(unit) - 1.0)
-    return np.nan_to_num(np.concatenate((unit, square), axis=-1))
+    return np.asarray(np.nan_to_num(np.concatenate((unit, square), axis=-1)))
 
 
 def _log_odds(share: FloatArray) -> FloatArray:

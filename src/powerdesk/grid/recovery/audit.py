@@ -78,6 +78,7 @@ def audit(
     Raises PanelError. O(n_interval k n_node).
     """
     types.check_prices("prices", prices)
+    types.check_tick(tick)
     n_interval, n_node = prices.shape
     types.check_shape("shadow_prices", shadow_prices, (n_interval, shift_factors.shape[0]))
     types.check_shape("shift_factors", shift_factors, (shift_factors.shape[0], n_node))

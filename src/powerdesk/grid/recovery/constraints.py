@@ -114,8 +114,13 @@ class Recovery:
 
 
 def candidates(sensitivities: Sensitivities, *, nodes: IntArray, branches: IntArray) -> Candidates:
-    """Return what the prices of `nodes` (positions of buses) can tell of `branches`: O(branches^2 nodes)."""
-    where = sensitivities.islands.of_bus
+    """Return what the prices of `nodes` (positions of buses) can tell of `branches`: O(branches^2 nodes).
+
+    Raises PanelError for positions that are none or come twice, for no node, and for isolated ones.
+    """
+    network, where = sensitivities.network, sensitivities.islands.of_bus
+    types.check_positions("nodes", nodes, len(network.buses))
+    types.check_positions("branches", branches, len(network.branches))
     island = where[nodes]
     if not nodes.size or island.min() < 0:
         raise types.PanelError(
@@ -128,7 +133,7 @@ def candidates(sensitivities: Sensitivities, *, nodes: IntArray, branches: IntAr
     seen = length > PARALLEL * max(1.0, float(length.max(initial=0.0)))
     unit = rows[:, seen] / length[seen]
     same = np.abs(unit.T @ unit) > 1.0 - PARALLEL
-    first = np.argmax(same, axis=1)
+    first = np.argmax(same, axis=1) if same.size else np.empty(0, dtype=np.int64)
     lead = np.unique(first)
     which = branches[seen]
     sizes = np.bincount(where[where >= 0])
@@ -157,10 +162,12 @@ def recover(known: Candidates, *, prices: FloatArray, tick: float = types.TICK_U
     """Return the constraints behind the prices (n_node,) of one interval, in USD/MWh, rounded to `tick`, no losses.
 
     O(n_node n_class) per step of the active set, and n_node k^2 for each of k columns pruned.
-    Raises PanelError for another number of prices or one that is missing: make candidates of the nodes that have one.
+    Raises PanelError for another number of prices, for a tick that is none, and where a price is missing: make
+    candidates of the nodes that have one.
     """
     types.check_shape("prices", prices, known.nodes.shape)
     types.check_finite("prices", prices)
+    types.check_tick(tick)
     value, tolerance = _centred(prices, known.island), ROUNDINGS * tick
     support = _support(known.columns, value, tolerance)
     support = _pruned(known.columns, value, support, tolerance)
@@ -233,9 +240,9 @@ def recover_panel(
     """Return the constraints of each interval of prices (n_interval, n_node) under one topology.
 
     The topology is the same throughout, so it is judged on all: where more intervals stay unexplained than a right one
-    leaves, none is identified, for a wrong one explains single intervals with constraints that never bound. What cannot
-    be told is one line with another reactance: it moves prices as a constraint of that line would.
+    leaves, none is identified, for a wrong one explains single intervals with constraints that never bound.
     """
+    types.check_prices("prices", prices)
     found = tuple(recover(known, prices=one, tick=tick) for one in prices)
     doubted = sum(one.verdict is Identifiability.UNIDENTIFIED for one in found)
     usual = MOST_DOUBTED * len(found)
@@ -257,7 +264,7 @@ def _support(columns: FloatArray, value: FloatArray, tolerance: float) -> IntArr
     """Return the support of the largest penalty that explains every price, else the one that leaves least."""
     scale, n_class = float(np.linalg.norm(value)), columns.shape[1]
     best, least = np.empty(0, dtype=np.int64), float(np.abs(value).max(initial=0.0))
-    if least <= tolerance:
+    if least <= tolerance or not n_class:
         return best
     signed = np.concatenate((columns, -columns), axis=1)
     target = np.append(value / scale, 0.0)

@@ -68,6 +68,8 @@ def impute(*, congestion: FloatArray, seed: int) -> Imputation:
     GROUPED where some entries stay open. Raises PanelError. O(sweeps ranks n_interval n_node rank^2).
     """
     types.check_prices("congestion", congestion)
+    if seed < 0:
+        raise types.PanelError(found=f"seed {seed}", allowed="0 or more", remedy="any number gives an answer to repeat")
     there = ~np.isnan(congestion)
     draw = np.random.default_rng(seed)
     held = _held_out(there, draw)

@@ -85,7 +85,9 @@ class Learned:
 
 
 def start(*, n_node: int) -> Information:
-    """Return the state that knows nothing."""
+    """Return the state that knows nothing; raises PanelError below 0 nodes."""
+    if n_node < 0:
+        raise types.PanelError(found=f"{n_node} nodes", allowed="0 or more", remedy="count the nodes of the panel")
     nothing = np.zeros((1, 0, 0))
     return Information((), np.zeros(n_node, np.int64), nothing, np.zeros((0, n_node)), np.zeros(n_node), np.zeros(1))
 
@@ -152,6 +154,7 @@ def _with(state: Information, constraints: tuple[str, ...]) -> Information:
 
 def estimate(state: Information, *, tick: float = types.TICK_USD_PER_MWH) -> tuple[Learned, ...]:
     """Return what is known now, once per history of gaps, every node in one of them; factors are within [-1, 1]."""
+    types.check_tick(tick)
     return tuple(_estimate(state, at, tick) for at in range(state.weight.size))
 
 

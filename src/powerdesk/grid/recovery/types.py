@@ -10,7 +10,7 @@ import numpy as np
 from powerdesk.kernel.problem import Problem
 
 if TYPE_CHECKING:
-    from powerdesk.grid.types import FloatArray
+    from powerdesk.grid.types import FloatArray, IntArray
 
 TICK_USD_PER_MWH = 0.01
 """What markets round prices to."""
@@ -60,4 +60,26 @@ def check_prices(name: str, values: FloatArray) -> None:
             found=f"{name} of shape {values.shape}, {np.count_nonzero(np.isinf(values))} of them infinite",
             allowed="a panel (intervals, nodes) of numbers, NaN where a price is missing",
             remedy="give one row per interval and one column per node",
+        )
+
+
+def check_tick(tick: float) -> None:
+    """Raise PanelError unless prices are rounded to something."""
+    if not 0.0 < tick < np.inf:
+        raise PanelError(
+            found=f"a tick of {tick}",
+            allowed="above 0 USD/MWh",
+            remedy="give what prices are rounded to: 0.01 is usual",
+        )
+
+
+def check_positions(name: str, positions: IntArray, size: int) -> None:
+    """Raise PanelError unless these are distinct positions among `size`."""
+    off = np.count_nonzero((positions < 0) | (positions >= size))
+    twice = positions.size - np.unique(positions).size
+    if off or twice:
+        raise PanelError(
+            found=f"{off} {name} that the network lacks, {twice} given twice",
+            allowed=f"positions from 0 to {size - 1}, each once",
+            remedy="look the names up in the network that the sensitivities are of",
         )

@@ -202,3 +202,57 @@ def test_baselines__are_what_they_say() -> None:
             assert set(usual.values[at, place].tolist()) <= set(seen.tolist() or [0.0])
             if seen.size:
                 assert np.median(usual.values[at, place]) == pytest.approx(np.sort(seen)[seen.size // 2])
+
+
+def bare(price: FloatArray) -> Panel:
+    start = BEGIN_US + panels.HOUR_US * np.arange(len(price))
+    return Panel(60, start, start + panels.HOUR_US, tuple(f"c{at}" for at in range(price.shape[1])), price)
+
+
+@pytest.mark.parametrize("hour", [30, 40 * 24 + 9])
+def test_forecast__of_a_constraint_seen_once_is_small_and_finite(hour: int) -> None:
+    price = np.zeros((45 * 24, 3))
+    price[hour, 1] = -5.0
+    known_us = BEGIN_US + 40 * panels.DAY_US + 10 * panels.HOUR_US
+    found = forecast(bare(price), known.NONE, known_us=known_us)
+    assert found.constraints == ("c1",)
+    assert 0.0 < found.probability.max() < 0.2
+    assert (found.values < 0.0).all()
+    for make in rolling.BASELINES.values():
+        said = make(panel=bare(price), zone=ZONE, known_us=known_us, ahead_us=AHEAD_US)
+        assert np.isfinite(said.values).all()
+        assert said.probability.max() <= 1.0
+
+
+def test_forecast__of_a_constraint_that_always_binds_is_nearly_certain() -> None:
+    found = forecast(bare(np.full((45 * 24, 2), -12.5)), known.NONE, known_us=BEGIN_US + 40 * panels.DAY_US)
+    assert found.probability.min() > 0.99
+    assert np.median(found.values) == pytest.approx(-12.5)
+
+
+@pytest.mark.parametrize("what", ["nothing bound", "nothing known", "no constraint"])
+def test_forecast__and_baselines_of_nothing_refuse_or_say_never(what: str) -> None:
+    price = np.zeros((45 * 24, 0 if what == "no constraint" else 2))
+    known_us = BEGIN_US + (-5 if what == "nothing known" else 40) * panels.DAY_US
+    with pytest.raises(PanelError, match="two days"):
+        forecast(bare(price), known.NONE, known_us=known_us)
+    for make in rolling.BASELINES.values():
+        asked = {"panel": bare(price), "zone": ZONE, "known_us": known_us, "ahead_us": AHEAD_US}
+        if what == "nothing known":
+            with pytest.raises(PanelError, match="origin"):
+                make(**asked)
+        else:
+            assert make(**asked).probability.size == 0
+
+
+def test_rolling__refuses_origins_of_which_nothing_is_known() -> None:
+    panel = drawn(10, 1)[0]
+    for origins in (np.empty(0, dtype=np.int64), BEGIN_US + panels.DAY_US * np.array([30])):
+        with pytest.raises(PanelError, match="intervals after them"):
+            rolling.run(panel=panel, zone=ZONE, origins_us=origins, ahead_us=AHEAD_US)
+
+
+@pytest.mark.parametrize("ahead_us", [(-panels.HOUR_US, 0), (0, panels.HOUR_US // 2), (5, 5)])
+def test_fit__refuses_a_window_without_an_interval(ahead_us: tuple[int, int]) -> None:
+    with pytest.raises(PanelError, match="one interval"):
+        binding.fit(panel=drawn(5, 1)[0], zone=ZONE, known_us=BEGIN_US + 4 * panels.DAY_US, ahead_us=ahead_us)

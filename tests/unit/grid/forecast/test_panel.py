@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -113,3 +114,28 @@ def test_local_parts__has_days_of_23_and_25_hours(day: str, hours: int) -> None:
     assert set(slot[mine].tolist()) == set(range(24)) - ({2} if hours == 23 else set())
     assert weekend[40]  # all three are Sundays
     assert not weekend[(local == local[40] + 1)].any()
+
+
+def test_of_tables__refuses_constraints_without_a_name() -> None:
+    told = rows([("a", 0, 1.0)])
+    nameless = told.set_column(told.schema.get_field_index("constraint"), "constraint", pa.array([None], pa.string()))
+    with pytest.raises(PanelError, match="without a name"):
+        panels.of_tables(rows=nameless, published=published([0]))
+
+
+@pytest.mark.parametrize("minutes", [0, -60, 7, 1441])
+def test_of_tables__refuses_intervals_that_are_no_part_of_a_day(minutes: int) -> None:
+    with pytest.raises(PanelError, match="part of a day"):
+        panels.of_tables(rows=rows([]), published=published([0]), minutes=minutes)
+
+
+def test_of_tables__refuses_publications_that_overlap_or_outlast_its_intervals() -> None:
+    told = published([0, 60])
+    longer = told.set_column(
+        told.schema.get_field_index("interval_end"),
+        "interval_end",
+        pc.add(told["interval_start"], pa.scalar(timedelta(minutes=61))),
+    )
+    for one in (longer, longer.slice(0, 1)):
+        with pytest.raises(PanelError, match="overlap or reach"):
+            panels.of_tables(rows=rows([]), published=one)
