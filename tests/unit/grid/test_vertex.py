@@ -74,8 +74,9 @@ def by_highs(one: active_set.Problem) -> tuple[float, active_set.Sets] | None:
 
 @pytest.fixture(params=[2, 128], ids=["few seats", "all seated"])
 def seats(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let few columns be priced at a time, or all of these small programmes."""
+    """Let few columns be priced at a time, or all of these small programmes; take rows over one column for bounds."""
     monkeypatch.setattr(vertex, "LEAST_SEATED", request.param)
+    monkeypatch.setattr(vertex, "LEAST_BOUND_ROWS", 1)
 
 
 @pytest.mark.usefixtures("seats")
@@ -104,7 +105,8 @@ def test_vertex__follows_bounds_to_the_optimum_that_highs_finds(seed: int, size:
         assert activity == pytest.approx(np.clip(activity - found.price, one.row_lower, one.row_upper), abs=1e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@pytest.mark.usefixtures("seats")
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32 - 1))
 def test_vertex__takes_rows_that_join(seed: int) -> None:
     draw = np.random.default_rng(seed)

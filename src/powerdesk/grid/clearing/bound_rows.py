@@ -31,13 +31,15 @@ class BoundRows:
     factor: FloatArray
 
     @staticmethod
-    def among(rows: FloatArray, *, first: int = 0) -> BoundRows:
-        """Find them among rows (m, n), numbered from `first`."""
+    def among(rows: FloatArray, *, first: int = 0, least: int = 1) -> BoundRows:
+        """Find them among rows (m, n), numbered from `first`; none where there are fewer than `least`."""
         held = rows != 0.0
         row = np.flatnonzero(held.sum(axis=1) == 1)
         column = np.argmax(held[row], axis=1)
         factor = rows[row, column]
         kept = np.abs(factor) >= LEAST_FACTOR
+        if int(kept.sum()) < least:
+            kept[:] = False
         return BoundRows(first + row[kept], column[kept], factor[kept])
 
     def joined(self, other: BoundRows) -> BoundRows:
@@ -59,6 +61,8 @@ class BoundRows:
 
     def limits(self, problem: Problem, x: FloatArray, activity: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return what each row allows its column (k,), when the rows hold `activity` (m,) at `x` (n,)."""
+        if not self.row.size:
+            return self.factor, self.factor
         at = x[self.column]
         one = at + (problem.row_lower[self.row] - activity[self.row]) / self.factor
         other = at + (problem.row_upper[self.row] - activity[self.row]) / self.factor

@@ -91,12 +91,16 @@ class Programme:
     def reserve_mw(self, x: FloatArray) -> FloatArray:
         """Return each generator's award of each reserve product (n_product, n_gen)."""
         out = np.zeros((self.n_requirement, len(self.network.generators)))
+        if not self.n_requirement:
+            return out
         mine = self.reserve_owner >= 0
         out[self.reserve[mine], self.reserve_owner[mine]] = x[mine]
         return out
 
     def reserve_prices(self, side_price: FloatArray) -> FloatArray:
         """Return the price of each reserve product (n_product,): the duals of all requirements that it serves."""
+        if not self.n_requirement:
+            return np.zeros(0)
         column = [int(np.argmax(self.reserve == product)) for product in range(self.n_requirement)]
         found: FloatArray = side_price[: self.n_requirement] @ self.side[: self.n_requirement, column]
         return found

@@ -71,7 +71,7 @@ class ReducedProgramme:
         self._moved = self._narrowed = False
         self._vertex: Vertex | None = None
         self._injected_last: tuple[FloatArray, FloatArray, FloatArray] | None = None
-        self._plain_at = np.arange(len(self.matrix))
+        self._plain_at, self._plain_rows = np.arange(len(self.matrix)), self.matrix
         self._has_basis = False
         self._priced: tuple[FloatArray, FloatArray] | None = None
         lower, upper = self._pieces.bounds(programme.lower, programme.upper)
@@ -176,7 +176,9 @@ class ReducedProgramme:
         self._rows_held[first : first + len(added)] = added
         self.matrix = self._rows_held[: first + len(added)]
         setattr(self, kind, np.concatenate((getattr(self, kind), np.arange(first, first + len(added)))))
-        self._plain_at = np.setdiff1d(np.arange(len(self.matrix)), self.flow_at)
+        if kind != "flow_at":
+            self._plain_at = np.setdiff1d(np.arange(len(self.matrix)), self.flow_at)
+            self._plain_rows = self.matrix[self._plain_at]
         return first
 
     def _load(self) -> None:
@@ -274,7 +276,7 @@ class ReducedProgramme:
         out = np.empty(len(self.matrix))
         if self.flow_at.size:
             out[self.flow_at] = self.rows.flows(self._injected(x)[1])
-        out[self._plain_at] = self.matrix[self._plain_at] @ x
+        out[self._plain_at] = self._plain_rows @ x
         return out
 
     def pressed(self, price: FloatArray) -> FloatArray:
@@ -283,7 +285,7 @@ class ReducedProgramme:
             by_rows: FloatArray = price @ self.matrix
             return by_rows
         found: FloatArray = self.programme.to_columns @ self.rows.congestion(price[self.flow_at])
-        found += price[self._plain_at] @ self.matrix[self._plain_at]
+        found += price[self._plain_at] @ self._plain_rows
         return found
 
     def _injected(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -65,6 +65,7 @@ class FlowRows:
         self._n_branch = sensitivities.susceptance_mw.size
         self.branch: IntArray = np.empty(0, np.int64)
         self.outage: IntArray = np.empty(0, np.int64)
+        self._has_outages = False
         self.factor: FloatArray = np.empty(0)
         self.low_mw: FloatArray = np.empty(0)
         self.high_mw: FloatArray = np.empty(0)
@@ -114,6 +115,7 @@ class FlowRows:
         """Append rows without shift factors, for an engine that has no use for them."""
         self.branch = np.concatenate((self.branch, branch))
         self.outage = np.concatenate((self.outage, outage))
+        self._has_outages |= bool((outage != NO_OUTAGE).any())
         self.factor = np.concatenate((self.factor, factor))
         self.low_mw = np.concatenate((self.low_mw, low_mw))
         self.high_mw = np.concatenate((self.high_mw, high_mw))
@@ -124,13 +126,16 @@ class FlowRows:
 
     def flows(self, flows_mw: FloatArray) -> FloatArray:
         """Return the rows' flows (n_row,) from the branches' (n_branch,)."""
-        return self.priced(flows_mw).flows(flows_mw)
+        found: FloatArray = flows_mw[self.branch]
+        if self._has_outages:
+            found += self.factor * flows_mw[self.outage]
+        return found
 
     def per_branch(self, price: FloatArray) -> FloatArray:
         """Return the prices gathered on branches (n_branch,): an outage row also presses the branch that is out."""
         out = np.bincount(self.branch, price, self._n_branch)
-        after = self.outage != NO_OUTAGE
-        if after.any():
+        if self._has_outages:
+            after = self.outage != NO_OUTAGE
             out += np.bincount(self.outage[after], (price * self.factor)[after], self._n_branch)
         return out.astype(np.float64)
 

@@ -41,6 +41,9 @@ DUAL_SLACK = 1e-9
 SPARE = 2 * BLOCK
 """Places made when fewer are empty than a block may fill."""
 
+LEAST_BOUND_ROWS = 32
+"""Rows over one column from which on they are taken for bounds: with fewer the basis is small anyway."""
+
 SEATED = 0.3
 """Share of the columns at a bound that are priced: those of the least reduced cost. Of the columns that come in, 19 in
 20 are among the first 0.23 (case8387_pegase, 2026-11-21)."""
@@ -53,7 +56,7 @@ ROUNDING = 1e-13
 """Of what a column stands at, over 1 + its size: a bound that moved less has not moved."""
 
 HELD = 1e-7
-"""By how much rows may miss a bound, over 1 + what they hold: flows of short lines are rounded to 3e-8 MW."""
+"""MW by which active rows may miss their bounds: flows of short lines are rounded to 3e-8 MW."""
 
 CORRECTIONS = 3
 """Products that find prices: the last of them only where a second correction was needed."""
@@ -89,7 +92,7 @@ class Vertex:
 
         Raises numpy.linalg.LinAlgError when they are not one.
         """
-        self._bound_rows = BoundRows.among(problem.rows)
+        self._bound_rows = BoundRows.among(problem.rows, least=LEAST_BOUND_ROWS)
         sets = self._bound_rows.sets(sets)
         self._side = np.append(sets.column, np.int8(0))
         self._row_side = np.append(sets.row, np.int8(0))
@@ -100,6 +103,7 @@ class Vertex:
         self._activity = np.zeros(problem.row_lower.size + 1)
         self._known = self._x.copy(), self._activity.copy()
         self._row_price: FloatArray | None = None
+        self._bounds: tuple[FloatArray, FloatArray] | None = None
         self._factor(problem, np.flatnonzero(sets.column == 0), np.flatnonzero(sets.row != 0))
 
     def _factor(self, problem: Problem, free: IntArray, active: IntArray) -> None:
@@ -107,6 +111,7 @@ class Vertex:
         self._inverse = KeptInverse(problem.rows[np.ix_(active, free)], active=active, free=free)
         self._prices = np.zeros(active.size)
         self._resting = np.empty(0, np.int64)
+        self._find_idle()
         self._price(problem, lambda price: price @ problem.rows)
         self._give_seats(problem, SEATED)
 
@@ -149,7 +154,7 @@ class Vertex:
             y = y + self._inverse.after(left)
         taken = np.where(self._resting >= 0, self._reduced[self._resting], 0.0)
         self._prices = np.concatenate((y, taken))
-        self._is_priced = True
+        self._is_priced, self._row_price = True, None
 
     def solve(self, problem: Problem, products: Products) -> Point | None:
         """Return the optimum for new bounds, or None when the sets do not settle or a bound cannot be kept."""
@@ -171,16 +176,19 @@ class Vertex:
         fresh = problem.rows[first:]
         if not len(fresh):
             return
-        joined = BoundRows.among(fresh, first=first)
+        joined = BoundRows.among(fresh, first=first, least=1 if self._bound_rows.row.size else LEAST_BOUND_ROWS)
         self._bound_rows = self._bound_rows.joined(joined)
         self._is_row = np.append(self._is_row, np.ones(len(fresh), dtype=bool))
         self._is_row[joined.row] = False
         self._row_side = np.append(self._row_side, np.zeros(len(fresh), np.int8))
         self._activity = np.append(self._activity, np.zeros(len(fresh)))
         self._row_price = None
+        self._find_idle()
 
     def _row_prices(self, problem: Problem, low: FloatArray, high: FloatArray) -> FloatArray:
         """Return the price of each row (n_row,): the same array while it holds the same."""
+        if self._row_price is not None and not self._bound_rows.row.size:
+            return self._row_price
         price = np.zeros(self._row_side.size)
         price[self._inverse.active] = self._prices[: self._inverse.active.size]
         if self._bound_rows.row.size:
@@ -214,7 +222,7 @@ class Vertex:
     def _followed(self, problem: Problem, products: Products) -> FloatArray | None:
         """Return the dispatch (n,) at which nothing breaks a bound any more, or None."""
         corrections = 0
-        self._place(problem, products)
+        self._begin(problem, products)
         for _ in range(MOST_BLOCKS):
             if (block := self._broken(problem)) is not None:
                 if not (self._worked_off(problem, block) or self._all_seated(problem, products)):
@@ -238,6 +246,14 @@ class Vertex:
             corrections += 1
         return None
 
+    def _begin(self, problem: Problem, products: Products) -> None:
+        """Put columns where bounds that are other arrays than last time ask for."""
+        if self._bounds is not None and self._bounds[0] is problem.lower and self._bounds[1] is problem.upper:
+            self._hold(problem)
+        else:
+            self._place(problem, products)
+            self._bounds = problem.lower, problem.upper
+
     def _all_seated(self, problem: Problem, products: Products) -> bool:
         """Give all columns at a bound a seat; return False where they have one already."""
         if int((self._side[:-1] != 0).sum()) == int((self._resting >= 0).sum()):
@@ -253,32 +269,34 @@ class Vertex:
         self._known = self._x.copy(), self._activity.copy()
 
     def _is_held(self, problem: Problem, products: Products) -> bool:
-        """Ask what the rows hold; return whether the active ones stand at their bounds and no other broke."""
+        """Ask what the rows hold; return whether the active ones stand at their bounds."""
         np.clip(self._x[:-1], problem.lower, problem.upper, out=self._x[:-1])
         self._ask(products)
-        side, activity = self._row_side[:-1], self._activity[:-1]
-        low = np.where(side > 0, problem.row_upper, problem.row_lower)
-        high = np.where(side < 0, problem.row_lower, problem.row_upper)
-        beyond = np.maximum(low - activity, activity - high) - HELD * (1.0 + np.abs(activity))
-        return bool((beyond[self._is_row] <= 0.0).all())
+        missing = self._activity[self._inverse.active] - self._targets(problem)
+        return float(np.max(np.abs(missing), initial=0.0)) <= HELD
+
+    def _targets(self, problem: Problem) -> FloatArray:
+        """Return the bounds of active rows by place, 0 where there is none."""
+        active = self._inverse.active
+        target = np.where(self._row_side[active] < 0, problem.row_lower[active], problem.row_upper[active])
+        target[active < 0] = 0.0
+        return target
 
     def _hold(self, problem: Problem) -> None:
         """Move the free columns until the active rows stand at their bounds."""
-        free, active = self._inverse.free, self._inverse.active
-        target = np.where(self._row_side[active] < 0, problem.row_lower[active], problem.row_upper[active])
-        self._x[free] += self._inverse.times(np.where(active >= 0, target - self._activity[active], 0.0))
+        missing = self._targets(problem) - self._activity[self._inverse.active]
+        self._x[self._inverse.free] += self._inverse.times(missing)
         self._note(problem)
 
     def _note(self, problem: Problem) -> None:
         """Note what the rows hold now that the active ones stand at their bounds."""
-        side, idle = self._row_side[:-1], self._idle
-        x, activity = self._known
-        self._activity[:-1] = np.where(side < 0, problem.row_lower, problem.row_upper)
+        idle, (x, activity) = self._idle, self._known
+        self._activity[self._inverse.active] = self._targets(problem)
         self._activity[idle] = activity[idle] + problem.rows[idle] @ (self._x - x)[:-1]
 
-    @property
-    def _idle(self) -> IntArray:
-        return np.flatnonzero((self._row_side[:-1] == 0) & self._is_row)
+    def _find_idle(self) -> None:
+        """Note which rows are neither active nor bounds of a column."""
+        self._idle = np.flatnonzero((self._row_side[:-1] == 0) & self._is_row)
 
     def _broken(self, problem: Problem) -> Block | None:
         """Return the worst of what broke a bound, its slopes found in one product; None when nothing did."""
@@ -340,10 +358,10 @@ class Vertex:
             sign = 1 if gap > 0.0 else -1
             chosen = entering(block, sign * block.slopes[at], abs(gap), self._slack)
             if chosen is None:
-                return False
+                break  # what this block took out may help the next
             index, passed = chosen
             if max(index, *passed.tolist(), 0) >= self._prices.size:
-                break  # what this block took out comes back: the next block sees to it
+                break  # and may come back there
             if passed.size:
                 needed.append(self._passed_over(passed, block.pass_over(passed)))
             block.exchange(at, index, sign)
@@ -406,6 +424,7 @@ class Vertex:
         self._sit(problem, out)
         self._exchanged += left.size
         self._is_priced = False
+        self._find_idle()
 
     def _sit(self, problem: Problem, column: IntArray) -> None:
         """Give columns that stand at a bound the first empty seats."""
