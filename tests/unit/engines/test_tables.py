@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from powerdesk.engines.embedded.objects import LocalObjects
 from powerdesk.engines.embedded.tables import DuckTables
+from powerdesk.engines.embedded.tables_layout import Layout
 from powerdesk.engines.ports import faults
 from powerdesk.engines.ports.tables import ColumnSpec, Cut, Selection, TableSpec
 from powerdesk.kernel.dtypes import Dtype
 from servers import disks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 START = datetime(2025, 1, 30, tzinfo=UTC)
@@ -155,6 +160,89 @@ def test_append__sorts_in_the_background_without_changing_answers(tmp_path: Path
     found = again.rows(SPEC.name, selection=Selection(), cut=Cut(as_of=START + timedelta(hours=4), commit=2**60))
     assert set(found.column("load_mw").to_pylist()) == {4.0}
     again.close()
+
+
+LIMITS = TableSpec(
+    name="made.limits",
+    columns=(
+        ColumnSpec("constraint", Dtype.TEXT, nullable=False),
+        ColumnSpec("interval_start", Dtype.INSTANT, nullable=False),
+        ColumnSpec("direction", Dtype.TEXT, nullable=True),
+        ColumnSpec("note", Dtype.TEXT, nullable=True),
+        ColumnSpec("flow_mw", Dtype.FLOAT64, nullable=False),
+    ),
+    key=("constraint", "interval_start"),
+)
+WORDS = ("to_from", "from_to", None)
+
+
+def _limits(commit: int, draw: np.random.Generator) -> pa.Table:
+    """Return rows whose texts and flow follow from their key, in any order, newest times first as history is made."""
+    cells = {(f"LINE_{draw.integers(40)}", 3_000 - 6 * commit + int(draw.integers(60))) for _ in range(60)}
+    rows = [
+        {
+            "constraint": line,
+            "interval_start": START + timedelta(minutes=5 * step),
+            "direction": WORDS[(step + len(line)) % 3],
+            "note": None if step % 5 else f"{line} {step}",
+            "flow_mw": float(step),
+            "published_at": START + timedelta(minutes=5 * step),
+            "published_by": "stamp",
+            "received_at": START + timedelta(seconds=commit),
+            "source": str(draw.choice(("sim", "other"))),
+            "stage": "",
+            "revision": commit - 1,
+            "commit": commit,
+            "reason": None,
+            "lineage": None,
+        }
+        for line, step in (sorted(cells)[at] for at in draw.permutation(len(cells)))
+    ]
+    return pa.Table.from_pylist(rows, schema=Layout(LIMITS).arrow_schema(list(rows[0])))
+
+
+def _mixed_up(rows: pa.Table) -> list[tuple[object, ...]]:
+    """Return the rows whose texts are not those of their key."""
+    found = []
+    for row in rows.to_pylist():
+        line, step = row["constraint"], round((row["interval_start"] - START) / timedelta(minutes=5))
+        note = None if step % 5 else f"{line} {step}"
+        if (row["direction"], row["note"], row["flow_mw"]) != (WORDS[(step + len(line)) % 3], note, float(step)):
+            found.append(tuple(row.values()))
+    return found
+
+
+def test_reads__while_rows_come_are_sorted_and_leave_memory_never_mix_columns(tmp_path: Path) -> None:
+    tables = opened(tmp_path, hot_rows_max=200, recent_rows_max=800)
+    tables.define(LIMITS)
+    draw, done = np.random.default_rng(5), threading.Event()
+    named = Selection(within={"constraint": tuple(f"LINE_{at}" for at in range(0, 40, 3))}, limit=50)
+    late = Selection(within={"direction": ("from_to",)}, limit=20)
+    reads = [
+        partial(tables.rows, selection=Selection(limit=5)),
+        partial(tables.rows, selection=named),
+        partial(tables.rows, selection=late),
+        partial(tables.latest, selection=Selection()),
+        partial(tables.latest, selection=Selection(within={"constraint": ("LINE_7",)})),
+    ]
+
+    def looked(read: Callable[..., pa.Table]) -> tuple[int, list[tuple[object, ...]]]:
+        count, wrong = 0, []
+        while not (done.is_set() and count):
+            wrong += _mixed_up(read(LIMITS.name, cut=EVER))
+            count += 1
+        return count, wrong
+
+    with ThreadPoolExecutor(len(reads)) as threads:
+        asked = [threads.submit(looked, read) for read in reads]
+        for commit in range(1, 41):
+            tables.append(LIMITS.name, batch_id=str(commit), rows=_limits(commit, draw))
+        done.set()
+        answers = [one.result() for one in asked]
+    assert [wrong for _, wrong in answers if wrong] == []
+    assert not _mixed_up(tables.history(LIMITS.name, selection=Selection(), cut=EVER))
+    assert tables._held[LIMITS.name].view.recent.count < tables.count(LIMITS.name, selection=Selection(), cut=EVER)
+    tables.close()
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import { EmptyState, QueryStates, Skeleton } from '@/components/states'
 import { useDataset } from '@/lib/api/queries'
 import { type Run, runOf, stepMs } from '@/lib/grid/intervals'
 import type { Network } from '@/lib/grid/network'
-import { useNetwork, useNewest, useOneMarket } from '@/lib/grid/queries'
+import { useNetwork, useNetworkAt, useNewest, useOneMarket } from '@/lib/grid/queries'
 import { clickedSort, parseOneSort, sortedBy } from '@/lib/sorting'
-import { intervalText } from '@/lib/time/format'
+import { instantText, intervalText } from '@/lib/time/format'
 import { hourEndingLabel } from '@/lib/time/zone'
 import { numberText } from '@/lib/units/format'
 import { setParams, useParam } from '@/lib/url/use-place'
@@ -82,9 +82,10 @@ function Tables({ view, network, data, search }: { view: string; network: Networ
   return <VirtualTable label="Buses of the grid" columns={columns} rows={rows} id={busId} sort={sort} onSort={onSort} selected={selected} onOpen={openBus} />
 }
 
-function MapBody({ network, market, run }: { network: Network; market: string; run: Run }) {
-  const newest = useNewest(run, network.buses[0]?.location)
+function MapBody({ model, market, run }: { model: Network; market: string; run: Run }) {
+  const newest = useNewest(run, model.buses[0]?.location)
   const cursor = useCursor(market, run, newest)
+  const network = useNetworkAt(model, market, cursor.at)
   const data = useMapData(network, market, run, cursor, newest)
   const hasFlows = useDataset('grid.flows') !== undefined && data.loadings.some(Number.isFinite)
   const view = useParam('view') ?? 'map'
@@ -111,7 +112,7 @@ function MapBody({ network, market, run }: { network: Network; market: string; r
       <PageHead title="Network map" figures={<Figures network={network} data={data} cursor={cursor} run={run} />} />
       <div className="grid-split">
         <div className="grid-main">
-          <GridTools label="Search buses" type={type} run={run} views={VIEWS} view={view} note={`${network.name}, ${network.buses.length} buses, ${network.branches.length} lines${network.unplaced > 0 ? `, ${network.unplaced} without a place` : ''}`} />
+          <GridTools label="Search buses" type={type} run={run} views={VIEWS} view={view} note={`${network.name}, ${network.buses.length} buses, ${network.branches.length} lines${network.unplaced > 0 ? `, ${network.unplaced} without a place` : ''}${network === model ? '' : `, as it stood from ${instantText(cursor.clock.zone, network.since)} ${cursor.clock.abbreviation}`}`} />
           {run === 'DA' ? null : <StandingNotice newestEnd={newest === undefined ? undefined : newest + stepMs(run)} />}
           {view !== 'map' ? <Tables view={view} network={network} data={data} search={search} /> : (
             <>
@@ -145,5 +146,5 @@ export default function MapPage() {
       </>
     )
   }
-  return <MapBody key={`${market} ${network.data.name}`} network={network.data} market={market} run={run} />
+  return <MapBody key={`${market} ${network.data.name}`} model={network.data} market={market} run={run} />
 }

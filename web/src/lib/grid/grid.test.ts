@@ -8,6 +8,7 @@ import { type Contribution, type Explanation, barOf, waterfall } from './explain
 import { dayIntervals, pieceOf } from './intervals'
 import { LOADING_STEPS, loading, loadingStep } from './loading'
 import { networkOf } from './network'
+import { sinceAt } from './queries'
 import { standingWords } from './standing'
 import { PlaceIndex, toSegment } from './place-index'
 import { fitted, formatView, panned, parseView, toLayout, toScreen, zoomed } from './view'
@@ -94,6 +95,13 @@ describe('finding on the map', () => {
 
 describe('networks', () => {
   const base = { network: ['small', 'big', 'big', 'big', 'big'], kind: ['bus', 'bus', 'bus', 'branch', 'bus'], element: ['X', 'A', 'B', 'A-B', 'C'], location: ['SIM:X', 'SIM:A', 'SIM:B', null, 'SIM:C'], x: [0, 0, 1, null, null], y: [0, 0, 1, null, null], from_bus: [null, null, null, 'SIM:A', null], to_bus: [null, null, null, 'SIM:B', null], rating_mw: [null, null, null, 80, null] }
+
+  it('hold from their start until the next one', () => {
+    expect([20, 29, 99, 5].map((at) => sinceAt([10, 20, 30], at))).toEqual([20, 20, 30, 10])
+    expect(sinceAt([], 5)).toBeUndefined()
+    const starts = base.network.map((_, row) => (row === 0 ? '2026-01-09T00:00:00Z' : '2026-01-02T00:00:00Z'))
+    expect(networkOf(new Rows(answer({ ...base, interval_start: starts })))?.since).toBe(Date.parse('2026-01-02T00:00:00Z'))
+  })
 
   it('take the largest model, join branches to buses, and count what has no place', () => {
     const found = networkOf(new Rows(answer(base)))

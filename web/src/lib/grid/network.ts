@@ -29,6 +29,8 @@ export interface Generator {
 /** A grid as the map draws it: buses that have a place, branches between them. */
 export interface Network {
   name: string
+  /** The instant from which it holds; NaN where that is not known. */
+  since: number
   buses: readonly Bus[]
   branches: readonly Branch[]
   generators: readonly Generator[]
@@ -70,7 +72,8 @@ export function networkOf(rows: Rows<'grid.networks'>): Network | undefined {
     branches.push({ name: rows.text('element', row), from, to, rating_mw: rows.number('rating_mw', row) })
   }
   const generators = of('generator').map((row) => ({ name: rows.text('element', row), location: rows.text('location', row), capacity_mw: rows.number('capacity_mw', row), fuel: rows.text('fuel', row) }))
-  return { name, buses, branches, generators, unplaced, busAt, branchAt }
+  const since = Math.max(...of('bus').map((row) => rows.instant('interval_start', row)))
+  return { name, since, buses, branches, generators, unplaced, busAt, branchAt }
 }
 
 /** A limit on a branch. */

@@ -1,4 +1,4 @@
-import { type QueryKey, type UseQueryResult, queryOptions, skipToken, useQuery } from '@tanstack/react-query'
+import { type QueryKey, type UseQueryResult, keepPreviousData, queryOptions, skipToken, useQuery } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { type Rows, readDataset } from '@/lib/api/dataset-rows'
 import { locationsQuery, useDataset } from '@/lib/api/queries'
@@ -30,6 +30,31 @@ export function useNetwork(market: string | undefined): UseQueryResult<Network |
     queryKey: ['network', market, asOf], enabled: market !== undefined, staleTime: LASTING_MS,
     queryFn: async ({ signal }) => networkOf(await readDataset('grid.networks', 'latest', { market, as_of: asOf }, signal)) ?? null,
   })
+}
+
+/** Return when the network in force at an instant began, of the starts known; the first one for what lies before all. */
+export function sinceAt(starts: readonly number[], at: number): number | undefined {
+  return starts.filter((start) => start <= at).at(-1) ?? starts[0]
+}
+
+/** The network in force at an instant: the newest until the instant is known, and while an earlier one is read. */
+export function useNetworkAt(newest: Network, market: string, at: number | undefined): Network {
+  const { asOf } = useScope()
+  const bus = newest.buses[0]?.name
+  const starts = useQuery({
+    queryKey: ['network-starts', market, newest.name, bus, newest.since, asOf], enabled: bus !== undefined && at !== undefined && at < newest.since, staleTime: LASTING_MS,
+    queryFn: async ({ signal }) => {
+      const rows = await readDataset('grid.networks', 'rows', { market, network: [newest.name], kind: 'bus', element: [bus ?? ''], columns: ['interval_start'], as_of: asOf }, signal)
+      return Array.from({ length: rows.count }, (_, row) => rows.instant('interval_start', row)).sort((a, b) => a - b)
+    },
+  })
+  const since = at === undefined || at >= newest.since ? newest.since : sinceAt(starts.data ?? [], at)
+  const earlier = useQuery({
+    queryKey: ['network', market, asOf, since], enabled: since !== undefined && since < newest.since, staleTime: Infinity,
+    placeholderData: keepPreviousData,
+    queryFn: async ({ signal }) => networkOf(await readDataset('grid.networks', 'latest', { market, network: [newest.name], end: isoInstant((since ?? 0) + 1), as_of: asOf }, signal)) ?? null,
+  })
+  return since === undefined || since === newest.since ? newest : earlier.data ?? newest
 }
 
 export function useConstraints(market: string | undefined): UseQueryResult<Map<string, Constraint>> {
@@ -115,7 +140,7 @@ export function useSnapshot(network: Network | undefined, market: string | undef
   const series = Math.max(1.3 * (network?.buses.length ?? 1), network?.branches.length ?? 1)
   const piece = pieceOf(run, instant ?? 0, series)
   const part = (start: number, end: number, isWanted: boolean) => {
-    const queryKey = ['grid-piece', market, network?.name, run, asOf, withFlows, start, newest !== undefined && newest < end && newest + stepMs(run) > start ? newest : 'whole']
+    const queryKey = ['grid-piece', market, `${network?.name} ${network?.since}`, run, asOf, withFlows, start, newest !== undefined && newest < end && newest + stepMs(run) > start ? newest : 'whole']
     return queryOptions({
       queryKey, staleTime: LASTING_MS, placeholderData: (held: Piece | undefined, before) => (isSameRead(queryKey, before, 6) ? held : undefined),
       queryFn: network === undefined || !isWanted ? skipToken : ({ signal }: { signal: AbortSignal }) => readPiece(network, { market, market_run: run, start: isoInstant(start), end: isoInstant(end), as_of: asOf }, withFlows, signal),
