@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from powerdesk.app import clock as clocks
 from powerdesk.kernel import problem
 
 if TYPE_CHECKING:
@@ -195,9 +196,33 @@ def _records(settings: Settings, clock: Clock) -> Records:
             _with_secret(given), clock=clock, migrations=MIGRATIONS
         )
     else:
-        path = settings.data / "records.sqlite"
+        path = records_file(settings.data)
         found = _adapter("embedded.records").SqliteRecords(path, clock=clock, migrations=MIGRATIONS)
     return found
+
+
+def records_file(data: Path) -> Path:
+    """Return where embedded records lie in a data folder."""
+    return data / "records.sqlite"
+
+
+def make_records_apart(settings: Settings) -> None:
+    """Make embedded records that are not there, in a process of its own: 10 MB that load for it are of no use after."""
+    if is_shared(settings.records.url) or records_file(settings.data).exists():
+        return
+    with contextlib.suppress(problem.Problem):  # opening the desk tries again, and says what is wrong
+        _adapter("embedded.compute").apart(make_records, settings.data)
+
+
+def make_records(data: Path) -> None:
+    """Make the embedded records of a data folder, or bring them to the newest revision."""
+    made = _adapter("embedded.records").SqliteRecords(
+        records_file(data), clock=clocks.SystemClock(), migrations=MIGRATIONS
+    )
+    try:
+        made.migrate()
+    finally:
+        made.close()
 
 
 def _tables(settings: Settings, objects: Objects, clock: Clock) -> Tables:

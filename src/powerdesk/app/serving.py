@@ -18,7 +18,7 @@ from anyio import to_thread
 from rich.console import Console
 
 from powerdesk.access.operations.signing_in import LINK_VALID
-from powerdesk.app import acceptor, desk, gateway, logs, ownership, roles, showing
+from powerdesk.app import acceptor, desk, engines, gateway, logs, ownership, roles, showing
 from powerdesk.app.roles import Part
 from powerdesk.app.settings import SettingsError
 from powerdesk.delivery.stream import server
@@ -55,10 +55,16 @@ def up(settings: Settings, *, open_browser: bool, names: frozenset[str] = roles.
     listening = _listen(settings)
     does = roles.parts(names)
     try:
-        with desk.opened(settings, owning=lambda: _log_to(settings), does=does) as opened:
+        with desk.opened(settings, owning=lambda: _prepare(settings), does=does) as opened:
             _runner(opened, listening, open_browser=open_browser)
     finally:
         listening.close()
+
+
+def _prepare(settings: Settings) -> None:
+    """Open the log, and make the records of a first start."""
+    _log_to(settings)
+    engines.make_records_apart(settings)
 
 
 def _log_to(settings: Settings) -> None:

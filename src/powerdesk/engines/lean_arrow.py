@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from powerdesk.engines import lean_memory
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
@@ -28,9 +30,10 @@ class _Hidden:
 
 
 def lean() -> None:
-    """Take both measures; before the process makes its first array."""
+    """Take both measures, and malloc's; before the process makes its first array and starts its threads."""
     import pyarrow as pa  # noqa: PLC0415 - a worker loads it when it begins, not when this module is read
 
+    lean_memory.few_arenas()
     pa.set_memory_pool(pa.system_memory_pool())  # gives freed memory back; the default pools kept 30 MB more
     without_pandas()
 

@@ -6,6 +6,7 @@ Run as a program it is the parent that gets killed: it prints the id of its work
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from powerdesk.engines.ports import compute as port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
 
 
 @pytest.fixture
@@ -33,9 +35,10 @@ def test_pool__starts_when_first_needed_and_grows_with_the_calls() -> None:
     opened = embedded.ProcessCompute(workers=4)
     assert len(psutil.Process().children()) == before
     assert opened.submit(os.getpid).result(timeout=60) != os.getpid()
-    pool = opened._pool
-    assert pool is not None
-    assert len(pool._processes) == 1
+    assert len(psutil.Process().children()) == before + 1
+    waiting: list[Future[object]] = [opened.submit(select.select, [], [], [], 0.2) for _ in range(4)]
+    assert len([future.result(timeout=60) for future in waiting]) == 4
+    assert len(psutil.Process().children()) == before + 4
     opened.shutdown()
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from powerdesk.engines import declared, declared_rows
+from powerdesk.engines import declared, declared_rows, lean_memory
 from powerdesk.engines.embedded import (
     tables_answers,
     tables_dictionary,
@@ -82,6 +82,7 @@ class DuckTables:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="tables-upkeep")
         self._settling: Future[None] | None = None
         self._held: dict[str, Held] = {}
+        self._trim = lean_memory.Trim()
         with translated(f"opening {path}"):
             self._file = File(path, threads=threads, memory_limit=memory_limit)
             for (text,) in self._file.cursor().execute("select spec from _tables").fetchall():
@@ -143,6 +144,7 @@ class DuckTables:
                 recent=recent,
                 last_time=max((t for t in (view.last_time, newest) if t is not None), default=None),
             )
+            self._trim.after_growth()
         self._upkeep_in_time(table)
         return True
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import optimize
 
 from powerdesk.grid.commitment import formulation
 from powerdesk.grid.commitment.chains import Chains
@@ -160,6 +159,8 @@ class Decomposition:
 
     def climb(self, *, most_steps: int = MOST_STEPS) -> Bound:
         """Return the highest bound met on the way up from prices of the merit order."""
+        from scipy import optimize  # noqa: PLC0415 - 15 MB of a process that plans days of few units without it
+
         start = self._merit_order()
         n, shape = start.size, self.asked_mw.shape
         scale = max(float(np.abs(start).mean()), 1.0)

@@ -17,7 +17,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 
 from powerdesk.grid.commitment import assembling, reducing
 from powerdesk.grid.commitment.assembling import ABSENT
@@ -146,7 +145,8 @@ class Search:
         open_ = _open(value)
         if self.best is not None:
             open_ |= (self.best[self._on] > HALF) != (value > HALF)
-        near = ndimage.binary_dilation(open_, np.ones((2 * width + 1, 1), bool))
+        around = np.pad(open_, ((width, width), (0, 0)))
+        near: BoolArray = np.lib.stride_tricks.sliding_window_view(around, 2 * width + 1, axis=0).any(axis=-1)
         return self.model.given(~near, value > HALF)
 
     def _not_ruled_out(self, duals: FloatArray) -> Programme:
