@@ -5,20 +5,26 @@ Order: command line, environment (`POWERDESK_*`, nested by `__`), `settings.toml
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import json
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from powerdesk.kernel import problem
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 PREFIX = "POWERDESK_"
-NOT_SETTINGS = frozenset({"POWERDESK_REQUIRE_SERVICES", "POWERDESK_SHARED", "POWERDESK_API_KEY"})
-"""Read by the tests of this repository, and by the command line as --key, not by the desk."""
+NOT_SETTINGS = frozenset(
+    PREFIX + name for name in ("REQUIRE_SERVICES", "SHARED", "CLICKHOUSE_URL", "CLICKHOUSE_PASSWORD", "API_KEY", "URL")
+)
+"""Read by the tests and examples of this repository, and by the command line as --key, not by the desk."""
 FILE_NAME = "settings.toml"
 FeedName = Literal["sim", "caiso", "nyiso"]
 
@@ -213,14 +219,28 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+def _nearest(path: tuple[str | int, ...]) -> str:
+    """Return the keys that an unknown one resembles, as settings and as environment, or where all are told."""
+    keys = {"_".join(key): key for key in _keys(Settings)}
+    near = difflib.get_close_matches("_".join(str(part) for part in path), keys, n=2, cutoff=0.75)
+    named = [f"{'.'.join(keys[one])} ({PREFIX}{'__'.join(keys[one]).upper()})" for one in near]
+    return ", ".join(named) or "a key of docs/reference/settings.md"
+
+
+def _keys(part: type[BaseModel]) -> Iterator[tuple[str, ...]]:
+    for name, field in part.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from ((name, *below) for below in _keys(field.annotation))
+        else:
+            yield (name,)
+
+
 def _explained(error: ValidationError) -> SettingsError:
     findings = tuple(
         problem.Finding(
             pointer=".".join(str(part) for part in fault["loc"]) or "settings",
             found="an unknown key" if fault["type"] == "extra_forbidden" else fault["msg"],
-            allowed="a key of docs/reference/settings.md"
-            if fault["type"] == "extra_forbidden"
-            else "see docs/reference/settings.md",
+            allowed=_nearest(fault["loc"]) if fault["type"] == "extra_forbidden" else "see docs/reference/settings.md",
             remedy=f"correct {PREFIX}{'__'.join(str(part).upper() for part in fault['loc'])} or {FILE_NAME}",
         )
         for fault in error.errors(include_input=False, include_url=False)

@@ -106,9 +106,24 @@ def test_a_file_with_an_unknown_key__is_refused(tmp_path: Path) -> None:
     assert "settings.toml" in caught.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("given", "allowed"),
+    [
+        ("POWERDESK_TABLES_URL", "tables.url (POWERDESK_TABLES__URL)"),
+        ("POWERDESK_ACCESS__PEPER", "access.pepper (POWERDESK_ACCESS__PEPPER)"),
+        ("POWERDESK_NOTHING_LIKE_IT", "a key of docs/reference/settings.md"),
+    ],
+)
+def test_an_unknown_key__is_told_which_known_one_it_resembles(given: str, allowed: str) -> None:
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.load(environment={given: "x"})
+    (finding,) = caught.value.findings
+    assert finding.allowed.split(", ")[0] == allowed
+
+
 def test_what_others_read__is_no_fault() -> None:
     environment = dict.fromkeys(sorted(settings.NOT_SETTINGS), "1")
-    assert "POWERDESK_API_KEY" in environment
+    assert {"POWERDESK_API_KEY", "POWERDESK_CLICKHOUSE_URL"} <= environment.keys()
     assert settings.load(environment=environment) == settings.load(environment={})
 
 
