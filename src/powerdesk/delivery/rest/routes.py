@@ -217,7 +217,9 @@ def _etag(store: Store, asking: Asking, query: bytes) -> str:
     """
     caller, declared, asked = asking.caller, asking.declared, asking.asked
     fixed = asked.as_of is not None and asked.commit is not None and asked.cursor is None
-    state = f"{declared.version}|{store.progress.commit(declared.id)}|{query!r}|{asked.format.value}"
+    last = store.progress.commit(declared.id)
+    upto = last if asked.commit is None else min(last, asked.commit)
+    state = f"{declared.version}|{upto}|{query!r}|{asked.format.value}"
     rights = f"{caller.principal.id}|{caller.principal.grants.version}|{caller.channel.value}"
     digest = hashlib.sha256(f"{state}|{rights}".encode()).hexdigest()[:24]
     return f'"{digest}"' if fixed else f'W/"{digest}"'
