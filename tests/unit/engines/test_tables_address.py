@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from powerdesk.engines.ports import faults
@@ -38,3 +41,27 @@ def test_address__with_a_fault_is_refused_by_name_and_without_its_password(url: 
         tables_address.parsed(url)
     assert fault in refused.value.found
     assert "hush" not in str(refused.value)
+
+
+UNREACHABLE = """
+import time
+from datetime import UTC, datetime
+from powerdesk.engines.ports import faults
+from powerdesk.engines.scaled import tables, tables_address
+
+class Clock:
+    def now(self): return datetime.now(tz=UTC)
+    def monotonic_s(self): return time.monotonic()
+
+found = tables.ClickTables(tables_address.parsed("clickhouse+http://desk@127.0.0.1:9/desk"), password="", clock=Clock())
+try:
+    found.version()
+except faults.EngineUnavailableError as error:
+    print(error.found[:16])
+"""
+
+
+def test_a_server_that_cannot_be_reached__is_told_by_a_problem_and_not_printed_besides() -> None:
+    pytest.importorskip("clickhouse_connect")
+    told = subprocess.run([sys.executable, "-c", UNREACHABLE], capture_output=True, text=True, check=True, timeout=120)  # noqa: S603 - a program of this test
+    assert (told.stdout.strip(), told.stderr) == ("asking who it is", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from powerdesk.engines.scaled.tables_address import ClickHouseAddress
     from powerdesk.kernel.clock import Clock
 
+logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())  # else Python prints what we raise as well
 REST_S = 1.0
 """How long callers are refused at once after the server did not answer."""
 FULL = frozenset({243})  # NOT_ENOUGH_SPACE
