@@ -11,7 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from powerdesk.grid.commitment import committing
+from powerdesk.grid.commitment import committing, searching
+from powerdesk.grid.commitment import fleet as fleets
+from powerdesk.grid.commitment.chains import Chains
+from powerdesk.grid.commitment.decomposing import Decomposition, Prices
 from powerdesk.grid.commitment.plan import InfeasibleCommitmentError, Status
 from powerdesk.grid.commitment_case import (
     ENDLESS,
@@ -262,3 +265,90 @@ def test_commit__proves_no_more_than_is_true_where_the_gap_is_wide(case: Commitm
     assert found.bound_usd <= least + 1e-6 * max(abs(least), 1.0)
     assert least <= found.objective_usd + 1e-6 * max(abs(least), 1.0)
     assert found.status is Status.WITHIN_GAP
+
+
+def runs_of(unit: Unit, on: tuple[bool, ...]) -> Iterator[tuple[int, int]]:
+    """Yield first interval and end of each run, -1 for one that goes on from before."""
+    was = on[0] if unit.initial_hours is None else unit.initial_hours > 0.0
+    held = [was, *on, None]
+    first = -1
+    for at, (before, now) in enumerate(itertools.pairwise(held)):
+        if now and not before:
+            first = at
+        elif before and not now:
+            yield first, at
+            first = at
+
+
+@given(case=cases(), seed=st.integers(0, 1000))
+@settings(max_examples=40, deadline=None)
+def test_best__chain_of_each_unit_costs_what_the_best_of_all_its_plans_costs(case: CommitmentCase, seed: int) -> None:
+    n = case.load_mw.shape[0]
+    random = np.random.default_rng(seed)
+    usd = random.normal(0.0, 200.0, (n, len(case.units)))
+    begin, end, going = np.abs(random.normal(0.0, 200.0, (3, *usd.shape)))
+    chains = Chains(case, fleet=fleets.of(case))
+    best = chains.best(usd, begin=begin, end=end, going=going)
+    on, _, _ = best.states()
+    surplus = best.surplus()
+    for at, unit in enumerate(case.units):
+        costs: dict[tuple[bool, ...], float] = {}
+        for plan, start_stop in plans_of(unit, n, case.hours):
+            if unit.initial_hours is not None and unit.initial_mw is not None and not keeps_last_output(case, at, plan):
+                continue
+            costs[plan] = start_stop + float(usd[list(plan), at].sum())
+            for first, stop in runs_of(unit, plan):
+                last = end[stop - 1, at] if 0 < stop < n else 0.0
+                if first < 0:
+                    costs[plan] += float(going[:stop, at].sum()) + last
+                else:
+                    once = stop - first == 1
+                    costs[plan] += max(begin[first, at], last) if once else begin[first, at] + last
+        least = min(costs.values(), default=ENDLESS)
+        assert best.usd()[at] == pytest.approx(least)
+        if least == ENDLESS:
+            continue
+        assert costs[tuple(on[:, at].tolist())] == pytest.approx(least)
+        for t in range(n):
+            here = min((usd for plan, usd in costs.items() if plan[t]), default=ENDLESS)
+            away = min((usd for plan, usd in costs.items() if not plan[t]), default=ENDLESS)
+            assert surplus[t, at] == pytest.approx(away - here)
+
+
+def keeps_last_output(case: CommitmentCase, at: int, plan: tuple[bool, ...]) -> bool:
+    """Whether a unit that ran comes down to its stop limit before it stops."""
+    unit = case.units[at]
+    if not unit.initial_hours or unit.initial_hours < 0.0 or unit.initial_mw is None or all(plan):
+        return True
+    off = plan.index(False)
+    excess = unit.initial_mw - off * unit.ramp_down_mw_per_h * case.hours if off else unit.initial_mw
+    limit = max(unit.stop_limit_mw, unit.min_mw[0]) if off else unit.stop_limit_mw
+    return bool(excess <= limit + 1e-9)
+
+
+@given(case=cases(), seed=st.integers(0, 1000))
+@settings(max_examples=40, deadline=None)
+def test_bound__at_any_prices_is_below_the_best_of_all_plans(case: CommitmentCase, seed: int) -> None:
+    n, random = case.load_mw.shape[0], np.random.default_rng(seed)
+    apart = Decomposition(case, fleet=fleets.of(case), island=np.zeros(2, np.int64))
+    prices = Prices(
+        random.uniform(-20.0, 120.0, (n, 1)) * case.hours, np.maximum(random.normal(0.0, 30.0, (n, 2)), 0.0)
+    )
+    least = best_of_all(case)
+    drawn, climbed = apart.bound(prices), apart.climb(most_steps=10)
+    scale = 1e-6 * max(abs(least), 1.0) if least < ENDLESS else 0.0
+    assert max(drawn.usd, climbed.usd) <= least + scale
+
+
+@given(case=cases())
+@settings(max_examples=25, deadline=None)
+def test_commit__by_prices_first_proves_no_more_than_is_true(case: CommitmentCase) -> None:
+    least = best_of_all(case)
+    if least == ENDLESS:
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(searching, "MANY_STATES", 0)
+        found = committing.commit(case, gap=0.02)
+    assert found.status is Status.WITHIN_GAP
+    assert found.bound_usd <= least + 1e-6 * max(abs(least), 1.0)
+    assert least <= found.objective_usd + 1e-6 * max(abs(least), 1.0)

@@ -129,33 +129,47 @@ class Decomposition:
         )
         return _Free(cost, least, most_mw, np.array([one[3] for one in made]).reshape(-1, rows.shape[1]))
 
-    def bound(self, prices: Prices) -> Bound:
-        """Return the bound at prices."""
-        fleet, energy = self.fleet, prices.energy[:, self._home]
-        up, best_up = _dearest(prices.reserve, self._up)
-        down, best_down = _dearest(prices.reserve, self._down)
-        margin = fleet.slope - (energy - best_up + best_down)[:, :, None]
-        full, first, last, going = (_offer(width, margin, best_up) for width in self._widths)
-        best = self.chains.best(
-            fleet.least_usd - energy * fleet.low + full.usd,
+    def _best(self, energy: FloatArray, offers: list[_Offer]) -> Best:
+        """Return the units' best plans at prices of energy (n, n_unit) and what they offer at them."""
+        full, first, last, going = offers
+        return self.chains.best(
+            self.fleet.least_usd - energy * self.fleet.low + full.usd,
             begin=first.usd - full.usd,
             end=last.usd - full.usd,
             going=going.usd - full.usd,
         )
+
+    def _offers(self, energy: FloatArray, reserve: FloatArray) -> list[_Offer]:
+        """Return offers of units that run on, begin, are about to stop, or ran before the horizon."""
+        best_up = _dearest(reserve, self._up)[1]
+        value = energy - best_up + _dearest(reserve, self._down)[1]
+        return [_offer(width, self.fleet.slope - value[:, :, None], best_up) for width in self._widths]
+
+    def surplus(self, energy: FloatArray, reserve: FloatArray) -> FloatArray:
+        """Return how clearly each unit is on at prices of energy (n, n_unit) and reserves, as `Best.surplus` does."""
+        return self._best(energy, self._offers(energy, reserve)).surplus()
+
+    def bound(self, prices: Prices) -> Bound:
+        """Return the bound at prices."""
+        energy = prices.energy[:, self._home]
+        offers = self._offers(energy, prices.reserve)
+        best = self._best(energy, offers)
+        full, first, last, going = offers
         on, begins, ends = best.states()
-        here = [begins & ~(ends & (last.usd > first.usd)), ends, np.logical_and.accumulate(on) & (fleet.was_on == 1.0)]
+        since = np.logical_and.accumulate(on) & (self.fleet.was_on == 1.0)
+        here = [begins & ~(ends & (last.usd > first.usd)), ends, since]
         above = np.select(here, [first.above, last.above, going.above], full.above) * on
         room = np.select(here, [first.room, last.room, going.room], full.room) * on
         free_usd, free_mw = self._free.at(prices.energy)
         short_usd, short_mw = self._short.at(prices.reserve)
         missing, missing_reserve = self.load_mw - free_mw, self.asked_mw - short_mw
-        np.subtract.at(missing.T, self._home, (above + fleet.low * on).T)
+        np.subtract.at(missing.T, self._home, (above + self.fleet.low * on).T)
+        up, down = (_dearest(prices.reserve, may)[0] for may in (self._up, self._down))
         for product in range(missing_reserve.shape[1]):
             given = room * (up == product) + above * (down == product)
             missing_reserve[:, product] -= given.sum(axis=1)
         asked = float((prices.energy * self.load_mw).sum() + (prices.reserve * self.asked_mw).sum())
-        usd = float(best.usd().sum()) + free_usd + short_usd + asked
-        return Bound(usd, missing, missing_reserve, best)
+        return Bound(float(best.usd().sum()) + free_usd + short_usd + asked, missing, missing_reserve, best)
 
     def climb(self, *, most_steps: int = MOST_STEPS) -> Bound:
         """Return the highest bound met on the way up from prices of the merit order."""

@@ -111,6 +111,15 @@ class Model:
         upper[closed[closed != ABSENT]] = 0.0
         return self.programme.bounded(lower, upper)
 
+    def prices(self, duals: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return what duals of rows pay each unit for a MW (n, n_unit), and for reserve (n, n_reserve), USD."""
+        layout, programme = self.made.layout, self.programme
+        told = np.append(duals, np.zeros(programme.row_lower.size - duals.size))
+        of_system = np.zeros(told.size)
+        of_system[layout.balance] = told[layout.balance]
+        of_system[self.made.rows.count :] = told[self.made.rows.count :]
+        return (programme.rows.T @ of_system)[layout.above], np.maximum(told[layout.requirement], 0.0)
+
     def meet(self, point: FloatArray) -> bool:
         """Add the limits that a point breaks; whether there were any."""
         limits = self.broken(point)

@@ -81,7 +81,7 @@ class Search:
     def _by_prices(self) -> None:
         """Take plans near what each unit does by itself at prices that balance the whole."""
         model = self.model
-        bound = Decomposition(model.case, fleet=model.fleet, island=model.island).climb()
+        bound = self._apart().climb()
         if not np.isfinite(bound.usd):
             return
         self.bound_usd = bound.usd - self._chords
@@ -103,9 +103,12 @@ class Search:
         for width in DIVE_WIDTHS:
             if not self._done():
                 self._look(self._near(relaxed.primal, width), self._dive)
+        surplus = self._apart().surplus(*self.model.prices(relaxed.row_duals))
+        self._improve(surplus, PRICED_SHARES[0])
         if not self._done():
             current = engine.n_rows == self.model.programme.row_lower.size  # dives may have met more limits
             self._dive_everywhere(engine if current else engine_of(self.model.programme))
+            self._improve(surplus, PRICED_SHARES[1])
         near_nodes = NEIGHBOURHOOD_NODES if most_nodes is None else min(most_nodes, NEIGHBOURHOOD_NODES)
         for width in NEIGHBOURHOODS if near_nodes else ():
             if not self._done():
@@ -113,6 +116,24 @@ class Search:
         if not self._done() and (near_nodes or self.best is None):
             rest = self._not_ruled_out(relaxed.row_duals)
             self._look(rest, self._branch(most_nodes=most_nodes or None, whole=True))
+
+    def _apart(self) -> Decomposition:
+        return Decomposition(self.model.case, fleet=self.model.fleet, island=self.model.island)
+
+    def _improve(self, surplus: FloatArray, share: float) -> None:
+        """Take plans near the best one: open are states that are not clear at prices, and those it has otherwise.
+
+        Then all states of units that it has otherwise somewhere.
+        """
+        clear = np.sort(np.abs(surplus[np.isfinite(surplus)]))
+        for whole_units in (False, True):
+            if self._done() or self.best is None or not clear.size:
+                return
+            on = self.best[self._on] > HALF
+            unlike = (surplus > 0.0) != on
+            near = np.abs(surplus) <= clear[int(share * (clear.size - 1))]
+            open_ = near | (np.broadcast_to(unlike.any(axis=0), on.shape) if whole_units else unlike)
+            self._look(self.model.given(~open_, on), self._dive)
 
     def _done(self) -> bool:
         """Whether the best plan is proven to be within the gap."""
@@ -146,7 +167,8 @@ class Search:
         if self.best is not None:
             open_ |= (self.best[self._on] > HALF) != (value > HALF)
         around = np.pad(open_, ((width, width), (0, 0)))
-        near: BoolArray = np.lib.stride_tricks.sliding_window_view(around, 2 * width + 1, axis=0).any(axis=-1)
+        windows = np.lib.stride_tricks.sliding_window_view(around, 2 * width + 1, axis=0)
+        near = np.asarray(windows.any(axis=-1))
         return self.model.given(~near, value > HALF)
 
     def _not_ruled_out(self, duals: FloatArray) -> Programme:
