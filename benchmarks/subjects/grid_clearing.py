@@ -18,7 +18,7 @@ import numpy as np
 
 from harness import Measurement, timed
 from powerdesk.grid import contingencies, matpower, synthetic
-from powerdesk.grid.clearing import engines, result
+from powerdesk.grid.clearing import engines, refusals
 from powerdesk.grid.clearing.session import Session
 from powerdesk.grid.sensitivities import Sensitivities
 from powerdesk.grid.types import BranchModel, Network
@@ -140,7 +140,7 @@ def congested(network: Network) -> Network:
         tight = dataclasses.replace(network, buses=loads, branches=branches)
         try:
             cleared = engines.clear(tight, model=BranchModel.DCP)
-        except result.InfeasibleError:
+        except refusals.InfeasibleError:
             break
         if len(cleared.constraints) >= 50:
             return tight

@@ -14,7 +14,7 @@ import pytest
 from scipy import sparse
 
 from powerdesk.grid import matpower, prices
-from powerdesk.grid.clearing import cuts, engines, result
+from powerdesk.grid.clearing import cuts, engines, refusals
 from powerdesk.grid.clearing.session import Session
 from powerdesk.grid.sensitivities import Sensitivities
 from powerdesk.grid.types import BranchModel
@@ -86,7 +86,7 @@ def test_engines__agree_on_published_cases(name: str, model: BranchModel, publis
     network = published(name)
     try:
         own = engines.clear(network, model=model)
-    except result.InfeasibleError:
+    except refusals.InfeasibleError:
         pytest.fail(f"{name} has a dispatch in both models")
     for engine in (engines.Engine.ANGLE, engines.Engine.CLARABEL):
         other = engines.clear(network, model=model, engine=engine)
@@ -321,6 +321,6 @@ def test_failure_c__angle_limits_of_zero_are_none(published: Published) -> None:
 def test_failure_d__an_infeasible_case_stops_the_loop_of_rows(published: Published) -> None:
     network = published("pglib_opf_case2869_pegase__api")
     kept = Session(Sensitivities(network, model=BranchModel.DCP))
-    with pytest.raises(result.InfeasibleError):
+    with pytest.raises(refusals.InfeasibleError):
         kept.clear(demand_mw=1.3 * network.demand_mw)
     assert len(kept.rows) < 300

@@ -170,7 +170,7 @@ class Dispatcher:
     ) -> Cleared:
         """Return the verified optimum; `previous_mw` (n_unit,) limits what units may move in `steps` five minutes.
 
-        Raises grid.clearing.result.DispatchUnverifiedError or ClearingError.
+        Raises grid.clearing.refusals.DispatchUnverifiedError or ClearingError.
         """
         low, high = self._limits(available_mw, previous_mw, steps)
         found = self._session.clear(demand_mw=load_mw, min_mw=low, max_mw=high)

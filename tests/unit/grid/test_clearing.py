@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from powerdesk.grid import contingencies, prices, synthetic
-from powerdesk.grid.clearing import active_set, engines, kkt, reduced, result, security
+from powerdesk.grid.clearing import active_set, engines, kkt, reduced, refusals, security
 from powerdesk.grid.clearing.cuts import Losses
 from powerdesk.grid.clearing.rows import PenaltyStep
 from powerdesk.grid.clearing.session import Session
@@ -215,7 +215,7 @@ def test_security__no_single_outage_overloads_and_it_costs_more() -> None:
 
 
 def test_infeasible__too_little_supply_is_told_with_the_limits_in_conflict(two_islands: Network) -> None:
-    with pytest.raises(result.InfeasibleError) as refused:
+    with pytest.raises(refusals.InfeasibleError) as refused:
         session(two_islands).clear(demand_mw=two_islands.demand_mw * 3.0)
     names = [one.pointer for one in refused.value.findings]
     assert any("the demand of island" in one for one in names)
@@ -227,7 +227,7 @@ def test_infeasible__a_line_that_cannot_feed_its_load_is_the_whole_conflict(two_
     rating[4] = 12.0  # bus 50 takes 20 MW through it
     starved = Sensitivities(rated(two_islands, rating), model=BranchModel.DCP)
     for clear in (Session(starved).clear, lambda: engines.clear_whole(starved, engine=engines.Engine.ANGLE)):
-        with pytest.raises(result.InfeasibleError, match="8 MW at least") as refused:
+        with pytest.raises(refusals.InfeasibleError, match="8 MW at least") as refused:
             clear()
         assert [one.pointer for one in refused.value.findings] == ["the limit of 40-50"]
 
@@ -235,7 +235,7 @@ def test_infeasible__a_line_that_cannot_feed_its_load_is_the_whole_conflict(two_
 def test_infeasible__stops_the_loop_of_rows_at_once() -> None:
     network = synthetic.network(n_bus=200, seed=4, congestion=0.9)
     kept = session(rated(network, 0.02 * network.branches.rating_mw))
-    with pytest.raises(result.InfeasibleError):
+    with pytest.raises(refusals.InfeasibleError):
         kept.clear()
     assert len(kept.rows) < 150
 
@@ -328,7 +328,7 @@ def test_losses__balance_and_prices_add_up(seed: int, n_bus: int, kind: Losses) 
     network = synthetic.network(n_bus=n_bus, seed=seed, congestion=0.3)
     try:
         cleared = session(network, losses=kind).clear()
-    except result.InfeasibleError:
+    except refusals.InfeasibleError:
         return  # the made ratings leave no room for losses
     assert cleared.generation_mw.sum() == pytest.approx(network.demand_mw.sum() + cleared.losses_mw.sum())
     for reference in (None, 1, network.demand_mw):
@@ -356,7 +356,7 @@ def test_session__goes_over_to_angles_where_many_limits_bind(monkeypatch: pytest
     again = crowded.clear(demand_mw=demand)
     assert (again.found.engine, again.found.rung) == ("ptdf", reduced.VERTEX)
     assert again.objective_usd_per_h == pytest.approx(by_rows.clear(demand_mw=demand).objective_usd_per_h, rel=1e-9)
-    with pytest.raises(result.InfeasibleError):
+    with pytest.raises(refusals.InfeasibleError):
         crowded.clear(demand_mw=9.0 * network.demand_mw)
 
 
@@ -365,7 +365,7 @@ def test_infeasible__a_rating_and_an_angle_limit_that_leave_no_flow_are_told_by_
     low[4] = 5.0  # 5 degrees drive 43 MW through 40-50, whose rating is 30
     crossed = dataclasses.replace(two_islands, branches=dataclasses.replace(two_islands.branches, angle_min_deg=low))
     for engine in engines.Engine:
-        with pytest.raises(result.InfeasibleError) as refused:
+        with pytest.raises(refusals.InfeasibleError) as refused:
             engines.clear(crossed, model=BranchModel.DCP, engine=engine)
         assert [one.pointer for one in refused.value.findings] == ["the limits of 40-50"]
 
@@ -375,7 +375,7 @@ def test_infeasible__units_that_cannot_go_low_enough_are_told_without_rows_of_fl
     least[3] = 45.0  # island 2 takes 30 MW and can send 10 away
     held = dataclasses.replace(two_islands, generators=dataclasses.replace(two_islands.generators, min_mw=least))
     unrated = rated(held, np.full(6, np.inf))
-    with pytest.raises(result.InfeasibleError, match="MW at least") as refused:
+    with pytest.raises(refusals.InfeasibleError, match="MW at least") as refused:
         session(unrated).clear()
     assert {one.pointer.split(":")[0] for one in refused.value.findings} == {
         "the demand of island 2 (2 buses)",

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from powerdesk.grid import contingencies, prices, synthetic
-from powerdesk.grid.clearing import engines, extensive, kkt, programme, reserving, result, security
+from powerdesk.grid.clearing import engines, extensive, kkt, programme, refusals, reserving, security
 from powerdesk.grid.clearing.cuts import Losses
 from powerdesk.grid.clearing.extensive import Wanted
 from powerdesk.grid.clearing.reserving import ReserveProduct
@@ -39,7 +39,7 @@ def opinions(made: Sensitivities, wanted: Wanted, products: tuple[ReserveProduct
     if products:
         chosen = reserving.with_reserves(chosen, products)
     found = [extensive.clear(chosen, wanted, rung=str(Method.SIMPLEX), demand_mw=made.network.demand_mw)]
-    with contextlib.suppress(result.DispatchUnverifiedError):
+    with contextlib.suppress(refusals.DispatchUnverifiedError):
         found.append(extensive.clear(chosen, wanted, rung=extensive.CLARABEL, demand_mw=made.network.demand_mw))
     return found
 
@@ -66,7 +66,7 @@ def slope(own: Clearing, again: Callable[[FloatArray], Clearing], step: FloatArr
     size = float(step.sum())
     try:
         moved = again(own.demand_mw + step)
-    except result.InfeasibleError:
+    except refusals.InfeasibleError:
         return float(np.copysign(np.inf, size))
     return (moved.objective_usd_per_h - own.objective_usd_per_h) / size
 
@@ -179,7 +179,7 @@ def test_frozen_losses__at_the_optimum_s_own_flows_give_the_optimum(
     weights = np.eye(n_bus)[seed % n_bus] if at_one_bus else None
     try:
         truly = Session(made, losses=Losses.QUADRATIC, loss_weights=weights).clear()
-    except result.InfeasibleError:
+    except refusals.InfeasibleError:
         return  # the made ratings leave no room for losses
     base = truly.flows_mw
     again = partial(cleared, Session(made, losses=Losses.FROZEN, loss_weights=weights, loss_base_mw=base))
@@ -213,7 +213,7 @@ def test_branch_losses__are_drawn_at_the_ends_and_priced_to_the_finite_differenc
         more, less = (network.demand_mw + sign * step * (np.arange(n_bus) == bus) for sign in (1.0, -1.0))
         right = (at(more).objective_usd_per_h - found.objective_usd_per_h) / step
         left = (found.objective_usd_per_h - at(less).objective_usd_per_h) / step
-    except result.DispatchUnverifiedError:
+    except refusals.DispatchUnverifiedError:
         return  # the made ratings leave no room for losses
     branches = network.branches
     square = branches.resistance_pu**2 + branches.reactance_pu**2

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from powerdesk.grid import matpower, synthetic
-from powerdesk.grid.clearing import kkt, result
+from powerdesk.grid.clearing import kkt, refusals
 from powerdesk.grid.clearing.reduced import CLARABEL
 from powerdesk.grid.clearing.reserving import ReserveProduct
 from powerdesk.grid.clearing.rows import PenaltyStep
@@ -122,5 +122,5 @@ def test_ramps__hold_generators_to_what_they_can_do_from_one_interval_to_the_nex
     assert after.generation_mw == pytest.approx([70.0, 20.0])
     assert after.lmp[0] == pytest.approx(30.0)
     low, high = kept.programme.ramp_limits(after.generation_mw, np.array([1.0, 1.0]))
-    with pytest.raises(result.InfeasibleError):
+    with pytest.raises(refusals.InfeasibleError):
         kept.clear(demand_mw=np.array([120.0, 0.0]), min_mw=low, max_mw=high)

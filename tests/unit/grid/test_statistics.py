@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from powerdesk.grid import statistics, synthetic
-from powerdesk.grid.clearing import engines, result
+from powerdesk.grid.clearing import engines, refusals
 from powerdesk.grid.types import BranchModel
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def test_islands__an_inadequate_one_has_no_dispatch(two_islands: Network) -> Non
     buses = dataclasses.replace(two_islands.buses, load_mw=heavy)
     over = dataclasses.replace(two_islands, buses=buses)
     assert [one.adequate for one in statistics.islands(over)] == [True, False]
-    with pytest.raises(result.InfeasibleError):
+    with pytest.raises(refusals.InfeasibleError):
         engines.clear(over, model=BranchModel.DCP)
 
 

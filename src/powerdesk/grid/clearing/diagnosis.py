@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from powerdesk.grid.clearing.result import InfeasibleError, constraint_name
+from powerdesk.grid.clearing.refusals import InfeasibleError
+from powerdesk.grid.clearing.result import constraint_name
 from powerdesk.kernel.problem import Finding
 from powerdesk.solvers.warm import Method, Verdict, WarmProgram
 

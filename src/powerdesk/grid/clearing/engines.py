@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from powerdesk.grid.clearing import extensive, programme, result, whole
+from powerdesk.grid.clearing import extensive, programme, refusals, whole
 from powerdesk.grid.clearing.cuts import Losses
 from powerdesk.grid.clearing.session import Session
 from powerdesk.grid.sensitivities import Sensitivities
@@ -42,7 +42,7 @@ def clear(
 ) -> Clearing:
     """Return the verified optimum of a network for a demand (n_bus,), the case's own when none is given.
 
-    Raises result.InfeasibleError or result.DispatchUnverifiedError; NetworkError for losses beyond an engine.
+    Raises refusals.InfeasibleError or refusals.DispatchUnverifiedError; NetworkError for losses beyond an engine.
     """
     sensitivities = Sensitivities(network, model=model)
     if engine is Engine.PTDF:
@@ -76,5 +76,5 @@ def clear_whole(sensitivities: Sensitivities, *, engine: Engine, demand_mw: Floa
     if outcome.clearing is None and outcome.infeasible:
         Session(sensitivities).clear(demand_mw=demand_mw)  # raises with the conflict, unless the solver erred
     if outcome.clearing is None:
-        raise result.unverified(outcome.words)
+        raise refusals.unverified(outcome.words)
     return outcome.clearing

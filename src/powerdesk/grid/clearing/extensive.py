@@ -19,7 +19,7 @@ import numpy as np
 from scipy import sparse
 
 from powerdesk.grid import contingencies
-from powerdesk.grid.clearing import cuts, kkt, result
+from powerdesk.grid.clearing import cuts, kkt, refusals, result
 from powerdesk.grid.clearing.cuts import LossCuts, Losses
 from powerdesk.grid.clearing.rows import NO_OUTAGE, FlowRows
 from powerdesk.solvers import conic
@@ -184,7 +184,7 @@ class Extensive:
         return _State(out, angle, balances, limits, limited, flow, phase)
 
     def solve(self, rung: str) -> Clearing:
-        """Return the verified optimum by Clarabel or by HiGHS's simplex; raises result.DispatchUnverifiedError."""
+        """Return the verified optimum by Clarabel or by HiGHS's simplex; raises refusals.DispatchUnverifiedError."""
         words = []
         for scale in SCALES if rung == CLARABEL else (1.0,):
             answer = self._by_clarabel(scale) if rung == CLARABEL else self._by_highs()
@@ -198,7 +198,7 @@ class Extensive:
                 found = result.Found("extensive", str(rung), 1, checked)
                 return result.cleared(chosen, rows, one, objective_usd_per_h=cost, found=found)
             words.append(f"residual {checked.worst:.1e}")
-        raise result.unverified("extensive form: " + "; ".join(words))
+        raise refusals.unverified("extensive form: " + "; ".join(words))
 
     def _columns(self) -> tuple[FloatArray, ...]:
         cost, quadratic, lower, upper = (np.concatenate(part) for part in zip(*self._form.columns, strict=True))
@@ -401,7 +401,7 @@ class Extensive:
 def clear(chosen: Programme, wanted: Wanted, *, rung: str, demand_mw: FloatArray) -> Clearing:
     """Return the verified optimum of a programme without loss columns.
 
-    Frozen losses without a base take that of the dispatch without losses. Raises result.DispatchUnverifiedError.
+    Frozen losses without a base take that of the dispatch without losses. Raises refusals.DispatchUnverifiedError.
     """
     if wanted.losses is Losses.NONE:
         return Extensive(chosen, wanted, demand_mw=demand_mw).solve(rung)

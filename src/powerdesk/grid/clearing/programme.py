@@ -19,7 +19,7 @@ import numpy as np
 from scipy import sparse
 
 from powerdesk.grid.checking import MOST_FINDINGS
-from powerdesk.grid.clearing.result import InfeasibleError
+from powerdesk.grid.clearing.refusals import InfeasibleError
 from powerdesk.kernel.problem import Finding
 
 if TYPE_CHECKING:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from powerdesk.grid.clearing.rows import NO_OUTAGE
-from powerdesk.kernel.problem import Problem
 
 if TYPE_CHECKING:
     from powerdesk.grid.clearing.kkt import Candidate
@@ -20,31 +19,6 @@ if TYPE_CHECKING:
 
 PRICE_TOLERANCE_USD_PER_MWH = 1e-7
 """Shadow prices below it are rounding of the solver."""
-
-
-class InfeasibleError(Problem):
-    """No dispatch keeps every limit; `findings` names the smallest set of limits in conflict that was found."""
-
-    status: ClassVar[int] = 422
-    slug: ClassVar[str] = "dispatch-infeasible"
-    title: ClassVar[str] = "No dispatch keeps every limit"
-
-
-class DispatchUnverifiedError(Problem):
-    """No rung of the ladder gave a dispatch that passes our own check."""
-
-    status: ClassVar[int] = 422
-    slug: ClassVar[str] = "dispatch-unverified"
-    title: ClassVar[str] = "The dispatch has no verified optimum"
-
-
-def unverified(words: str) -> DispatchUnverifiedError:
-    """Return the problem of a ladder whose rungs ended as `words` tell."""
-    return DispatchUnverifiedError(
-        found=words,
-        allowed="a dispatch whose optimality conditions hold to 1e-6",
-        remedy="look for extreme costs, ratings or reactances in the case",
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from powerdesk.grid import contingencies
-from powerdesk.grid.clearing import result
+from powerdesk.grid.clearing import refusals
 
 if TYPE_CHECKING:
     from powerdesk.grid.clearing.result import Clearing
@@ -38,7 +38,7 @@ def clear(
     """Return the optimum that keeps `limits_mw` (n_branch,) after each of the `outages` (positions of branches).
 
     Outages must keep the network whole: take them from contingencies.single_outages. The session keeps the rows for the
-    next interval. Raises what Session.clear raises, and result.DispatchUnverifiedError after MOST_ROUNDS.
+    next interval. Raises what Session.clear raises, and refusals.DispatchUnverifiedError after MOST_ROUNDS.
     """
     near = outages
     for _ in range(MOST_ROUNDS):
@@ -64,7 +64,7 @@ def clear(
                 low_mw=-limit,
                 high_mw=limit,
             )
-    raise result.DispatchUnverifiedError(
+    raise refusals.DispatchUnverifiedError(
         found=f"outages that still overload branches after {MOST_ROUNDS} rounds",
         allowed="a dispatch that no outage overloads",
         remedy="screen fewer outages, or give penalty steps",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from powerdesk.grid.clearing import cuts, diagnosis, kkt, programme, reduced, reserving, result, whole
+from powerdesk.grid.clearing import cuts, diagnosis, kkt, programme, reduced, refusals, reserving, result, whole
 from powerdesk.grid.clearing.cuts import Losses
 from powerdesk.grid.clearing.reduced import ReducedProgramme
 from powerdesk.grid.clearing.rows import NO_OUTAGE, FlowRows
@@ -96,7 +96,7 @@ class Session:
         """Return the verified optimum for a demand (n_bus,), the case's own when none is given.
 
         `min_mw` and `max_mw` (n_gen,) narrow generators' limits, e.g. to what ramps allow after the last interval.
-        Raises result.InfeasibleError with the limits in conflict, or result.DispatchUnverifiedError.
+        Raises refusals.InfeasibleError with the limits in conflict, or refusals.DispatchUnverifiedError.
         """
         demand = self.programme.network.demand_mw if demand_mw is None else demand_mw
         bounds = self.programme.bounds(min_mw, max_mw)
@@ -116,7 +116,7 @@ class Session:
                 return cleared
         if self._has_angles and (cleared := self._by_angles(demand, bounds, (whole.CLARABEL,))) is not None:
             return cleared
-        raise result.unverified("; ".join(verdicts))
+        raise refusals.unverified("; ".join(verdicts))
 
     def _attempt(self, rung: str, verdicts: list[str]) -> Clearing | None:
         """Return the clearing of a rung that passes the check, or None and its verdict."""
@@ -206,7 +206,7 @@ class Session:
             excess = np.maximum(flow - self._high, self._low - flow)[worst]
             worst = worst[np.argsort(-excess, kind="stable")[:ROWS_PER_ROUND]]
         if len(self.rows) + worst.size > MOST_ROWS:
-            raise result.unverified(f"more than {MOST_ROWS} limits broken in turn")
+            raise refusals.unverified(f"more than {MOST_ROWS} limits broken in turn")
         self._hold(worst)
         return True
 

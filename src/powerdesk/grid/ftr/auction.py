@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from powerdesk.grid.clearing import result
+from powerdesk.grid.clearing import refusals
 from powerdesk.grid.clearing.rows import NO_OUTAGE
 from powerdesk.grid.ftr import feasibility
 from powerdesk.grid.ftr.feasibility import Rows, Screen
@@ -71,7 +71,7 @@ def clear(screen: Screen, bids: Bids, *, held_mw: FloatArray | None = None) -> A
     """Return the awards of an auction; `held_mw` (n_path,) are rights out already, by the screen's own paths.
 
     Raises FtrError for bids that are no numbers, crossed or options sold, and where rights held and least awards break
-    limits that no award can mend; result.DispatchUnverifiedError when no rung passes the check.
+    limits that no award can mend; refusals.DispatchUnverifiedError when no rung passes the check.
     """
     _check(screen.paths, bids)
     held = np.zeros(len(screen.paths)) if held_mw is None else held_mw
@@ -88,7 +88,7 @@ def clear(screen: Screen, bids: Bids, *, held_mw: FloatArray | None = None) -> A
             verdicts.append(f"{rung}: residual {found.kkt.worst:.1e}")
         else:
             verdicts.append(f"{rung}: {answer.words}")
-    raise result.unverified("; ".join(verdicts))
+    raise refusals.unverified("; ".join(verdicts))
 
 
 class _Programme:
@@ -116,7 +116,7 @@ class _Programme:
                 return answer, rounds
             if rung == Method.SIMPLEX:
                 rung = Method.SIMPLEX_WARM
-        raise result.unverified(f"no end after {MOST_ROUNDS} rounds")
+        raise refusals.unverified(f"no end after {MOST_ROUNDS} rounds")
 
     def _solve(self, rung: str) -> Answer:
         if rung != CLARABEL:

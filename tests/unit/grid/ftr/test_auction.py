@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from powerdesk.grid import contingencies, synthetic
-from powerdesk.grid.clearing import result
+from powerdesk.grid.clearing import refusals
 from powerdesk.grid.ftr import auction, feasibility, paths
 from powerdesk.grid.ftr.auction import Bids
 from powerdesk.grid.ftr.feasibility import Screen
@@ -122,7 +122,7 @@ def test_auction__a_solver_that_errs_is_not_believed(monkeypatch: pytest.MonkeyP
     assert other.rung == auction.CLARABEL
     assert other.value == pytest.approx(right.value, rel=1e-6)
     monkeypatch.setattr(auction, "LADDER", auction.LADDER[:-1])
-    with pytest.raises(result.DispatchUnverifiedError, match="residual"):
+    with pytest.raises(refusals.DispatchUnverifiedError, match="residual"):
         auction.clear(screen, bids)
 
 
