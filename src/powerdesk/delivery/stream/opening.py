@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from powerdesk.access import entitlements
 from powerdesk.access.types import Channel
-from powerdesk.delivery.stream import frames, messages, reading, subscription
+from powerdesk.delivery.stream import frames, messages, reading, subscription, tokens
 from powerdesk.delivery.stream.channel import Delivery, Subscriber
 from powerdesk.kernel import intervals, problem
 from powerdesk.store import queries, schema
@@ -120,7 +120,7 @@ class Opening:
         start = self.sub.start
         known = session.resume.seq.get(self.sid)
         if start is None:
-            start = "now" if known is None else "resume"
+            start = "now" if known is None and session.resume is not tokens.UNREADABLE else "resume"
         if start == "now" and self.sub.replay is None:  # any other counts its call with its rows, once they are read
             await self._spend(0)
         session.subscribers[self.sid] = self.subscriber

@@ -322,7 +322,8 @@ class Session:
         self._credential = replace(self._credential, bearer=None, cookie=None)
         self.asker = asker
         token = tokens.NOTHING if resume is None else tokens.read(resume)
-        self.resume = token.within(epoch=self.hub.epoch, former=self.hub.former)
+        is_lost = token is tokens.UNREADABLE
+        self.resume = token if is_lost else token.within(epoch=self.hub.epoch, former=self.hub.former)
         limits = self.hub.limits
         welcome = messages.Welcome(
             session=self.hub.ids.new("stream"),

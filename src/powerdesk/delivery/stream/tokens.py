@@ -30,6 +30,8 @@ class Resume(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like
 
 
 NOTHING = Resume(epoch="", seq={})
+UNREADABLE = Resume(epoch="unreadable", seq={})
+"""What a token says that cannot be read: its bearer had something, nobody knows what."""
 _decoder = msgspec.json.Decoder(Resume)
 
 
@@ -39,10 +41,10 @@ def write(resume: Resume) -> str:
 
 
 def read(token: str) -> Resume:
-    """Return what the token says; one that cannot be read says nothing, so its bearer gets a snapshot and a gap."""
+    """Return what the token says; one that cannot be read is UNREADABLE: its bearer gets a snapshot and a gap."""
     if len(token) > MAX_TOKEN_BYTES:
-        return NOTHING
+        return UNREADABLE
     try:
         return _decoder.decode(base64.urlsafe_b64decode(token.encode() + b"=" * (-len(token) % 4)))
     except (binascii.Error, msgspec.DecodeError, UnicodeError, ValueError):
-        return NOTHING
+        return UNREADABLE

@@ -158,6 +158,7 @@ def test_resume__by_seq_or_token_brings_what_was_missed_once(tmp_path: Path) -> 
         (tokens.write(tokens.Resume(epoch="another", seq={"x": 3})), "resume", "epoch"),
         (tokens.write(tokens.Resume(epoch="folder-1", seq={"x": 3})), "resume", "unknown-subscription"),
         ("nonsense", "resume", "unknown-subscription"),
+        ("nonsense", None, "unknown-subscription"),
         (None, {"seq": 99}, "ahead"),
         (None, {"seq": 0}, "too-far"),
     ],
