@@ -1,8 +1,8 @@
 """The two markets of SIM: day-ahead on forecasts, real time on what happens; each a function of seed and interval.
 
 Real time clears an hour in order from its anchor: the five minutes before it, cleared without ramps by the hour's own
-commitment. So what is asked first does not matter, one interval asked alone costs at most thirteen clearings, and
-ramps hold from each interval to the next of its hour.
+commitment and the quick units that its look-aheads call. So what is asked first does not matter, one interval asked
+alone costs at most seventeen clearings, and ramps hold from each interval to the next of its hour.
 """
 
 from __future__ import annotations
