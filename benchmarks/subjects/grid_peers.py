@@ -9,9 +9,7 @@ Published cases are read from shared/data/networks beside the checkout; made gri
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness import Measurement, timed
+from loading import module_at
 from powerdesk.grid import contingencies, matpower, synthetic
 from powerdesk.grid.clearing.session import Session
 from powerdesk.grid.sensitivities import Sensitivities
@@ -87,7 +86,9 @@ def asked(peer: str, path: Path, runs: int, lost: set[str]) -> dict[str, Any]:
     """Return a peer's lines by what they measure, `failed` with its words among them; nothing of one that is lost."""
     if peer in lost:
         return {"failed": "not tried, a smaller case took too long"}
-    lines = list(environment().lines("measure.py", peer, str(path), str(runs), timeout_s=LIMIT_S))
+    lines = list(
+        module_at(HERE / "peers" / "environment.py").lines("measure.py", peer, str(path), str(runs), timeout_s=LIMIT_S)
+    )
     out = {line["what"]: line for line in lines if "what" in line}
     failed = [line["failed"] for line in lines if "failed" in line]
     if failed:
@@ -95,18 +96,6 @@ def asked(peer: str, path: Path, runs: int, lost: set[str]) -> dict[str, Any]:
         if failed[0].startswith("no end"):
             lost.add(peer)
     return out
-
-
-def environment() -> Any:
-    """Return the module that makes and runs the peers' environment."""
-    path = HERE / "peers" / "environment.py"
-    spec = importlib.util.spec_from_file_location("peers_environment", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def dispatch(name: str, network: Network, path: Path, lost: set[str]) -> Iterator[Measurement]:

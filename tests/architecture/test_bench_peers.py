@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from loading import module_at
 
 if TYPE_CHECKING:
     import pytest
@@ -14,19 +15,9 @@ if TYPE_CHECKING:
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
-def _module(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def _with_script(text: str, folder: Path, patch: pytest.MonkeyPatch) -> Any:
     """Return the environment module as if it lay in `folder` beside a script of this text, run by this interpreter."""
-    environment = _module(BENCHMARKS / "peers" / "environment.py")
+    environment = module_at(BENCHMARKS / "peers" / "environment.py")
     (folder / "script.py").write_text(text, encoding="utf-8")
     patch.setattr(environment, "__file__", str(folder / "environment.py"))
     patch.setattr(environment, "make", lambda: Path(sys.executable))
@@ -47,7 +38,7 @@ def test_lines__a_failure_and_a_script_without_end_are_told(tmp_path: Path, monk
 
 
 def test_place__changes_with_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    environment = _module(BENCHMARKS / "peers" / "environment.py")
+    environment = module_at(BENCHMARKS / "peers" / "environment.py")
     before = environment.place()
     assert before == environment.place()
     monkeypatch.setattr(environment, "LOCK", tmp_path / "peers.txt")
@@ -57,7 +48,7 @@ def test_place__changes_with_the_lock(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_picture__has_a_point_for_each_answer() -> None:
-    plot = _module(BENCHMARKS / "plot_grid_peers.py")
+    plot = module_at(BENCHMARKS / "plot_grid_peers.py")
 
     def line(case: str, median: float, peer: str, peer_median: float | None) -> dict[str, object]:
         return {"case": case, "median": median, "peer": peer, "peer_median": peer_median}

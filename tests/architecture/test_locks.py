@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-if TYPE_CHECKING:
-    from types import ModuleType
+from loading import module_at
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def load_lock_tool() -> ModuleType:
-    """Import tools/lock.py as a module."""
-    spec = importlib.util.spec_from_file_location("lock", ROOT / "tools" / "lock.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["lock"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-lock = load_lock_tool()
+lock = module_at(ROOT / "tools" / "lock.py")
 PROJECT: dict[str, Any] = lock.read_project()
 NAMES = tuple(lock.LOCKS)
 

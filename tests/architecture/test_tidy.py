@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from types import ModuleType
+from loading import module_at
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def load_tool(name: str) -> ModuleType:
-    """Import a script of tools/ as a module."""
-    path = str(ROOT / "tools")
-    if path not in sys.path:
-        sys.path.insert(0, path)
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-tidy = load_tool("tidy")
+tidy = module_at(ROOT / "tools" / "tidy.py")
 NO = "# " + "noqa"
 IGNORE = "# type" + ": ignore"
 LATER = "TO" + "DO"

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
-import importlib.util
-import sys
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from loading import module_at
 from powerdesk.grid import matpower
 from powerdesk.grid.clearing import engines
 from powerdesk.grid.sensitivities import Sensitivities
@@ -28,21 +27,10 @@ CASES = ("pglib_opf_case118_ieee__api", "pglib_opf_case300_ieee")
 KINDS = ("pypsa", "pandapower")
 
 
-def _environment() -> Any:
-    path = ROOT / "benchmarks" / "peers" / "environment.py"
-    spec = importlib.util.spec_from_file_location("peers_environment", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @cache
 def _made(kind: str) -> dict[str, tuple[matpower.Reading, dict[str, Any], Path]]:
     """Return by case what our reader made of the object in the peers' interpreter, the peer's results, and the case."""
-    peers = _environment()
+    peers = module_at(ROOT / "benchmarks" / "peers" / "environment.py")
     if peers.interpreter() is None:
         pytest.skip("the peers' environment is not there: python benchmarks/peers/environment.py makes it")
     folder = Path(tempfile.mkdtemp(prefix="powerdesk-objects-"))
