@@ -33,6 +33,7 @@ REACTANCE_PU = (1e-9, 1e6)
 """Published cases have 1.2e-6 to 70."""
 
 TAP = (0.01, 100.0)
+FULL_TURN_DEG = 360.0
 
 
 def faults(network: Network, *, locate: Locate, sound: bool = True) -> tuple[Finding, ...]:
@@ -128,8 +129,11 @@ def _branch_faults(branches: Branches, locate: Locate) -> Iterator[Finding]:
     tap = on & ~((branches.tap >= TAP[0]) & (branches.tap <= TAP[1]))
     allowed = f"{TAP[0]:g} to {TAP[1]:g} (0 means 1)"
     yield from _flag(tap, place, lambda at: f"tap {branches.tap[at]:g}", allowed, "give the tap ratio")
-    shift = on & ~np.isfinite(branches.shift_deg)
-    yield from _flag(shift, place, lambda _: "a phase shift that is no number", "degrees", "give the shift, or 0")
+    shift = on & ~(np.abs(branches.shift_deg) <= FULL_TURN_DEG)
+    allowed = f"{FULL_TURN_DEG:g} degrees at most"
+    yield from _flag(
+        shift, place, lambda at: f"a phase shift of {branches.shift_deg[at]:g}", allowed, "give the shift, or 0"
+    )
     for name, rating in (("rateA", branches.rating_mw), ("rateC", branches.emergency_rating_mw)):
         yield from _flag(
             on & ~(rating >= 0.0),
@@ -201,7 +205,11 @@ def _curve_faults(generators: Generators, at: int, place: str) -> Iterator[Findi
     if power.size < 2 or not (steps > 0.0).all():  # noqa: PLR2004 - a line has two points
         yield Finding(place, "offer points whose power does not rise", "two or more rising points", "sort the points")
         return
-    slopes = np.diff(cost) / steps
+    with np.errstate(over="ignore"):
+        slopes = np.diff(cost) / steps
+    if not (np.abs(slopes) <= LARGEST).all():
+        yield Finding(place, "offer points that lie too close", f"{LARGEST:g} USD/MWh at most", "merge the points")
+        return
     falls = np.diff(slopes) < -CONVEXITY_TOLERANCE * (1.0 + np.abs(slopes[:-1]))
     if falls.any():
         worst = int(np.argmax(falls))

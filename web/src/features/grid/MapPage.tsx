@@ -112,7 +112,7 @@ function MapBody({ model, market, run }: { model: Network; market: string; run: 
       <PageHead title="Network map" figures={<Figures network={network} data={data} cursor={cursor} run={run} />} />
       <div className="grid-split">
         <div className="grid-main">
-          <GridTools label="Search buses" type={type} run={run} views={VIEWS} view={view} note={`${network.name}, ${network.buses.length} buses, ${network.branches.length} lines${network.unplaced > 0 ? `, ${network.unplaced} without a place` : ''}${network === model ? '' : `, as it stood from ${instantText(cursor.clock.zone, network.since)} ${cursor.clock.abbreviation}`}`} />
+          <GridTools label={view === 'lines' ? 'Search lines' : 'Search buses'} type={type} run={run} views={VIEWS} view={view} note={`${network.name}, ${network.buses.length} buses, ${network.branches.length} lines${network.unplaced > 0 ? `, ${network.unplaced} without a place` : ''}${network === model ? '' : `, as it stood from ${instantText(cursor.clock.zone, network.since)} ${cursor.clock.abbreviation}`}`} />
           {run === 'DA' ? null : <StandingNotice newestEnd={newest === undefined ? undefined : newest + stepMs(run)} />}
           {view !== 'map' ? <Tables view={view} network={network} data={data} search={search} /> : (
             <>

@@ -41,18 +41,18 @@ const base = { grow: 0.7, isNumber: true }
 
 export function lineColumns(unit: string): TableColumn<LineRow>[] {
   return [
-    { id: 'name', name: 'Line', note: 'from, to', least: 156, grow: 1.6, weight: 99, isNumber: false, value: (row) => row.name, cell: (row) => <span className="strong">{row.name}</span> },
+    { id: 'name', name: 'Line', note: 'from, to', least: 156, grow: 3, weight: 99, isNumber: false, value: (row) => row.name, cell: (row) => <span className="strong">{row.name}</span> },
     { ...base, id: 'loading', name: 'Loading', note: '% of the limit', least: 84, weight: 90, value: (row) => row.loading, cell: (row) => numberText(row.loading * 100, 1) },
     { ...base, id: 'flow', name: 'Flow', note: 'MW, from to', least: 84, weight: 60, meaning: 'Flow from the first bus to the second, negative where it runs the other way', value: (row) => row.flow_mw, cell: (row) => numberText(row.flow_mw, 0) },
     { ...base, id: 'limit', name: 'Limit', note: 'MW', least: 78, weight: 50, value: (row) => row.limit_mw, cell: (row) => numberText(row.limit_mw, 0) },
-    { ...base, id: 'shadow', name: 'Shadow price', note: unit, least: 96, weight: 80, value: (row) => row.shadow, cell: (row) => (row.constraint === '' ? <span className="dim">does not bind</span> : numberText(row.shadow)) },
+    { ...base, id: 'shadow', name: 'Shadow price', note: unit, least: 88, weight: 80, value: (row) => row.shadow, cell: (row) => (row.constraint === '' ? <span className="dim">slack</span> : numberText(row.shadow)) },
     { id: 'constraint', name: 'Binding constraint', note: 'dearest', least: 180, grow: 1.2, weight: 30, isNumber: false, value: (row) => row.constraint, cell: (row) => row.constraint },
   ]
 }
 
 export function busColumns(unit: string): TableColumn<BusRow>[] {
   return [
-    { id: 'name', name: 'Bus', note: 'location', least: 170, grow: 1.6, weight: 99, isNumber: false, value: (row) => row.bus.name, cell: (row) => <><span className="strong">{row.bus.name}</span> <span className="dim small">{row.bus.location}</span></> },
+    { id: 'name', name: 'Bus', note: 'location', least: 170, grow: 3, weight: 99, isNumber: false, value: (row) => row.bus.name, cell: (row) => <><span className="strong">{row.bus.name}</span> <span className="dim small">{row.bus.location}</span></> },
     { ...base, id: 'price', name: 'Price', note: unit, least: 84, weight: 90, value: (row) => row.price, cell: (row) => numberText(row.price) },
     { ...base, id: 'capacity', name: 'Generators', note: 'MW', least: 92, weight: 50, meaning: 'Capacity of the generators at the bus', value: (row) => row.capacity_mw, cell: (row) => numberText(row.capacity_mw, 0) },
     { ...base, id: 'kv', name: 'Voltage', note: 'kV', least: 78, weight: 30, value: (row) => row.bus.base_kv, cell: (row) => numberText(row.bus.base_kv, 0) },
