@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from powerdesk.grid.basis import cells as cell_grid
+from powerdesk.grid.basis.panel import BasisError
 from powerdesk.grid.basis.surface import INSTANT
 
 if TYPE_CHECKING:
@@ -95,9 +97,18 @@ def by_constraint(
 ) -> pa.Table:
     """Return rows of CONSTRAINT_SCHEMA, dearest first within a cell, UNEXPLAINED last; they add up to congestion.
 
-    `price_parts` are rows of grid.price_parts for the members of both legs, of the panel's run and moment. `bound`
-    counts the intervals in which a constraint moves the basis.
+    `price_parts` are rows of grid.price_parts for the members of both legs, of the panel's run and moment; null parts
+    (retractions) count as none. `bound` counts the intervals in which a constraint moves the basis. Raises BasisError
+    for two parts of one location, constraint and interval.
     """
+    price_parts = price_parts.filter(pc.is_valid(price_parts["congestion_per_mwh"]))
+    each = price_parts.group_by(["location", "constraint", "interval_start"]).aggregate([])
+    if each.num_rows < price_parts.num_rows:
+        raise BasisError(
+            found=f"{price_parts.num_rows - each.num_rows} parts told twice",
+            allowed="one per location, constraint and interval",
+            remedy="read the parts as of one moment, of one market run",
+        )
     difference, where, place = _placed(panel, hub, location, zone, blocks, calendar)
     known = _known(difference)
     names, constraint, interval, value = _contributions(price_parts, difference, hub, location)

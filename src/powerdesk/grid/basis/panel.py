@@ -132,12 +132,20 @@ def panel(prices: pa.Table) -> Panel:
 
     Wants market, market_run, currency (one of each), location, interval_start, interval_end, price_per_mwh; takes
     congestion_per_mwh, loss_per_mwh and published_at where there. Null prices (retractions) count as missing. Raises
-    BasisError for no rows, several series, or two prices of one location and interval.
+    BasisError for no rows, columns that are missing, several series, prices that are infinite or of no location,
+    intervals that overlap, or two prices of one location and interval.
     """
+    _check_columns(prices)
     prices = prices.filter(pc.is_valid(prices["price_per_mwh"]))
     market, run, currency = (_only(prices, name) for name in SERIES)
     start, end = (prices[name].cast(pa.int64()).to_numpy() for name in ("interval_start", "interval_end"))
     keys, row = np.unique(np.stack((start, end), axis=1), axis=0, return_inverse=True)
+    if (keys[1:, 0] < keys[:-1, 1]).any():
+        raise BasisError(
+            found="intervals that overlap",
+            allowed="intervals one after the other",
+            remedy="read prices of one length of interval at a time",
+        )
     names, column = np.unique(prices["location"].to_numpy(zero_copy_only=False).astype(str), return_inverse=True)
     place = row.ravel() * names.size + column
     if np.unique(place).size < place.size:
@@ -156,6 +164,20 @@ def panel(prices: pa.Table) -> Panel:
             matrix.flat[place] = held.cast(pa.float64()).to_numpy(zero_copy_only=False)
         values[name] = matrix
     return Panel(market, run, currency, keys[:, 0], keys[:, 1], tuple(names.tolist()), values)
+
+
+def _check_columns(prices: pa.Table) -> None:
+    """Raise BasisError where a column is missing, a key is null or a price infinite."""
+    keys = (*SERIES, "location", "interval_start", "interval_end")
+    lacking = [name for name in (*keys, "price_per_mwh") if name not in prices.column_names]
+    empty = [name for name in keys if name not in lacking and prices[name].null_count]
+    infinite = 0 if lacking else pc.sum(pc.is_inf(prices["price_per_mwh"])).as_py() or 0
+    if lacking or empty or infinite:
+        raise BasisError(
+            found=f"lacking: {', '.join(lacking) or '-'}; null: {', '.join(empty) or '-'}; {infinite} infinite prices",
+            allowed=f"{', '.join(keys)} in every row, prices that are numbers",
+            remedy="read rows of markets.prices with these columns",
+        )
 
 
 def _only(prices: pa.Table, name: str) -> str:

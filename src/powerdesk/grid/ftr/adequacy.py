@@ -14,7 +14,7 @@ import numpy as np
 
 from powerdesk.grid import prices
 from powerdesk.grid.ftr.feasibility import Rows, Screen
-from powerdesk.grid.ftr.paths import FtrError
+from powerdesk.grid.ftr.paths import FtrError, check_mw
 
 if TYPE_CHECKING:
     from powerdesk.grid.clearing.result import Clearing
@@ -39,7 +39,8 @@ class Adequacy:
 
 
 def adequacy(clearing: Clearing, paths: Paths, *, mw: FloatArray) -> Adequacy:
-    """Return rent and payout of rights (n_path,) in a clearing without losses; FtrError for one with losses."""
+    """Return rent and payout of rights (n_path,) in a clearing; FtrError for losses and rights that are no numbers."""
+    check_mw(paths, mw)
     if clearing.losses_mw.size and clearing.losses_mw.any():
         raise FtrError(
             found="a clearing with losses",

@@ -21,7 +21,7 @@ from powerdesk.grid.clearing import refusals
 from powerdesk.grid.clearing.rows import NO_OUTAGE
 from powerdesk.grid.ftr import feasibility
 from powerdesk.grid.ftr.feasibility import Rows, Screen
-from powerdesk.grid.ftr.paths import Paths, refuse
+from powerdesk.grid.ftr.paths import FtrError, Paths, check_mw, refuse
 from powerdesk.kernel.problem import Finding
 from powerdesk.solvers import conic
 from powerdesk.solvers.linear import KKT_TOLERANCE, KktResidual
@@ -75,6 +75,7 @@ def clear(screen: Screen, bids: Bids, *, held_mw: FloatArray | None = None) -> A
     """
     _check(screen.paths, bids)
     held = np.zeros(len(screen.paths)) if held_mw is None else held_mw
+    check_mw(screen.paths, held)
     programme = _Programme(screen, bids, held)
     verdicts = []
     for rung in LADDER:
@@ -211,6 +212,11 @@ def _residual(programme: _Programme, awards: FloatArray, shadow: FloatArray) -> 
 
 
 def _check(paths: Paths, bids: Bids) -> None:
+    sizes = {values.shape for values in (bids.per_mw, bids.low_mw, bids.high_mw)}
+    if sizes != {(len(paths),)}:
+        raise FtrError(
+            found=f"bids of shapes {sorted(sizes)}", allowed=f"one of ({len(paths)},)", remedy="bid once for each right"
+        )
     findings = []
     for at, name in enumerate(paths.names):
         low, high, price = float(bids.low_mw[at]), float(bids.high_mw[at]), float(bids.per_mw[at])

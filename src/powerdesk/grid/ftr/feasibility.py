@@ -18,7 +18,7 @@ import numpy as np
 
 from powerdesk.grid import contingencies
 from powerdesk.grid.clearing.rows import NO_OUTAGE
-from powerdesk.grid.ftr.paths import refuse
+from powerdesk.grid.ftr.paths import FtrError, check_mw, refuse
 from powerdesk.kernel.problem import Finding
 
 if TYPE_CHECKING:
@@ -88,8 +88,10 @@ class Feasibility:
 def simultaneous(screen: Screen, *, mw: FloatArray) -> Feasibility:
     """Return whether rights of `mw` (n_path,), none below 0 for an option, are feasible together.
 
-    Cost O(outages x branches), and O(options) more for each pair that a bound cannot rule out.
+    Cost O(outages x branches), and O(options) more for each pair that a bound cannot rule out. Raises FtrError for
+    another number of rights, what is no number, and an option below 0.
     """
+    check_mw(screen.paths, mw)
     rows, flow, scale = screen.examined(mw, share=1.0 - 1e-9)
     order = np.argsort(rows.room_mw - flow, kind="stable")
     return Feasibility(scale, rows.pick(order), flow[order])
@@ -99,7 +101,8 @@ class Screen:
     """A network with limits and the paths whose rights load it. Belongs to one thread, as its sensitivities do.
 
     `limits_mw` and `emergency_mw` (n_branch,) hold in the base case and after each of `outages` (positions); without
-    them the network's own ratings hold, and emergency ratings where given. Outages must keep the network whole.
+    them the network's own ratings hold, and emergency ratings where given. Outages must keep the network whole. Raises
+    FtrError for limits that are not one per branch or no numbers (infinite is none), and for outages of no branch.
     """
 
     def __init__(
@@ -116,10 +119,26 @@ class Screen:
         self.outages = np.empty(0, np.int64) if outages is None else outages
         self.limits_mw = branches.rating_mw if limits_mw is None else limits_mw
         self.emergency_mw = branches.emergency_rating_mw if emergency_mw is None else emergency_mw
+        self._check(len(branches))
         self._options = np.flatnonzero(paths.option)
         each = paths.injection[self._options].toarray().T
         self._option_flow = sensitivities.injected_flows_mw(each)
         self._none_parts = np.zeros(len(branches), dtype=bool)
+
+    def _check(self, n_branch: int) -> None:
+        for name, limits in (("limits_mw", self.limits_mw), ("emergency_mw", self.emergency_mw)):
+            if limits.shape != (n_branch,) or np.isnan(limits).any():
+                raise FtrError(
+                    found=f"{name} of shape {limits.shape}, {np.count_nonzero(np.isnan(limits))} of them no numbers",
+                    allowed=f"shape ({n_branch},) in MW, infinite where there is no limit",
+                    remedy="give one limit per branch of the network, in its order",
+                )
+        if self.outages.size and not 0 <= self.outages.min() <= self.outages.max() < n_branch:
+            raise FtrError(
+                found=f"outages from {self.outages.min()} to {self.outages.max()}",
+                allowed=f"branches from 0 to {n_branch - 1}",
+                remedy="take them from contingencies.single_outages",
+            )
 
     def coefficients(self, rows: Rows) -> FloatArray:
         """Return the flow on each row per MW of each path (n_row, n_path): what it adds in the row's direction."""

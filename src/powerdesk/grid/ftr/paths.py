@@ -73,12 +73,16 @@ class Paths:
 
 
 def paths(network: Network, chosen: Sequence[Path]) -> Paths:
-    """Return rights as injections; raises FtrError that names every bus not there and every path between islands."""
+    """Return rights as injections; raises FtrError that names every bus not there, path between islands, and repeat."""
     position = {name: at for at, name in enumerate(network.buses.name)}
     island = topology.islands(network).of_bus
     findings: list[Finding] = []
     row, column, value = [], [], []
+    named: set[str] = set()
     for at, path in enumerate(chosen):
+        if path.name in named:
+            findings.append(Finding(path.name, "a right twice", "each name once", "add them up, or name them apart"))
+        named.add(path.name)
         ends = [(bus, weight) for bus, weight in path.source.weights]
         ends += [(bus, -weight) for bus, weight in path.sink.weights]
         unknown = sorted({bus for bus, _ in ends if bus not in position})
@@ -99,6 +103,22 @@ def paths(network: Network, chosen: Sequence[Path]) -> Paths:
     injection = sparse.csr_array((np.array(value, dtype=np.float64), (row, column)), shape=shape)
     option = np.array([path.kind is Kind.OPTION for path in chosen], dtype=bool)
     return Paths(tuple(path.name for path in chosen), injection, option)
+
+
+def check_mw(chosen: Paths, mw: FloatArray) -> None:
+    """Raise FtrError unless rights (n_path,) are numbers, options not below 0."""
+    if mw.shape != (len(chosen),):
+        raise FtrError(
+            found=f"MW of shape {mw.shape}", allowed=f"shape ({len(chosen)},)", remedy="give the MW of every right"
+        )
+    wrong = ~np.isfinite(mw) | (chosen.option & (mw < 0.0))
+    refuse(
+        [
+            Finding(chosen.names[at], f"{mw[at]} MW", "a number, 0 or more for an option", "correct the right")
+            for at in np.flatnonzero(wrong).tolist()
+        ],
+        "rights of finite MW, options held only",
+    )
 
 
 def refuse(findings: list[Finding], allowed: str) -> None:

@@ -108,8 +108,16 @@ def scenario_values(
     """Return the value of a portfolio in each scenario (n_scenario,).
 
     `differences` (n_path, n_scenario, n_interval) is congestion of the sink less of the source per MWh, `hours`
-    (n_interval,), `mw` (n_path,). Rights net within a scenario; an option is cut interval by interval.
+    (n_interval,), `mw` (n_path,). Rights net within a scenario; an option is cut interval by interval. Raises FtrError
+    for shapes that do not fit and for what is no number.
     """
+    wanted = {
+        "differences": (len(kinds), *differences.shape[1:2], hours.size),
+        "hours": (hours.size,),
+        "mw": (len(kinds),),
+    }
+    for name, values in (("differences", differences), ("hours", hours), ("mw", mw)):
+        _check_numbers(name, values, wanted[name])
     total = np.zeros(differences.shape[1])
     for one, kind in enumerate(kinds):
         total += mw[one] * (kinked(differences[one], kind) @ hours)
@@ -125,9 +133,17 @@ def distribution(
 ) -> Distribution:
     """Return the distribution of values (n,) with chances in proportion to `weights` (n,), alike without them.
 
-    Expected shortfall takes the worst outcomes until their chance is 1 - level, the last one in part.
+    Expected shortfall takes the worst outcomes until their chance is 1 - level, the last one in part. Raises FtrError
+    for no value, for levels that are none, and for weights below 0 or none above.
     """
     weights = np.ones(values.size) if weights is None else weights
+    _check_numbers("values", values, (max(values.size, 1),))
+    _check_numbers("weights", weights, (values.size,))
+    _check_levels(levels, shortfall_level)
+    if weights.min() < 0.0 or weights.sum() <= 0.0:
+        raise FtrError(
+            found="weights below 0, or all 0", allowed="weights from 0, one above", remedy="weigh what can be"
+        )
     chance = weights / weights.sum()
     order = np.argsort(values, kind="stable")
     rising, share = values[order], chance[order]
@@ -167,14 +183,20 @@ def from_surface(
     The distribution between levels is taken as straight, beyond the outermost as constant, which loses part of a few
     dear days. With the surface's own `means` (n_cell,) what is lacking goes to the tail it lies in: the upper one if
     above 0, which an option keeps where its highest quantile is above 0. Expected shortfall adds up over cells, so no
-    dependence between them gives a worse one. Raises FtrError for a cell without quantiles.
+    dependence between them gives a worse one. Raises FtrError for a cell without quantiles, or with falling ones.
     """
+    _check_levels(tuple(levels.tolist()), shortfall_level)
     if not np.isfinite(quantiles).all():
         raise FtrError(
             found=f"{int((~np.isfinite(quantiles)).any(axis=1).sum())} cell(s) without a distribution",
             allowed="quantiles in every cell of the term",
             remedy="use more history, or leave the cells out of the term",
         )
+    n_cell = hours.size
+    _check_numbers("quantiles", quantiles, (n_cell, levels.size))
+    _check_numbers("means", np.zeros(n_cell) if means is None else means, (n_cell,))
+    if (np.diff(quantiles, axis=1) < 0.0).any() or (np.diff(levels) <= 0.0).any():
+        raise FtrError(found="quantiles or levels that fall", allowed="rising ones", remedy="sort them by level")
     whole = _area(levels, quantiles, 1.0, kind)
     if means is not None:
         lacking = means - _area(levels, quantiles, 1.0, Kind.OBLIGATION)
@@ -188,7 +210,7 @@ def _area(levels: FloatArray, quantiles: FloatArray, until: float, kind: Kind) -
     """Return the integral of each cell's quantile function from 0 to `until` (n_cell,), cut at 0 for an option."""
     inner = levels[(levels > 0.0) & (levels < until)]
     edges = np.concatenate(([0.0], inner, [until]))
-    values = np.stack([np.interp(edges, levels, row) for row in quantiles])
+    values = np.array([np.interp(edges, levels, row) for row in quantiles]).reshape(len(quantiles), edges.size)
     low, high = values[:, :-1], values[:, 1:]
     mean = 0.5 * (low + high)
     if kind is Kind.OPTION:
@@ -197,3 +219,23 @@ def _area(levels: FloatArray, quantiles: FloatArray, until: float, kind: Kind) -
         mean = np.where(crossing, 0.5 * high**2 / rise, np.maximum(mean, 0.0))
     area: FloatArray = mean @ np.diff(edges)
     return area
+
+
+def _check_numbers(name: str, values: FloatArray, shape: tuple[int, ...]) -> None:
+    """Raise FtrError unless these are numbers of the shape."""
+    if values.shape != shape or not np.isfinite(values).all():
+        raise FtrError(
+            found=f"{name} of shape {values.shape}, {np.count_nonzero(~np.isfinite(values))} of them no numbers",
+            allowed=f"numbers of shape {shape}",
+            remedy="align paths, scenarios and intervals, and leave out what is not known on purpose",
+        )
+
+
+def _check_levels(levels: tuple[float, ...], shortfall_level: float) -> None:
+    """Raise FtrError for quantile levels outside (0, 1) and a level of expected shortfall outside [0, 1)."""
+    if not (levels and all(0.0 < one < 1.0 for one in levels) and 0.0 <= shortfall_level < 1.0):
+        raise FtrError(
+            found=f"levels {', '.join(map(str, levels)) or 'none'}, shortfall at {shortfall_level}",
+            allowed="levels in (0, 1), shortfall from 0 to below 1",
+            remedy="write 0.95 for 95 %",
+        )

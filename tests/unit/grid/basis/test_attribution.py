@@ -12,7 +12,7 @@ from powerdesk.grid import prices as grid_prices
 from powerdesk.grid import synthetic
 from powerdesk.grid.basis import attribution
 from powerdesk.grid.basis.cells import Blocks
-from powerdesk.grid.basis.panel import Leg, panel
+from powerdesk.grid.basis.panel import BasisError, Leg, panel
 from powerdesk.grid.clearing.session import Session
 from powerdesk.grid.sensitivities import Sensitivities
 from powerdesk.grid.types import BranchModel
@@ -132,3 +132,17 @@ def test_by_constraint__without_any_rows_everything_is_unexplained() -> None:
     whole = attribution.parts(panel(rows), **chosen).to_pylist()[0]
     assert [row["constraint"] for row in found] == [attribution.UNEXPLAINED]
     assert found[0]["congestion_per_mwh"] == pytest.approx(whole["congestion_per_mwh"])
+
+
+def test_by_constraint__leaves_out_retracted_parts_and_refuses_parts_told_twice() -> None:
+    rows, parts = _cleared(3)
+    chosen = {"hub": Leg.at("A"), "location": Leg.at("B"), "zone": prices.NEW_YORK, "blocks": Blocks.ALL}
+    clean = attribution.by_constraint(panel(rows), parts, **chosen)
+    retracted = pa.nulls(parts.num_rows, pa.float64())
+    at = parts.schema.get_field_index("congestion_per_mwh")
+    gone = parts.set_column(at, "congestion_per_mwh", retracted)
+    fewer = attribution.by_constraint(panel(rows), gone, **chosen)
+    assert fewer["constraint"].to_pylist() == [attribution.UNEXPLAINED]
+    assert clean.num_rows > fewer.num_rows
+    with pytest.raises(BasisError, match="told twice"):
+        attribution.by_constraint(panel(rows), pa.concat_tables([parts, parts.slice(0, 1)]), **chosen)

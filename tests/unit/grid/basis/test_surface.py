@@ -274,9 +274,21 @@ def test_basis__unusable_prices_are_refused_with_a_remedy() -> None:
         Leg("HUB", (("A", 0.5), ("B", 0.4)))
     with pytest.raises(BasisError, match="no price at D"):
         surface.surface(panel(rows), hub=A, location=Leg.at("D"), zone=prices.NEW_YORK)
+    with pytest.raises(BasisError, match="lacking: interval_end"):
+        panel(rows.drop_columns("interval_end"))
+    nowhere = pa.nulls(rows.num_rows, pa.string())
+    with pytest.raises(BasisError, match="null: location"):
+        panel(rows.set_column(rows.schema.get_field_index("location"), "location", nowhere))
+    endless = pa.array(np.full(rows.num_rows, np.inf))
+    with pytest.raises(BasisError, match="infinite"):
+        panel(rows.set_column(rows.schema.get_field_index("price_per_mwh"), "price_per_mwh", endless))
+    hours = prices.hours_from("2025-01-01", 4)
+    mixed = [prices.table(hours, {"A": np.ones(4)}, minutes=length) for length in (60, 15)]
+    with pytest.raises(BasisError, match="overlap"):
+        panel(pa.concat_tables(mixed))
     with pytest.raises(BasisError, match="market of no row"):
         panel(rows.slice(0, 0))
-    long = prices.table(prices.hours_from("2025-01-01", 5), {"A": np.ones(5), "B": np.ones(5)}, minutes=90)
+    long = prices.table(prices.hours_from("2025-01-01", 9)[::2], {"A": np.ones(5), "B": np.ones(5)}, minutes=90)
     with pytest.raises(BasisError, match="more than one hour of the clock"):
         surface.surface(panel(long), hub=A, location=B, zone=prices.NEW_YORK)
     with pytest.raises(BasisError, match="without a calendar"):

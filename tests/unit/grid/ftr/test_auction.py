@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -20,6 +21,9 @@ from powerdesk.grid.ftr.paths import FtrError, Kind, Path
 from powerdesk.grid.sensitivities import Sensitivities
 from powerdesk.grid.types import BranchModel
 from powerdesk.solvers.linear import KktResidual
+
+if TYPE_CHECKING:
+    from powerdesk.grid.types import Network
 
 
 def _drawn(seed: int, *, options: float, n_bus: int = 16, count: int = 15) -> tuple[Screen, Bids]:
@@ -137,3 +141,14 @@ def test_auction__its_check_sees_awards_beyond_a_limit() -> None:
     assert auction._residual(programme, 1.001 * found.awards_mw, found.shadow_prices).primal > 1e-5
     assert auction._residual(programme, found.awards_mw, 0.9 * found.shadow_prices).dual > 1e-5
     assert auction._residual(programme, 0.9 * found.awards_mw, found.shadow_prices).complementarity > 1e-5
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_auction__refuses_another_number_of_bids_than_rights(two_islands: Network, count: int) -> None:
+    chosen = paths.paths(two_islands, [Path.between("10", "20"), Path.between("20", "10")])
+    screen = Screen(Sensitivities(two_islands, model=BranchModel.DCP), chosen)
+    bids = Bids(np.ones(count), np.zeros(count), np.ones(count))
+    with pytest.raises(FtrError, match="bids of shapes"):
+        auction.clear(screen, bids)
+    with pytest.raises(FtrError, match="shape"):
+        auction.clear(screen, Bids(np.ones(2), np.zeros(2), np.ones(2)), held_mw=np.zeros(count))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scipy import optimize
 
 from powerdesk.grid import contingencies, synthetic
 from powerdesk.grid.basis.panel import Leg
@@ -223,3 +224,71 @@ def test_simultaneous__of_2869_buses_with_outages_finds_the_planted_overload(
     share = abs(sensitivities.injected_flows_mw(held.injection.toarray()[0])[branch])
     found = feasibility.simultaneous(screen, mw=np.array([1.01 * network.branches.rating_mw[branch] / share]))
     assert branch in found.rows.branch[found.flow_mw > found.rows.room_mw].tolist()
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=SEEDS)
+def test_simultaneous__scale_of_obligations_is_that_of_a_linear_programme(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    network = synthetic.network(n_bus=20, seed=seed % 50)
+    held, mw = drawn(network, draw, 6, options=0.0)
+    sensitivities = Sensitivities(network, model=BranchModel.DCP)
+    limit = network.branches.rating_mw
+    n_bus, limited = len(network.buses), np.isfinite(limit)
+    live = np.flatnonzero(network.live)
+    # angles and the scale as variables: the network's own equations, no shift factor
+    flow = np.zeros((len(network.branches), n_bus))
+    rows = np.arange(len(network.branches))
+    flow[rows, network.branches.from_bus] = sensitivities.susceptance_mw
+    flow[rows, network.branches.to_bus] -= sensitivities.susceptance_mw
+    balance = np.concatenate((sensitivities.laplacian.toarray(), -(held.injection.T @ mw)[:, None]), axis=1)
+    both = np.concatenate((flow[limited], -flow[limited]))
+    found = optimize.linprog(
+        np.append(np.zeros(n_bus), -1.0),
+        A_ub=np.concatenate((both, np.zeros((len(both), 1))), axis=1),
+        b_ub=np.tile(limit[limited], 2),
+        A_eq=balance[live],
+        b_eq=np.zeros(live.size),
+        bounds=[(None, None)] * n_bus + [(0.0, 1e6)],
+        method="highs",
+    )
+    told = feasibility.simultaneous(Screen(sensitivities, held), mw=mw)
+    assert found.status == 0
+    assert min(told.scale, 1e6) == pytest.approx(-found.fun, rel=1e-6)
+    assert told.feasible == (-found.fun >= 1.0 - 1e-9)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=SEEDS)
+def test_paths__earn_shadow_prices_times_the_difference_of_shift_factors(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    network = synthetic.network(n_bus=20, seed=seed % 50)
+    held, _ = drawn(network, draw, 5, options=0.0)
+    sensitivities = Sensitivities(network, model=BranchModel.DCP)
+    branches = draw.choice(len(network.branches), 3, replace=False)
+    factors, mu = sensitivities.rows(branches), draw.normal(0.0, 50.0, 3)
+    sink_less_source = -(held.injection @ factors.T)
+    assert held.prices(mu @ factors) == pytest.approx(sink_less_source @ mu, abs=1e-9)
+
+
+@pytest.mark.parametrize("wrong", [[float("nan"), 1.0], [float("inf"), 1.0], [1.0, -5.0], [1.0, 1.0, 1.0]])
+def test_rights__that_are_no_numbers_or_options_sold_are_refused(two_islands: Network, wrong: list[float]) -> None:
+    chosen = paths.paths(two_islands, [Path.between("10", "20"), Path.between("20", "10", Kind.OPTION)])
+    screen = Screen(Sensitivities(two_islands, model=BranchModel.DCP), chosen)
+    with pytest.raises(FtrError) as caught:
+        feasibility.simultaneous(screen, mw=np.array(wrong))
+    assert all((caught.value.found, caught.value.allowed, caught.value.remedy))
+
+
+def test_rights__named_twice_are_refused(two_islands: Network) -> None:
+    with pytest.raises(FtrError, match="a right twice"):
+        paths.paths(two_islands, [Path.between("10", "20"), Path.between("10", "20")])
+
+
+def test_screen__refuses_limits_and_outages_of_other_networks(two_islands: Network) -> None:
+    sensitivities = Sensitivities(two_islands, model=BranchModel.DCP)
+    chosen = paths.paths(two_islands, [Path.between("10", "20")])
+    nothing = np.full(len(two_islands.branches), np.nan)
+    for wrong in ({"limits_mw": np.ones(2)}, {"emergency_mw": nothing}, {"outages": np.array([99])}):
+        with pytest.raises(FtrError):
+            Screen(sensitivities, chosen, **wrong)

@@ -165,3 +165,45 @@ def test_from_surface__of_recorded_prices_is_near_what_was_paid() -> None:
     assert 0.0 <= option.shortfall_per_mw < option.mean_per_mw
     with pytest.raises(FtrError, match="without a distribution"):
         valuation.from_surface(np.array(levels), np.full((1, len(levels)), np.nan), hours=np.ones(1), kind=Kind.OPTION)
+
+
+@pytest.mark.parametrize(
+    ("values", "asked"),
+    [
+        ([], {}),
+        ([1.0, np.nan], {}),
+        ([1.0, 2.0], {"weights": np.zeros(2)}),
+        ([1.0, 2.0], {"weights": np.array([-1.0, 2.0])}),
+        ([1.0, 2.0], {"weights": np.ones(3)}),
+        ([1.0, 2.0], {"levels": (0.5, 1.5)}),
+        ([1.0, 2.0], {"shortfall_level": 1.0}),
+    ],
+)
+def test_distribution__refuses_what_has_none(values: list[float], asked: dict[str, object]) -> None:
+    with pytest.raises(FtrError):
+        valuation.distribution(np.array(values), **asked)
+
+
+@pytest.mark.parametrize(
+    ("quantiles", "asked"),
+    [
+        ([[3.0, 2.0, 1.0]], {}),
+        ([[1.0, 2.0]], {}),
+        ([[1.0, 2.0, np.nan]], {}),
+        ([[1.0, 2.0, 3.0]], {"means": np.array([np.nan])}),
+        ([[1.0, 2.0, 3.0]], {"shortfall_level": 1.0}),
+    ],
+)
+def test_from_surface__refuses_what_is_no_distribution(quantiles: list[list[float]], asked: dict[str, object]) -> None:
+    levels = np.array([0.1, 0.5, 0.9])
+    with pytest.raises(FtrError):
+        valuation.from_surface(levels, np.array(quantiles), hours=np.ones(1), kind=Kind.OPTION, **asked)
+
+
+def test_scenario_values__refuse_shapes_that_do_not_fit_and_missing_differences() -> None:
+    fitting = {"hours": np.ones(4), "mw": np.ones(2), "kinds": (Kind.OPTION, Kind.OBLIGATION)}
+    for wrong in ({"mw": np.ones(3)}, {"hours": np.ones(5)}, {"kinds": (Kind.OPTION,)}):
+        with pytest.raises(FtrError):
+            valuation.scenario_values(np.zeros((2, 3, 4)), **{**fitting, **wrong})
+    with pytest.raises(FtrError, match="no numbers"):
+        valuation.scenario_values(np.full((2, 3, 4), np.nan), **fitting)
