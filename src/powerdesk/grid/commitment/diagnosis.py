@@ -17,6 +17,7 @@ from powerdesk.grid.commitment import modelling
 from powerdesk.grid.commitment.plan import InfeasibleCommitmentError
 from powerdesk.grid.types import NetworkError
 from powerdesk.kernel.problem import Finding
+from powerdesk.solvers.mixed import MixedVerdict
 
 if TYPE_CHECKING:
     from powerdesk.grid.commitment.fleet import Fleet
@@ -64,15 +65,15 @@ def refuse(case: CommitmentCase, fleet: Fleet) -> None:
         )
 
 
-def explain(model: Model) -> None:
+def explain(model: Model, *, time_limit_s: float = TIME_LIMIT_S) -> None:
     """Raise InfeasibleCommitmentError that names what must give way; return when a plan may exist after all."""
     elastic, giving = _elastic(model)
     engine = modelling.engine_of(elastic)
-    answer = engine.relax(time_limit_s=TIME_LIMIT_S)
-    if answer.objective <= GIVING_TOLERANCE:
-        answer = engine.solve(gap=0.0, time_limit_s=TIME_LIMIT_S)
-    if not answer.primal.size or answer.objective <= GIVING_TOLERANCE:
-        return
+    answer = engine.relax(time_limit_s=time_limit_s)
+    if answer.verdict is MixedVerdict.OPTIMAL and answer.objective <= GIVING_TOLERANCE:
+        answer = engine.solve(gap=0.0, time_limit_s=time_limit_s)
+    if not answer.primal.size or not answer.bound > GIVING_TOLERANCE:
+        return  # a search that the time ended has proven nothing, whatever gives way in its point
     first = elastic.cost.size - 2 * giving.size
     slack = answer.primal[first : first + giving.size] + answer.primal[first + giving.size :]
     findings = _findings(model, giving, slack)

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from powerdesk.grid.commitment import bridging, checking, committing, pricing
+from powerdesk.grid.commitment import bridging, checking, committing, diagnosis, pricing
+from powerdesk.grid.commitment import fleet as fleets
 from powerdesk.grid.commitment.flows import Flows
+from powerdesk.grid.commitment.modelling import Model
 from powerdesk.grid.commitment.plan import InfeasibleCommitmentError
 from powerdesk.grid.commitment_case import (
     ENDLESS,
@@ -182,6 +184,14 @@ def test_commit__too_little_capacity_names_the_hour() -> None:
     with pytest.raises(InfeasibleCommitmentError) as refused:
         committing.commit(case(load=(40.0, 60.0, 190.0, 30.0)))
     assert any("interval 2" in one.pointer for one in refused.value.findings)
+
+
+def test_explain__without_time_claims_nothing() -> None:
+    held = case(load=(41.0, 57.0, 400.0, 31.0))
+    model = Model(held, fleets.of(held))
+    diagnosis.explain(model, time_limit_s=0.0)
+    with pytest.raises(InfeasibleCommitmentError):
+        diagnosis.explain(model)
 
 
 def test_commit__a_minimum_above_demand_is_named() -> None:
