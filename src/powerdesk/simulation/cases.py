@@ -9,10 +9,11 @@ import dataclasses
 import hashlib
 import itertools
 import re
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
+from powerdesk.grid import topology
 from powerdesk.kernel.problem import Problem
 from powerdesk.simulation import fleet, layout, world
 from powerdesk.simulation.technology import TRAITS, Technology
@@ -20,12 +21,14 @@ from powerdesk.simulation.technology import TRAITS, Technology
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from powerdesk.grid.types import Generators, Network
+    from powerdesk.grid.types import Branches, Buses, Generators, HvdcLines, Network
     from powerdesk.simulation.fleet import Fleet
     from powerdesk.simulation.world import World
 
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int64]
+
+T = TypeVar("T", "Buses", "Branches", "HvdcLines")
 
 PEAK_TO_MEAN = 1.6
 """Of load: the dearest hour of a made year over the mean before weather."""
@@ -60,10 +63,11 @@ class UnfitCaseError(Problem):
 
 
 def world_of(network: Network) -> World:
-    """Return a world on the network; raises UnfitCaseError for one without load or with too little generation.
+    """Return a world on the network; raises UnfitCaseError for islands, no load or too little generation.
 
-    Buses are BUS_ and their number; zones follow the areas, four at most, since weather has four.
+    Buses are BUS_ and their number, isolated ones left out; zones follow the areas, four at most, as weather does.
     """
+    network = _live_part(network)
     load = np.where(network.live, np.maximum(network.buses.load_mw + network.buses.shunt_mw, 0.0), 0.0)
     units = _fleet(network)
     if not load.sum() > 0.0 or units.capacity_mw.sum() < load.sum():
@@ -71,6 +75,12 @@ def world_of(network: Network) -> World:
             found=f"{load.sum():.0f} MW of load and {units.capacity_mw.sum():.0f} MW of generation in {network.name}",
             allowed="load, and generation of at least as much",
             remedy="take a case whose loads and generators are in service",
+        )
+    if (count := topology.islands(network).count) > 1:
+        raise UnfitCaseError(
+            found=f"{count} islands in {network.name}",
+            allowed="one, since a market has one price of energy",
+            remedy="join the islands, or take one of them as a case",
         )
     n_zone = len(layout.ZONES)
     bus_zone = np.unique(network.buses.area, return_inverse=True)[1].astype(np.int64) % n_zone
@@ -92,6 +102,33 @@ def world_of(network: Network) -> World:
         load_zones=world.load_zones(layout.ZONES, bus_zone=bus_zone, load_share=share),
         units=units,
     )
+
+
+def _live_part(network: Network) -> Network:
+    """Return the network without its isolated buses and what hangs on them."""
+    live = network.live
+    place = np.maximum(np.cumsum(live) - 1, 0)
+    generators, branches, hvdc = network.generators, network.branches, network.hvdc
+    return dataclasses.replace(
+        network,
+        buses=_rows(network.buses, live),
+        generators=dataclasses.replace(
+            generators, bus=place[generators.bus], in_service=generators.in_service & live[generators.bus]
+        ),
+        branches=_rows(branches, live[branches.from_bus] & live[branches.to_bus], place),
+        hvdc=_rows(hvdc, live[hvdc.from_bus] & live[hvdc.to_bus], place),
+    )
+
+
+def _rows(table: T, kept: NDArray[np.bool_], place: IntArray | None = None) -> T:
+    """Return the rows that are kept; `place` tells the new position of each bus where rows have ends."""
+    found: dict[str, Any] = {}
+    for one in dataclasses.fields(table):
+        value = getattr(table, one.name)
+        found[one.name] = tuple(itertools.compress(value, kept)) if isinstance(value, tuple) else value[kept]
+    if place is not None:
+        found |= {end: place[getattr(table, end)[kept]] for end in ("from_bus", "to_bus")}
+    return type(table)(**found)
 
 
 def fingerprint(network: Network) -> str:

@@ -111,7 +111,7 @@ def _line_draws(world: World, seed: int, block: int) -> _Draws:
     keys = noise.stream_keys(seed=seed, names=tuple(f"outage:{name}" for name in lines))
     return _draws(
         keys,
-        np.full(len(lines), min(LINE_CHANCE, MOST_LINE_OUTAGES / len(lines))),
+        np.full(len(lines), min(LINE_CHANCE, MOST_LINE_OUTAGES / max(1, len(lines)))),
         block,
         (LINE_BLOCK_S, LINE_LONGEST_S),
     )

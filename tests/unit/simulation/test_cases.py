@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 
 from powerdesk.grid import matpower, synthetic
-from powerdesk.simulation import cases
+from powerdesk.kernel.intervals import DeliveryInterval
+from powerdesk.simulation import cases, market, outages
 from powerdesk.simulation.technology import Technology
 
 if TYPE_CHECKING:
@@ -41,7 +43,9 @@ def test_world_of__shares_the_load_as_the_case_has_it() -> None:
 
 
 def test_world_of__offers_rise_and_have_the_marginal_cost_of_the_case() -> None:
-    network = matpower.read(TWO_ISLANDS.read_bytes(), file="two_islands.m").network
+    joining = b"\t30 40 0.02 0.2 0 30 0 0 0 0 1 0 0;\n\t40 50 0.02"
+    text = TWO_ISLANDS.read_bytes().replace(b"\t40 50 0.02", joining)
+    network = matpower.read(text, file="joined.m").network
     units = cases.world_of(network).units
     generators = network.generators
     for unit in range(len(units)):
@@ -77,6 +81,32 @@ def test_world_of__refuses_a_case_without_load_or_with_too_little_generation() -
     crowded = dataclasses.replace(network.buses, load_mw=50.0 * network.buses.load_mw)
     with pytest.raises(cases.UnfitCaseError, match="generation"):
         cases.world_of(dataclasses.replace(network, buses=crowded))
+
+
+def test_world_of__refuses_islands_which_one_price_of_energy_cannot_serve() -> None:
+    network = matpower.read(TWO_ISLANDS.read_bytes(), file="two_islands.m").network
+    with pytest.raises(cases.UnfitCaseError, match="2 islands"):
+        cases.world_of(network)
+
+
+def test_world_of__makes_a_market_of_a_single_bus() -> None:
+    text = """function mpc = single
+mpc.version = '2';
+mpc.baseMVA = 100;
+mpc.bus = [1 3 100 0 0 0 1 1 0 230 1 1.1 0.9; 2 4 0 0 0 0 1 1 0 230 1 1.1 0.9;];
+mpc.gen = [1 0 0 0 0 1 100 1 200 0; 1 0 0 0 0 1 100 1 50 0;];
+mpc.branch = [1 2 0 0.1 0 0 0 0 0 0 0 0 0;];
+mpc.gencost = [2 0 0 2 10 0; 2 0 0 2 30 0;];
+"""
+    network = matpower.read(text.encode(), file="single.m").network
+    none = {one.name: getattr(network.branches, one.name)[:0] for one in dataclasses.fields(network.branches)}
+    world = cases.world_of(dataclasses.replace(network, branches=dataclasses.replace(network.branches, **none)))
+    start = datetime(2026, 7, 14, 18, tzinfo=UTC)
+    cleared = market.real_time(world, seed=1, interval=DeliveryInterval.of_minutes(start, 5))
+    assert cleared.dispatch_mw.sum() == pytest.approx(cleared.load_mw.sum(), abs=1e-3)
+    assert world.buses == ("BUS_1",)
+    assert (cleared.congestion == 0.0).all()
+    assert outages.line_changes(world, seed=1, after_s=0, upto_s=86_400) == ()
 
 
 def test_fingerprint__changes_with_any_number_of_the_case() -> None:
