@@ -25,7 +25,7 @@ const base = { grow: 0.6, isNumber: true }
 
 export function boardColumns(unit: string, factors: Factors): TableColumn<BoardRow>[] {
   return [
-    { id: 'name', name: 'Constraint', note: 'contingency', least: 156, grow: 3, weight: 99, isNumber: false, value: (row) => row.name, cell: (row) => <span className="two-lines"><span className="strong" title={row.name}>{row.name}</span><span className="dim small">{row.constraint === undefined ? 'not declared' : row.constraint.contingency === '' ? 'base case' : `after ${row.constraint.contingency}`}</span></span> },
+    { id: 'name', name: 'Constraint', note: 'contingency', least: 156, grow: 2, weight: 99, isNumber: false, value: (row) => row.name, cell: (row) => <span className="two-lines"><span className="strong" title={row.name}>{row.name}</span><span className="dim small">{row.constraint === undefined ? 'not declared' : row.constraint.contingency === '' ? 'base case' : `after ${row.constraint.contingency}`}</span></span> },
     { ...base, id: 'now', name: 'Now', note: unit, least: 82, weight: 95, meaning: 'Shadow price of the newest real-time interval', value: (row) => row.now, cell: (row) => (row.now > 0 ? <span className="strong">{numberText(row.now)}</span> : <span className="dim">{Number.isNaN(row.now) ? '–' : 'slack'}</span>) },
     { ...base, id: 'da', name: 'DA, this hour', note: unit, least: 92, weight: 70, value: (row) => row.da, cell: (row) => (row.da > 0 ? numberText(row.da) : <span className="dim">slack</span>) },
     { id: 'since', name: 'Against DA', note: 'this hour', least: 104, grow: 0, weight: 85, isNumber: false, meaning: 'What binds in real time and not day-ahead, or the reverse', value: (row) => SINCE_RANK[row.since], cell: (row) => <SinceTag since={row.since} /> },
