@@ -24,6 +24,7 @@ from powerdesk.grid.clearing.active_set import Point
 from powerdesk.grid.clearing.bound_rows import BoundRows
 from powerdesk.grid.clearing.exchanges import NEAR, Block, entering
 from powerdesk.grid.clearing.inverse import KeptInverse, trimmed
+from powerdesk.grid.clearing.seats import Seats, entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,11 +81,10 @@ class Products(Protocol):
 class Vertex:
     """One vertex, moved from interval to interval. Not safe to share between threads.
 
-    What is not basic has one index: places of active rows in the inverse, then seats of columns at a bound, `_resting`
-    (seat,) being the column there, -1 where there is none. `_prices` are y and d in that order and `_across` (place,
-    seat) is A over them. Columns whose reduced cost is far from 0 have no seat: they rarely come in. `_reduced` (n,),
-    found anew after exchanges, tells of those that should have. Arrays over columns and rows end with an element that
-    -1 finds.
+    What is not basic has one index: places of active rows in the inverse, then seats of columns at a bound; `_prices`
+    are y and d in that order. Columns whose reduced cost is far from 0 have no seat: they rarely come in. `_reduced`
+    (n,), found anew after exchanges, tells of those that should have. Arrays over columns and rows end with an element
+    that -1 finds.
     """
 
     def __init__(self, problem: Problem, sets: Sets) -> None:
@@ -110,7 +110,7 @@ class Vertex:
         """Make the inverse anew, and the prices from it."""
         self._inverse = KeptInverse(problem.rows[np.ix_(active, free)], active=active, free=free)
         self._prices = np.zeros(active.size)
-        self._resting = np.empty(0, np.int64)
+        self._seats = Seats(problem.rows, active=active, column=np.empty(0, np.int64))
         self._find_idle()
         self._price(problem, lambda price: price @ problem.rows)
         self._give_seats(problem, SEATED)
@@ -121,10 +121,9 @@ class Vertex:
         boxed = np.isfinite(problem.lower[column]) & np.isfinite(problem.upper[column])
         order = np.argsort(np.where(boxed, np.abs(self._reduced[column]), -1.0), kind="stable")
         count = max(LEAST_SEATED, int(share * column.size), int((~boxed).sum()))
-        self._resting = np.sort(column[order[:count]])
-        active = self._inverse.active
-        self._across = np.where((active >= 0)[:, None], problem.rows[active[:, None], self._resting], 0.0)
-        self._prices = np.concatenate((self._prices[: active.size], self._reduced[self._resting]))
+        seated, active = np.sort(column[order[:count]]), self._inverse.active
+        self._seats = Seats(problem.rows, active=active, column=seated)
+        self._prices = np.concatenate((self._prices[: active.size], self._reduced[seated]))
         self._exchanged = 0
         self._make_room()
 
@@ -134,11 +133,10 @@ class Vertex:
         if self._inverse.room < BLOCK:
             self._inverse.widen(SPARE)
             self._prices = np.insert(self._prices, places, np.zeros(SPARE))
-            self._across = np.pad(self._across, ((0, SPARE), (0, 0)))
-        if (short := seats - int((self._resting < 0).sum())) > 0:
-            self._resting = np.concatenate((self._resting, np.full(short + SPARE, -1)))
+            self._seats.widen(places=SPARE)
+        if (short := seats - (self._seats.column.size - self._seats.count)) > 0:
+            self._seats.widen(seats=short + SPARE)
             self._prices = np.concatenate((self._prices, np.zeros(short + SPARE)))
-            self._across = np.pad(self._across, ((0, 0), (0, short + SPARE)))
 
     def _price(self, problem: Problem, pressed: Callable[[FloatArray], FloatArray]) -> None:
         """Find the reduced costs of all columns, and correct the prices by what they leave on free ones."""
@@ -152,7 +150,8 @@ class Vertex:
             if float(np.max(np.abs(left), initial=0.0)) <= 0.1 * self._slack:
                 break
             y = y + self._inverse.after(left)
-        taken = np.where(self._resting >= 0, self._reduced[self._resting], 0.0)
+        column = self._seats.column
+        taken = np.where(column >= 0, self._reduced[column], 0.0)
         self._prices = np.concatenate((y, taken))
         self._is_priced, self._row_price = True, None
 
@@ -207,7 +206,7 @@ class Vertex:
         wrong = np.flatnonzero(side * self._reduced > self._slack)
         if wrong.size:
             side[wrong] *= -1
-            self._sit(problem, np.setdiff1d(wrong, self._resting))
+            self._sit(problem, np.setdiff1d(wrong, self._seats.column))
         moved = np.where(side < 0, problem.lower, problem.upper) - x
         off = np.flatnonzero((side != 0) & ~(np.abs(moved) <= ROUNDING * (1.0 + np.abs(x))))
         if not np.isfinite(moved[off]).all():
@@ -256,7 +255,7 @@ class Vertex:
 
     def _all_seated(self, problem: Problem, products: Products) -> bool:
         """Give all columns at a bound a seat; return False where they have one already."""
-        if int((self._side[:-1] != 0).sum()) == int((self._resting >= 0).sum()):
+        if int((self._side[:-1] != 0).sum()) == self._seats.count:
             return False
         self._price(problem, products.pressed)
         self._give_seats(problem, 1.0)
@@ -326,27 +325,21 @@ class Vertex:
 
     def _slopes(self, problem: Problem, place: IntArray, row: IntArray) -> FloatArray:
         """Return what the free columns at places, then inactive rows, gain by each of what is not basic (k, index)."""
-        over_free = self._over(problem, row, self._inverse.free)
+        over_free = entries(problem.rows, row, self._inverse.free)
         through = np.concatenate((self._inverse.lines(place), self._inverse.after(over_free)))
-        slope = -(through @ self._across)
-        slope[place.size :] += self._over(problem, row, self._resting)
+        slope = -(through @ self._seats.across)
+        slope[place.size :] += entries(problem.rows, row, self._seats.column)
         return np.concatenate((through, slope), axis=1)
-
-    @staticmethod
-    def _over(problem: Problem, row: IntArray, column: IntArray) -> FloatArray:
-        """Return entries of rows (k,) over columns (c,): (k, c), 0 where a column is -1."""
-        found: FloatArray = np.where(column >= 0, problem.rows[row[:, None], column], 0.0)
-        return found
 
     def _sides(self, problem: Problem) -> FloatArray:
         """Return the bound at which each index stands, 0 where it cannot leave it."""
-        at, column = self._inverse.active, self._resting
+        at, column = self._inverse.active, self._seats.column
         rows = np.where(problem.row_lower[at] < problem.row_upper[at], self._row_side[at], 0.0)
         return np.concatenate((rows, np.where(problem.lower[column] < problem.upper[column], self._side[column], 0.0)))
 
     def _ranges(self, problem: Problem) -> FloatArray:
         """Return how far each index may go from one bound to the other."""
-        at, column = self._inverse.active, self._resting
+        at, column = self._inverse.active, self._seats.column
         rows = problem.row_upper[at] - problem.row_lower[at]
         return np.concatenate((rows, problem.upper[column] - problem.lower[column]))
 
@@ -376,9 +369,9 @@ class Vertex:
         by_row = passed < places
         seat = passed[~by_row] - places
         self._row_side[self._inverse.active[passed[by_row]]] *= -1
-        self._side[self._resting[seat]] *= -1
-        self._x[self._resting[seat]] += over[~by_row]
-        needed: FloatArray = -(self._across[:, seat] @ over[~by_row])
+        self._side[self._seats.column[seat]] *= -1
+        self._x[self._seats.column[seat]] += over[~by_row]
+        needed: FloatArray = -(self._seats.across[:, seat] @ over[~by_row])
         needed[passed[by_row]] += over[by_row]
         return needed
 
@@ -395,8 +388,8 @@ class Vertex:
         by_row, is_row = entered < places, block.row[left] >= 0
         place, seat = entered[by_row], entered[~by_row] - places
         gone, row = block.place[left[~is_row]], block.row[left[is_row]]
-        column, out = self._resting[seat], kept.free[gone]
-        through = kept.times(np.column_stack((-self._across[:, seat], *needed)))
+        column, out = self._seats.column[seat], kept.free[gone]
+        through = kept.times(np.column_stack((-self._seats.across[:, seat], *needed)))
         gain = np.empty((places, left.size))
         gain[:, by_row], gain[:, ~by_row] = kept.columns(place), through[:, : seat.size]
         bound = np.where(block.done < 0, block.low, block.high)[left]
@@ -417,9 +410,8 @@ class Vertex:
         fresh = block.prices[self._prices.size :][left]
         self._prices = block.prices[: self._prices.size]
         self._prices[now] = fresh[is_row]
-        self._resting[seat] = -1
-        self._across[:, seat], self._across[place] = 0.0, 0.0
-        self._across[now] = self._over(problem, row, self._resting)
+        self._seats.empty(place=place, seat=seat)
+        self._seats.take_rows(problem.rows, row, now)
         self._reduced[out] = fresh[~is_row]
         self._sit(problem, out)
         self._exchanged += left.size
@@ -431,7 +423,5 @@ class Vertex:
         if not column.size:
             return
         self._make_room(seats=column.size)
-        active, taken = self._inverse.active, np.flatnonzero(self._resting < 0)[: column.size]
-        self._resting[taken] = column
-        self._across[:, taken] = np.where((active >= 0)[:, None], problem.rows[active[:, None], column], 0.0)
-        self._prices[active.size + taken] = self._reduced[column]
+        active = self._inverse.active
+        self._prices[active.size + self._seats.sit(problem.rows, active, column)] = self._reduced[column]
