@@ -68,7 +68,7 @@ def _stored(desk: Desk, source: str, name: str, data: bytes) -> list[dict[str, A
                 "rejected": rejected + (one.rejected if one else 0),
                 "findings": _texts(recorded.findings),
                 "gaps": _number(recorded.gaps, dataset),
-                "commit": outcome.commit if outcome else None,
+                "commit": (outcome.commit or None) if outcome else None,
                 "sha256": recorded.sha256,
             }
         )

@@ -129,6 +129,12 @@ def owed(present: Spans) -> tuple[Coverage, ...]:
     return tuple(found)
 
 
+def holds(stored: Spans, present: Spans, *, coverage: Coverage) -> bool:
+    """Tell whether every interval that is present of a coverage's series is stored."""
+    scope = (coverage.dataset, coverage.market, coverage.market_run)
+    return all(bool(np.isin(present.of(*scope, name)[0], stored.of(*scope, name)[0]).all()) for name in coverage.series)
+
+
 def missing(coverage: Coverage, *, present: Spans, reason: str, detail: str) -> tuple[Gap, ...]:
     """Return the cells of a coverage that `present` does not hold, neighbours joined. O(series x cells)."""
     starts = _grid(coverage)

@@ -16,9 +16,11 @@ from powerdesk.engines.ports import bus as bus_port
 from powerdesk.kernel import ids, intervals, problem
 from powerdesk.markets import events, frames, gaps, planner, queries, tables
 from powerdesk.markets.types import Fetched, Outcome, Parsed, PayloadError, Request
+from powerdesk.store import checking
 from powerdesk.store import lineage as lineages
 from powerdesk.store import operations as store_operations
 from powerdesk.store import queries as store_queries
+from powerdesk.store.types import Accepted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from powerdesk.markets.fetching import Fetcher
     from powerdesk.markets.types import Coverage, Gap
     from powerdesk.store.queries import Store
-    from powerdesk.store.types import Accepted
 
 RECEIVED = "received"
 IMPORTED = "import"
@@ -142,13 +143,46 @@ def receive(
 
 
 def import_payload(unit: Unit, services: Services, *, feed_id: str, payload: bytes, name: str) -> Recorded:
-    """Keep and record a file that a person has, by the same parser and record as a fetched one."""
+    """Keep and record a file that a person has, by the same parser and record as a fetched one.
+
+    One that was recorded before says nothing anew, also where the source has said something else since.
+    """
     feed = services.feed(feed_id)
     received_at = services.clock.now()
     request = Request(feed=feed.id, report=IMPORTED, url=f"file:{name}", name=name)
     received = keep(unit, services.objects, feed=feed, request=request, payload=payload, received_at=received_at)
     event = _event(feed, request, received.sha256, received_at)
-    return record(unit, services, event=event, payload=payload)
+    known = None if received.fresh else _known(services, feed=feed, event=event, payload=payload)
+    return known or record(unit, services, event=event, payload=payload)
+
+
+def _known(services: Services, *, feed: FeedSpec, event: PayloadReceivedV1, payload: bytes) -> Recorded | None:
+    """Return what a payload recorded before comes to: repetitions; None when the store does not hold all of it."""
+    parsed, held = _parsed(feed, event=event, payload=payload), store_queries.accepted(services.store)
+    present, now = gaps.spans(parsed.tables), services.clock.now()
+    owed = gaps.owed(present)
+    if parsed.outcome is not Outcome.OK or not {one.dataset for one in owed} >= set(parsed.tables):
+        return None
+    for one in owed:
+        if not gaps.holds(
+            queries.stored_spans(services.store, coverage=one, now=now, held=held), present, coverage=one
+        ):
+            return None
+    checks = {name: checking.check(services.store.datasets[name], table) for name, table in parsed.tables.items()}
+    accepted = tuple(
+        Accepted(
+            batch_id="",
+            dataset=name,
+            position=0,
+            rows=check.rows.num_rows,
+            rejected=check.rejected,
+            repeated=check.repeated + check.rows.num_rows,
+            findings=check.findings,
+            warnings=check.warnings,
+        )
+        for name, check in checks.items()
+    )
+    return _recorded(event, parsed, accepted, lacking=gaps_left(services, parsed=parsed))
 
 
 def _event(feed: FeedSpec, request: Request, sha256: str, received_at: datetime) -> PayloadReceivedV1:
@@ -225,13 +259,7 @@ def record(unit: Unit, services: Services, *, event: PayloadReceivedV1, payload:
     feed = services.feed(event.feed)
     received_at = intervals.parse_instant(event.received_at)
     coverage = events.from_wire(event.coverage)
-    try:
-        parsed = feed.parse(payload, name=event.name, not_after=received_at)
-    except PayloadError as fault:
-        findings = fault.findings or (
-            problem.Finding(event.name or "payload", fault.found, fault.allowed, fault.remedy),
-        )
-        parsed = Parsed(kind="unreadable", source="", outcome=fault.outcome, findings=findings, detail=fault.found)
+    parsed = _parsed(feed, event=event, payload=payload)
     held = store_queries.accepted(services.store)
     accepted = tuple(
         _accept(unit, services, feed=feed, event=event, parsed=parsed, dataset_id=dataset_id)
@@ -250,7 +278,26 @@ def record(unit: Unit, services: Services, *, event: PayloadReceivedV1, payload:
         reason=_reason(parsed, rejected=rejected),
         detail=parsed.detail or (str(parsed.findings[0]) if parsed.findings else ""),
     )
-    recorded = Recorded(
+    recorded = _recorded(event, parsed, accepted, lacking=lacking)
+    _note_recorded(unit, feed=feed, recorded=recorded, tables_of=parsed.tables, received_at=received_at)
+    return recorded
+
+
+def _parsed(feed: FeedSpec, *, event: PayloadReceivedV1, payload: bytes) -> Parsed:
+    """Parse a payload; one that cannot be read comes without tables and says why."""
+    try:
+        return feed.parse(payload, name=event.name, not_after=intervals.parse_instant(event.received_at))
+    except PayloadError as fault:
+        findings = fault.findings or (
+            problem.Finding(event.name or "payload", fault.found, fault.allowed, fault.remedy),
+        )
+        return Parsed(kind="unreadable", source="", outcome=fault.outcome, findings=findings, detail=fault.found)
+
+
+def _recorded(
+    event: PayloadReceivedV1, parsed: Parsed, accepted: tuple[Accepted, ...], *, lacking: tuple[Gap, ...]
+) -> Recorded:
+    return Recorded(
         sha256=event.sha256,
         kind=parsed.kind,
         outcome=parsed.outcome,
@@ -261,11 +308,9 @@ def record(unit: Unit, services: Services, *, event: PayloadReceivedV1, payload:
         notes=parsed.notes,
         rows=sum(one.rows for one in accepted),
         duplicates=parsed.duplicates + sum(one.repeated for one in accepted),
-        rejected=rejected,
+        rejected=parsed.rejected + sum(one.rejected for one in accepted),
         gaps=lacking,
     )
-    _note_recorded(unit, feed=feed, recorded=recorded, tables_of=parsed.tables, received_at=received_at)
-    return recorded
 
 
 def _accept(

@@ -190,6 +190,19 @@ def test_an_imported_file__takes_the_same_path_and_a_second_time_brings_nothing(
     assert (row.sha256, row.outcome, row.rows) == (hashlib.sha256(body).hexdigest(), "ok", 360)
 
 
+def test_a_file_imported_again__brings_back_what_retention_deleted(desk: Desk) -> None:
+    body = payloads.nyiso_csv("damlbmp", datetime(2026, 9, 2, tzinfo=UTC).date()).encode()
+    new = []
+    for _ in range(2):
+        with desk.records.unit() as unit:
+            recorded = operations.import_payload(unit, desk.services, feed_id="nyiso", payload=body, name="a.csv")
+        new.append(store_operations.settled(desk.store, recorded.accepted[0]).new)
+        assert desk.rows("markets.prices", "NYISO").num_rows == 360
+        desk.store.tables.forget("markets.prices", before=datetime(2026, 10, 1, tzinfo=UTC))
+        assert desk.rows("markets.prices", "NYISO").num_rows == 0
+    assert new == [360, 360]
+
+
 def test_an_unreadable_file__is_recorded_with_its_findings(desk: Desk) -> None:
     with desk.records.unit() as unit:
         recorded = operations.import_payload(unit, desk.services, feed_id="caiso", payload=b"a,b\n1,2\n", name="x.csv")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from pathlib import Path  # noqa: TC003 - typer reads annotations when it runs
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import parse_qs, urlsplit
@@ -129,7 +131,7 @@ def get(
     """Read rows of a dataset as known at a moment."""
     from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - HTTP loads only when a verb calls
 
-    how = printing.chosen(output)
+    how = printing.chosen(output or (Output.JSON if out else None))
     params: dict[str, Any] = dict(pair.partition("=")[::2] for pair in where or ())
     named: dict[str, Any] = {"market": market, "location": location, "market_run": run, "start": start, "end": end}
     named |= {"as_of": as_of, "columns": columns, "limit": limit}
@@ -174,14 +176,13 @@ def _write_records(desk: Reached, dataset: str, params: dict[str, Any], how: Out
     from powerdesk.app.cli import printing  # noqa: PLC0415 - used here only
 
     rows = [row for page in _pages(desk, dataset, params) for row in page["records"]]
+    narrow = how is Output.TABLE and rows and params.get("columns") is None
+    columns = tuple(name for name in rows[0] if name not in NOT_SHOWN) if narrow else None
+    printed = io.StringIO()
+    with contextlib.nullcontext() if out is None else contextlib.redirect_stdout(printed):
+        printing.records(rows, output=how, columns=columns)
     if out is not None:
-        import msgspec  # noqa: PLC0415 - used here only
-
-        _write(out, b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
-    elif how is Output.TABLE and rows and params.get("columns") is None:
-        printing.records(rows, output=how, columns=tuple(name for name in rows[0] if name not in NOT_SHOWN))
-    else:
-        printing.records(rows, output=how)
+        _write(out, printed.getvalue().encode())
     _leave_if_empty(len(rows))
 
 

@@ -121,6 +121,25 @@ def test_import__goes_on_after_a_bad_file_and_fails(
     assert unknown.code == 1
 
 
+def test_import__of_a_file_known_already_does_not_undo_its_restatement(
+    run: Callable[..., Left], tmp_path: Path, recorded: Path
+) -> None:
+    restated = tmp_path / "restated.csv"
+    restated.write_text(DAY_AHEAD.replace("30.00,", "35.00,"))
+    told = run(
+        "import", "nyiso", recorded, restated, recorded, restated, "--data", tmp_path / "desk", "-o", "json"
+    ).lines
+    assert [(line["new"], line["revised"], line["duplicates"]) for line in told] == [
+        (6, 0, 0),
+        (0, 2, 4),
+        (0, 0, 6),
+        (0, 0, 6),
+    ]
+    asked = ("get", "markets.prices", "--location", "NYISO:N.Y.C.", "--run", "DA", "--start", START, "--end", END)
+    lines = run(*asked, "--data", tmp_path / "desk", "-o", "json").lines
+    assert [(row["price_per_mwh"], row["revision"]) for row in lines] == [(35.0, 1), (31.0, 0), (32.0, 0)]
+
+
 HOURS = [f'"11/03/2026 {hour:02d}:00","N.Y.C.",61761,{30 + hour}.00,2.00,-3.00\n' for hour in range(12)]
 
 
@@ -154,6 +173,9 @@ def test_get__writes_every_output(run: Callable[..., Left], filled: Path, tmp_pa
     target = tmp_path / "prices.parquet"
     assert run(*asked, "--data", filled, "-o", "parquet", "--out", target).code == 0
     assert pq.read_table(target).column("price_per_mwh").to_pylist() == [30.0, 31.0, 32.0]
+    for output in ("json", "table"):
+        assert run(*asked, "--data", filled, "-o", output, "--out", target).out == ""
+        assert target.read_text(encoding="utf-8") == run(*asked, "--data", filled, "-o", output).out
     assert run(*asked, "--data", filled, "-o", "arrow", "--out", target).code == 0
     assert pa.ipc.open_stream(target.read_bytes()).read_all().num_rows == 3
     assert run(*asked, "--data", filled, "-o", "csv", "--out", target).code == 0
