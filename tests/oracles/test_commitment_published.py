@@ -51,6 +51,13 @@ def test_commit__holds_the_proven_optimum_between_bound_and_objective(name: str)
     assert best * (1.0 - CHORDS) <= found.objective_usd <= best * (1.0 + 2e-3 + CHORDS)
 
 
+def test_commit__plans_610_units_without_branch_and_bound() -> None:
+    case, _ = published("pglib-uc/ca_2014-09-01_reserves_1")
+    assert len(case.units) == 610
+    found = committing.commit(case, gap=1e-2, time_limit_s=600.0, most_nodes=0)
+    assert found.gap <= 1e-2
+
+
 @pytest.mark.parametrize(
     ("name", "chords"), [("egret_uc/tiny_uc_tc_4_results", 1e-4), ("egret_uc/tiny_uc_9_results", 1e-9)]
 )
