@@ -73,7 +73,7 @@ def text(value: Any, *, name: str = "") -> str:
 def _number(value: float, name: str) -> str:
     """Return a number with two decimals, a factor with five; one that these would show as zero to its first digit."""
     decimals = 5 if name.endswith("factor") else 2
-    if abs(value) >= 0.5 * 10.0**-decimals or value == 0.0 or value != value:  # noqa: PLR0124 - NaN
+    if abs(value) >= 0.5 * 10.0**-decimals or value == 0.0 or value != value:  # noqa: PLR0124 - NaN is what differs from itself
         return f"{value:,.{decimals}f}"
     small = f"{value:.1g}"
     return small if abs(value) < SMALLEST else f"{float(small):.6f}".rstrip("0")
