@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from powerdesk.grid.clearing import active_set, vertex
+from powerdesk.grid.clearing import active_set, inverse, vertex
 from powerdesk.grid.clearing.vertex import Vertex
 from powerdesk.solvers.warm import Method, Verdict, WarmProgram
 
@@ -74,8 +74,10 @@ def by_highs(one: active_set.Problem) -> tuple[float, active_set.Sets] | None:
 
 @pytest.fixture(params=[2, 128], ids=["few seats", "all seated"])
 def seats(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let few columns be priced at a time, or all of these small programmes; take rows over one column for bounds."""
+    """Price few columns at a time, or all of these small programmes; do early what only large ones come to."""
     monkeypatch.setattr(vertex, "LEAST_SEATED", request.param)
+    monkeypatch.setattr(vertex, "MOST_EXCHANGES", 10)
+    monkeypatch.setattr(inverse, "MOST_WAITING", vertex.BLOCK)
     monkeypatch.setattr(vertex, "LEAST_BOUND_ROWS", 1)
 
 
