@@ -116,3 +116,37 @@ def test_network__tells_a_case_in_numbers_and_what_could_bind() -> None:
     assert bound & {one["branch"] for one in answer["candidates"] if one["loading"] > 1.0}
     table = told("network", CASE, "-o", "table")
     assert all(word in table.output for word in ("n_island", "reference_bus", "loading"))
+
+
+def test_opf__takes_any_format_an_interval_and_a_reference_by_name(tmp_path: Path) -> None:
+    bus, line = {"Load (MW)": [5.0, 60.0]}, {"Source bus": "b1", "Target bus": "b2", "Susceptance (S)": 30.0}
+    unit = {"Production cost curve (MW)": [0, 100], "Bus": "b1"}
+    case = {
+        "Parameters": {"Version": "0.3", "Time horizon (h)": 2},
+        "Generators": {
+            "cheap": {**unit, "Production cost curve ($)": [0, 1000]},
+            "dear": {**unit, "Bus": "b2", "Production cost curve ($)": [0, 3000]},
+        },
+        "Buses": {"b1": {"Load (MW)": 0.0}, "b2": bus},
+        "Transmission lines": {"l1": {**line, "Normal flow limit (MW)": 40.0}},
+    }
+    path = tmp_path / "case.txt"
+    path.write_text(json.dumps(case), encoding="utf-8")
+    found = [told("opf", str(path), "--interval", at, "--reference", "b2", "-o", "json") for at in ("0", "1", "2")]
+    early, late = (json.loads(one.stdout) for one in found[:2])
+    assert [one["lmp"] for one in early["prices"]] == pytest.approx([10.0, 10.0])
+    assert [(one["name"], one["lmp"]) for one in late["prices"]] == [("b1", 10.0), ("b2", 30.0)]
+    assert late["binding"][0]["constraint"] == "l1"
+    assert late["prices"][1]["congestion"] == pytest.approx(0.0)
+    assert isinstance(found[2].exception, NetworkError)
+    assert told("ptdf", str(path), "--branches", "l1", "-o", "csv").exit_code == 0
+    assert told("contingencies", str(path), "-o", "csv").stdout.splitlines()[1].startswith("l1,True")
+
+
+def test_network__finds_the_tables_of_rts_gmlc_within_a_folder(tmp_path: Path) -> None:
+    inside = tmp_path / "RTS_Data" / "SourceData"
+    inside.mkdir(parents=True)
+    (inside / "bus.csv").write_text("Bus ID,Bus Name\n1,One\n", encoding="utf-8")
+    found = told("network", str(tmp_path)).exception
+    assert isinstance(found, NetworkError)
+    assert {one.pointer for one in found.findings} == {"SourceData/branch.csv", "SourceData/gen.csv"}
