@@ -62,6 +62,12 @@ def skill(*, loss: ArrayLike, reference: ArrayLike) -> float:
 def skill_interval(*, loss: ArrayLike, reference: ArrayLike, counts: IntArray, confidence: float = 0.95) -> Estimate:
     """Return the skill with its percentile interval over resamples counts (n_draw, n), the same for both forecasts."""
     own, other = _paired(loss, reference)
+    if counts.ndim != 2 or counts.shape[1] != own.size or not 0.0 < confidence < 1.0:  # noqa: PLR2004 - draws, periods
+        raise ScoreError(
+            found=f"counts of shape {counts.shape}, confidence {confidence}",
+            allowed=f"shape (draws, {own.size}), confidence in (0, 1)",
+            remedy="draw the counts for the periods of the losses",
+        )
     total = counts @ other
     drawn = 1.0 - np.divide(counts @ own, total, out=np.ones(len(counts)), where=total > 0.0)
     return interval(value=skill(loss=own, reference=other), drawn=drawn, confidence=confidence)

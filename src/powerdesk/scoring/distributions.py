@@ -67,7 +67,8 @@ def crps_mixture(
     """
     chance = checking.probabilities("probability", probability)
     drawn = np.asarray(values, dtype=np.float64)
-    share = np.full(drawn.shape, 1.0 / drawn.shape[-1]) if weight is None else _shares(weight, drawn.shape)
+    drawn = checking.numbers("values", drawn, shape=(chance.size, drawn.size // chance.size))
+    share = np.full(drawn.shape, 1.0 / drawn.shape[1]) if weight is None else _shares(weight, drawn.shape)
     whole = np.concatenate((np.zeros((chance.size, 1)), drawn), axis=1)
     return crps_samples(
         samples=whole,
@@ -114,6 +115,8 @@ def coverage(*, low: ArrayLike, high: ArrayLike, observed: ArrayLike) -> float:
     seen = checking.numbers("observed", observed)
     bottom = checking.numbers("low", low, shape=seen.shape)
     top = checking.numbers("high", high, shape=seen.shape)
+    if (bottom > top).any():
+        raise ScoreError(found="intervals that end below their start", allowed="low <= high", remedy="swap the ends")
     return float(((bottom <= seen) & (seen <= top)).mean())
 
 

@@ -97,6 +97,8 @@ def log_score(
 
     Infinite for a certainty that failed, unless probabilities are first drawn into [floor, 1 - floor].
     """
+    if not 0.0 <= floor < 0.5:  # noqa: PLR2004 - at a half everything is alike
+        raise ScoreError(found=f"floor {floor}", allowed="from 0 to below 0.5", remedy="1e-4 is a usual floor")
     chance = checking.probabilities("probability", probability).clip(floor, 1.0 - floor)
     event = checking.events(occurred, size=chance.size)
     with np.errstate(divide="ignore"):
@@ -135,9 +137,15 @@ def average_precision_resampled(
     """
     value = checking.numbers("score", score)
     event = checking.events(occurred, size=value.size)
+    if period.shape != value.shape or period.min() < 0 or period.max() >= counts.shape[1]:
+        raise ScoreError(
+            found=f"periods from {period.min()} to {period.max()} of shape {period.shape}",
+            allowed=f"one per forecast, from 0 to {counts.shape[1] - 1}",
+            remedy="count each period that has forecasts",
+        )
     order = np.argsort(-value, kind="stable")
     begins = np.flatnonzero(np.diff(value[order], prepend=np.inf))
-    event, when = event[order], np.asarray(period)[order]
+    event, when = event[order], period[order]
     found = np.empty(len(counts))
     for draw, count in enumerate(counts):
         weight = count[when].astype(np.float64)

@@ -72,3 +72,8 @@ def test_comparisons__refuse_what_says_nothing() -> None:
         comparing.diebold_mariano(loss=[1.0, 2.0], reference=[2.0, 4.0], ahead=2)
     with pytest.raises(ScoreError, match="blocks of 9"):
         comparing.block_counts(n_period=5, block=9, draws=2, generator=np.random.default_rng(0))
+
+
+def test_skill_interval__refuses_counts_of_other_periods() -> None:
+    with pytest.raises(ScoreError, match="counts of shape"):
+        comparing.skill_interval(loss=np.ones(3), reference=np.ones(3), counts=np.ones((2, 4), dtype=np.int64))

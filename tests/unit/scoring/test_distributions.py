@@ -114,3 +114,14 @@ def test_quantiles__refuse_levels_that_are_none(levels: list[float]) -> None:
 def test_crps__refuses_missing_values() -> None:
     with pytest.raises(ScoreError, match="missing"):
         distributions.crps_samples(samples=[[1.0, np.nan]], observed=[1.0])
+
+
+@pytest.mark.parametrize("values", [np.zeros((2, 0)), np.zeros(2), np.zeros((3, 1)), np.full((2, 1), np.nan)])
+def test_crps_mixture__refuses_values_that_are_none_per_forecast(values: np.ndarray) -> None:
+    with pytest.raises(ScoreError):
+        distributions.crps_mixture(probability=np.ones(2), values=values, observed=np.ones(2))
+
+
+def test_coverage__refuses_intervals_that_end_below_their_start() -> None:
+    with pytest.raises(ScoreError, match="below their start"):
+        distributions.coverage(low=[2.0], high=[1.0], observed=[1.5])

@@ -137,3 +137,15 @@ def test_areas__refuse_outcomes_of_one_kind() -> None:
         events.roc_auc(score=[0.1, 0.2], occurred=[1, 1])
     with pytest.raises(ScoreError, match="one kind"):
         events.average_precision(score=[0.1, 0.2], occurred=[0, 0])
+
+
+def test_average_precision_resampled__refuses_periods_without_a_count() -> None:
+    with pytest.raises(ScoreError, match="one per forecast"):
+        events.average_precision_resampled(
+            score=[1.0, 2.0], occurred=[0, 1], period=np.array([0, 5]), counts=np.ones((2, 2), dtype=np.int64)
+        )
+
+
+def test_log_score__refuses_a_floor_at_which_everything_is_alike() -> None:
+    with pytest.raises(ScoreError, match="floor"):
+        events.log_score(probability=[0.2], occurred=[1], floor=0.6)
