@@ -210,7 +210,7 @@ def make_records_apart(settings: Settings) -> None:
     """Make embedded records that are not there, in a process of its own: 10 MB that load for it are of no use after."""
     if is_shared(settings.records.url) or records_file(settings.data).exists():
         return
-    with contextlib.suppress(problem.Problem):  # opening the desk tries again, and says what is wrong
+    with contextlib.suppress(Exception):  # opening the desk tries again, and says what is wrong
         _adapter("embedded.compute").apart(make_records, settings.data)
 
 

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 SETTINGS = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
-    "DUCKDB_JE_MALLOC_CONF": "narenas:1,dirty_decay_ms:0,muzzy_decay_ms:0",
+    "DUCKDB_JE_MALLOC_CONF": "narenas:2,dirty_decay_ms:1000,muzzy_decay_ms:0",
 }
 """What pyarrow and DuckDB read when they load. Arrow's own pool, which its C++ side takes whatever Python chooses, held
-33 MB that nothing used; DuckDB's allocator keeps four arenas a core."""
+33 MB that nothing used. DuckDB's allocator keeps four arenas a core; decay at once costs large appends a fifth."""
 ARENAS = 2
 M_ARENA_MAX = -8
 GROWTH_BYTES = 8 << 20
