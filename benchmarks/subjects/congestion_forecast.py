@@ -1,6 +1,6 @@
 """The congestion forecast on recorded and on simulated constraints: what it takes, and how well it does.
 
-CAISO real-time shadow prices of 2025: every sixth day at 18:00 UTC the 24 hours that begin 14 hours later are forecast
+CAISO real-time shadow prices of 2025: every tenth day at 18:00 UTC the 24 hours that begin 14 hours later are forecast
 from what was published by then, for every constraint that had bound before; the model is fitted anew at every seventh.
 Settings were chosen on April and May, the scores are of June to December. The panel is read from shared/data/iso/caiso
 beside the checkout when it is there. It holds binding constraints only: intervals without any row (one in ten) may have
@@ -42,7 +42,7 @@ FILE = DATA / "constraint_shadow_prices_2025.parquet"
 ZONE = "America/Los_Angeles"
 AHEAD_US = (14 * panels.HOUR_US, 38 * panels.HOUR_US)
 FIRST, LAST = datetime(2025, 6, 1, 18, tzinfo=UTC), datetime(2025, 12, 29, 18, tzinfo=UTC)
-DAYS_APART, DRAWS = 6, 200
+DAYS_APART, DRAWS = 10, 200
 INTERVAL, DELAY = timedelta(minutes=5), timedelta(minutes=5)
 """Real-time constraints are taken to be known five minutes after their interval."""
 
