@@ -68,22 +68,17 @@ def test_day__has_every_interval_of_23_hours_in_the_declared_columns(made: dict[
     assert real_time.num_rows == 23 * 12 * 83
 
 
-def test_day__is_made_on_any_world() -> None:
+def test_day__is_made_on_any_world_and_tells_what_share_is_made() -> None:
     grid = cases.world_of(synthetic.network(n_bus=12, seed=1, congestion=0.8))
-    rows = history.day(grid, seed=1, operating_day=date(2026, 6, 1))
+    shares: list[float] = []
+    rows = history.day(grid, seed=1, operating_day=date(2026, 6, 1), advanced=shares.append)
+    assert shares == sorted(set(shares))
+    assert (len(shares) > 900, shares[-1]) == (True, 1.0)
     prices = rows["markets.prices"]
     assert prices.num_rows >= 289 * 12
     total = pc.add(pc.add(prices["energy_per_mwh"], prices["congestion_per_mwh"]), prices["loss_per_mwh"])
     assert pc.max(pc.abs(pc.subtract(prices["price_per_mwh"], total))).as_py() < 1e-9
     assert set(rows["grid.networks"]["kind"].to_pylist()) == {"bus", "branch", "generator"}
-
-
-def test_day__tells_what_share_of_it_is_made() -> None:
-    grid = cases.world_of(synthetic.network(n_bus=4, seed=1, congestion=0.2))
-    shares: list[float] = []
-    history.day(grid, seed=1, operating_day=date(2026, 6, 1), advanced=shares.append)
-    assert shares == sorted(set(shares))
-    assert (len(shares) > 900, shares[-1]) == (True, 1.0)
 
 
 def told(*words: str) -> Result:
