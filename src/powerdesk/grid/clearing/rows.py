@@ -83,11 +83,12 @@ class FlowRows:
         made = self._sensitivities.rows(branch)
         after = np.flatnonzero(outage != NO_OUTAGE)
         made[after] += factor[after, None] * self._sensitivities.rows(outage[after])
-        self._near = sparse.vstack((self._near, _near(made)), format="csr")
         self._solved = None
         if self._keeps and (len(self) + branch.size) * made.shape[1] <= MOST_KEPT:
             self._shift_factors = np.concatenate((self._shift_factors, made))
         else:
+            before = _near(self._shift_factors) if self._keeps else self._near
+            self._near = sparse.vstack((before, _near(made)), format="csr")
             self._shift_factors = np.empty((0, made.shape[1]))
         self.add_plain(branch=branch, outage=outage, factor=factor, low_mw=low_mw, high_mw=high_mw)
         return made
