@@ -129,7 +129,8 @@ class Best:
     def surplus(self) -> FloatArray:
         """Return by how much each unit's best plan with it off in an interval costs more than with it on (n, n_unit).
 
-        Infinite where it must run, minus infinity where it cannot; positive where its best plan has it on.
+        Infinite where it must run, minus infinity where it cannot; positive where its best plan has it on; 0 for a unit
+        that orders leave no plan.
         """
         chains, (run, rest) = self.chains, self._first()
         on, off = np.full((2, chains.n_unit, chains.n), np.inf)
@@ -142,7 +143,7 @@ class Best:
             _spread(on, runs + self.off, t)
             _spread(off, rests + self.on, t)
             started, stopped = np.minimum(started, rests.T), np.minimum(stopped, runs.T)
-        more: FloatArray = (off - on).T
+        more: FloatArray = np.subtract(off, on, out=np.zeros_like(on), where=np.isfinite(on) | np.isfinite(off)).T
         return more
 
 
