@@ -67,7 +67,7 @@ def published() -> Iterator[Measurement]:
     large = case("pglib_opf_case8387_pegase")
     if large:
         yield rows_of(large)
-        yield warm(large, "case8387_pegase, warm interval (680 limits bind)", intervals=20, target=8.0)
+        yield warm(large, "case8387_pegase, warm interval (680 limits bind)", intervals=288, target=8.0)
     goc = case("pglib_opf_case10000_goc")
     if goc:
         yield Measurement(
