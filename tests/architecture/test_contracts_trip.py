@@ -89,8 +89,8 @@ PLANTS = (
     Plant(
         "causation",
         "operation_calls_another_context",
-        {"markets/operations.py": "import powerdesk.access.operations"},
-        ("powerdesk.markets.operations -> powerdesk.access.operations",),
+        {"markets/operations/recording.py": "import powerdesk.access.operations"},
+        ("powerdesk.markets.operations.recording -> powerdesk.access.operations",),
     ),
     Plant(
         "connectors",

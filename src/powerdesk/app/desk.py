@@ -41,7 +41,9 @@ from powerdesk.engines.ports.jobs import JobSpec
 from powerdesk.engines.ports.records import RecordsBusyError
 from powerdesk.markets import datasets as market_datasets
 from powerdesk.markets import events as market_events
-from powerdesk.markets import feeds, fetching, handlers, hosts, operations, queries
+from powerdesk.markets import feeds, fetching, handlers, hosts, queries
+from powerdesk.markets.operations import feed_states, receiving
+from powerdesk.markets.operations.services import Services
 from powerdesk.markets.types import Fetched, Outcome, Request
 from powerdesk.store import events, progress
 from powerdesk.store import handlers as store_handlers
@@ -181,11 +183,11 @@ class Desk:
             public_hosts=frozenset((*self.settings.public_hosts, self.settings.host)),
         )
 
-    def _markets(self) -> operations.Services:
+    def _markets(self) -> Services:
         base_urls = {"caiso": self.settings.fetch.caiso_url, "nyiso": self.settings.fetch.nyiso_url}
         specs = {spec.id: spec.at(base_urls[spec.id]) for spec in feeds.REAL}
         specs[simfeed.SPEC.id] = simfeed.SPEC
-        return operations.Services(
+        return Services(
             records=self.engines.records,
             objects=self.engines.objects,
             store=self.store,
@@ -216,12 +218,12 @@ class Desk:
         with self.engines.records.unit() as unit:
             if now - publication.published_at < LIVE_WITHIN:
                 fetched = Fetched(request=request, outcome=Outcome.OK, received_at=now, payload=payload)
-                operations.take(unit, self.markets, feed=simfeed.SPEC, fetched=fetched)
+                receiving.take(unit, self.markets, feed=simfeed.SPEC, fetched=fetched)
             else:
-                operations.receive(
+                receiving.receive(
                     unit, self.engines.objects, feed=simfeed.SPEC, request=request, payload=payload, received_at=now
                 )
-                operations.note_published(unit, feed=simfeed.SPEC, request=request, now=now)
+                feed_states.note_published(unit, feed=simfeed.SPEC, request=request, now=now)
 
     def _sim_paused(self) -> bool:
         with self.engines.records.reader() as reader:

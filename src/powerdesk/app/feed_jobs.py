@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from powerdesk.engines.ports.jobs import JobContext, Jobs
-    from powerdesk.markets.operations import Services
+    from powerdesk.markets.operations.services import Services
 
 LEASE_S = 600.0
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from powerdesk.app.settings import RetentionSettings
     from powerdesk.engines.ports.jobs import JobContext, Jobs
-    from powerdesk.markets.operations import Services
+    from powerdesk.markets.operations.services import Services
     from powerdesk.store.dataset import Dataset
     from powerdesk.store.lineage import Calculation
     from powerdesk.store.queries import Store

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from powerdesk.kernel import problem
-from powerdesk.markets import operations
+from powerdesk.markets.operations import recording
 from powerdesk.markets.types import Outcome
 from powerdesk.store import checking
 from powerdesk.store import operations as store_operations
@@ -41,7 +41,7 @@ def take_file(desk: Desk, *, source: str, name: str, data: bytes, dry_run: bool)
 def _stored(desk: Desk, source: str, name: str, data: bytes) -> list[dict[str, Any]]:
     feed = desk.markets.feed(source)
     with desk.engines.records.unit() as unit:
-        recorded = operations.import_payload(unit, desk.markets, feed_id=feed.id, payload=data, name=name)
+        recorded = recording.import_payload(unit, desk.markets, feed_id=feed.id, payload=data, name=name)
     if recorded.outcome is not Outcome.OK and not recorded.accepted:
         raise UnreadableFileError(
             found=f"{name}: {recorded.detail or recorded.outcome.value}",
@@ -78,7 +78,7 @@ def _stored(desk: Desk, source: str, name: str, data: bytes) -> list[dict[str, A
 
 def _tried(desk: Desk, source: str, name: str, data: bytes) -> list[dict[str, Any]]:
     parsed = desk.markets.feed(source).parse(data, name=name or None, not_after=desk.clock.now())
-    left = operations.gaps_left(desk.markets, parsed=parsed)
+    left = recording.gaps_left(desk.markets, parsed=parsed)
     repeated, rejected, lines = parsed.duplicates, parsed.rejected, []
     for dataset, table in parsed.tables.items():
         checked = checking.check(store_queries.dataset(desk.store, dataset), table)

@@ -19,7 +19,8 @@ from powerdesk.delivery.stream import sse
 from powerdesk.engines.ports.faults import EngineUnavailableError
 from powerdesk.kernel import intervals, problem
 from powerdesk.markets import jobs as market_jobs
-from powerdesk.markets import operations, planner, queries, report_card
+from powerdesk.markets import planner, queries, report_card
+from powerdesk.markets.operations import feed_states
 from powerdesk.store import queries as store_queries
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _add_feeds(routes: APIRouter, desk: Desk) -> None:
                 )
         else:
             with desk.engines.records.unit() as unit:
-                operations.pause(unit, feed=feed, paused=verb == "pause", now=caller.at)
+                feed_states.pause(unit, feed=feed, paused=verb == "pause", now=caller.at)
         desk.gate.note_act(caller, action=f"feed.{verb}", target=feed_id)
         return Response(status_code=204)
 

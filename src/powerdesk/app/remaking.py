@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from powerdesk.delivery.rest.routes import UnknownLineageError
-from powerdesk.markets import operations
+from powerdesk.markets.operations import receiving
 from powerdesk.store import checking, lineage, schema
 from powerdesk.store import operations as store_operations
 from powerdesk.store import queries as store_queries
@@ -115,5 +115,5 @@ def _parsed_again(desk: Desk, made: lineage.Lineage) -> pa.Table:
             allowed=f"version {made.version}, which made the rows",
             remedy="install the release that had it",
         )
-    payload = desk.engines.objects.get(operations.object_key(made.payload_sha256))
+    payload = desk.engines.objects.get(receiving.object_key(made.payload_sha256))
     return feed.parse(payload, name=made.parameters.get("name")).tables[made.dataset]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from powerdesk.markets import events, operations
+from powerdesk.markets import events
+from powerdesk.markets.operations import receiving, recording
 
 if TYPE_CHECKING:
-    from powerdesk.markets.operations import Recorded, Services
+    from powerdesk.markets.operations.recording import Recorded
+    from powerdesk.markets.operations.services import Services
 
 GROUP = "markets.recorder"
 
@@ -15,6 +17,6 @@ GROUP = "markets.recorder"
 def payload_received(services: Services, body: bytes) -> Recorded:
     """Record the payload of a `markets.payload-received.v1` message; safe to receive twice."""
     event = events.decode(body)
-    payload = services.objects.get(operations.object_key(event.sha256))
+    payload = services.objects.get(receiving.object_key(event.sha256))
     with services.records.unit() as unit:
-        return operations.record(unit, services, event=event, payload=payload)
+        return recording.record(unit, services, event=event, payload=payload)

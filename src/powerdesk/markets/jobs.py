@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from powerdesk.kernel import intervals
-from powerdesk.markets import operations, planner, queries
+from powerdesk.markets import planner, queries
+from powerdesk.markets.operations import receiving
 from powerdesk.markets.types import Outcome
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from powerdesk.markets.feeds import FeedSpec
-    from powerdesk.markets.operations import Services
+    from powerdesk.markets.operations.services import Services
     from powerdesk.markets.types import Request
 
 POLL, BACKFILL, REFILL = "markets.poll", "markets.backfill", "markets.refill"
@@ -75,7 +76,7 @@ def refill(
 def forget_payloads(services: Services, *, keep: timedelta, cancelled: Callable[[], bool]) -> int:
     """Delete raw payloads that were received longer ago than `keep`; return how many."""
     before, gone = services.clock.now() - keep, 0
-    while not cancelled() and (count := operations.forget_payloads(services, before=before, limit=FORGOTTEN_AT_ONCE)):
+    while not cancelled() and (count := receiving.forget(services, before=before, limit=FORGOTTEN_AT_ONCE)):
         gone += count
     return gone
 
@@ -99,7 +100,7 @@ def _run(
             break
         fetched = fetch(fetcher, request)
         with services.records.unit() as unit:
-            operations.take(unit, services, feed=feed, fetched=fetched)
+            receiving.take(unit, services, feed=feed, fetched=fetched)
         outcomes[fetched.outcome.value] = outcomes.get(fetched.outcome.value, 0) + 1
         progress(position / len(requests), f"{position} of {len(requests)} requests")
     told = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items())) or "nothing to ask"

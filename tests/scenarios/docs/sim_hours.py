@@ -7,7 +7,7 @@ from datetime import timedelta
 from powerdesk.app import desk, settings
 from powerdesk.kernel.calendars import CALENDARS
 from powerdesk.kernel.intervals import DeliveryInterval
-from powerdesk.markets import operations
+from powerdesk.markets.operations import recording
 from powerdesk.simulation import feed, payloads
 
 HOURS = 2
@@ -30,7 +30,7 @@ def main() -> None:
         for one in wanted:
             payload = payloads.payload(one, seed=SEED)
             with opened.engines.records.unit() as unit:
-                operations.import_payload(unit, opened.markets, feed_id="sim", payload=payload, name=one.kind.value)
+                recording.import_payload(unit, opened.markets, feed_id="sim", payload=payload, name=one.kind.value)
         opened.catch_up_if_alone()
 
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from powerdesk.app import engines as engine_choice
 from powerdesk.engines.embedded import bus, objects, records, tables
-from powerdesk.markets import datasets, events, feeds, fetching, handlers, hosts, operations, queries
+from powerdesk.markets import datasets, events, feeds, fetching, handlers, hosts, queries
+from powerdesk.markets.operations import receiving, services
 from powerdesk.store import handlers as store_handlers
 from powerdesk.store import operations as store_operations
 from powerdesk.store import queries as store_queries
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from powerdesk.markets.gaps import OpenGap
-    from powerdesk.markets.operations import Recorded
+    from powerdesk.markets.operations.recording import Recorded
     from powerdesk.markets.types import Fetched, Request
 
 NOON = datetime(2026, 11, 3, 20, tzinfo=UTC)
@@ -85,7 +86,7 @@ class Desk:
             jitter=np.random.default_rng(1),
             limits=limits or fetching.Limits(connect_s=2, read_s=2, total_s=5, attempts=1),
         )
-        self.services = operations.Services(
+        self.services = services.Services(
             records=self.records,
             objects=blobs,
             store=self.store,
@@ -114,7 +115,7 @@ class Desk:
         assert feed.fetch is not None
         fetched = feed.fetch(self.fetcher, request)
         with self.records.unit() as unit:
-            operations.take(unit, self.services, feed=feed, fetched=fetched)
+            receiving.take(unit, self.services, feed=feed, fetched=fetched)
         return fetched
 
     def handle(self) -> list[Recorded]:

@@ -13,7 +13,8 @@ import simulated_payloads as payloads
 from simulated_iso import Fault, IsoServer
 
 from powerdesk.access.types import SYSTEM, Channel, Entitlement, Grants, Principal, PrincipalKind
-from powerdesk.markets import datasets, fetching, jobs, operations, planner, queries
+from powerdesk.markets import datasets, fetching, jobs, planner, queries
+from powerdesk.markets.operations import feed_states, recording, services
 from powerdesk.store import operations as store_operations
 from powerdesk.store import queries as store_queries
 
@@ -130,7 +131,7 @@ def test_a_payload_that_comes_again__is_kept_again(desk: Desk) -> None:
     data, feed = payloads.nyiso_load_csv(datetime(2026, 11, 1, tzinfo=UTC).date()).encode(), "nyiso"
     for _ in range(2):
         with desk.records.unit() as unit:
-            operations.import_payload(unit, desk.services, feed_id=feed, payload=data, name="pal.csv")
+            recording.import_payload(unit, desk.services, feed_id=feed, payload=data, name="pal.csv")
         with desk.records.reader() as reader:
             (kept,) = queries.payloads(reader, as_of=desk.clock.now(), principal=SYSTEM)
             assert kept.forgotten_at is None
@@ -167,7 +168,7 @@ def test_every_report_of_every_feed__can_be_polled(desk: Desk) -> None:
 
 def test_a_paused_feed__is_not_polled(desk: Desk, iso: IsoServer) -> None:
     with desk.records.unit() as unit:
-        operations.pause(unit, feed=desk.services.feed("nyiso"), paused=True, now=desk.clock.now())
+        feed_states.pause(unit, feed=desk.services.feed("nyiso"), paused=True, now=desk.clock.now())
     assert jobs.poll(desk.services, feed_id="nyiso", report_id="load") == "nyiso is paused"
     assert iso.requests == []
     assert told(desk)["nyiso"].state == "paused"
@@ -178,7 +179,7 @@ def test_an_imported_file__takes_the_same_path_and_a_second_time_brings_nothing(
     outcomes = []
     for _ in range(2):
         with desk.records.unit() as unit:
-            recorded = operations.import_payload(
+            recorded = recording.import_payload(
                 unit, desk.services, feed_id="nyiso", payload=body, name="20261102damlbmp_zone.csv"
             )
         assert (recorded.kind, recorded.rows, recorded.findings, recorded.gaps) == ("nyiso.lbmp.da", 360, (), ())
@@ -195,7 +196,7 @@ def test_a_file_imported_again__brings_back_what_retention_deleted(desk: Desk) -
     new = []
     for _ in range(2):
         with desk.records.unit() as unit:
-            recorded = operations.import_payload(unit, desk.services, feed_id="nyiso", payload=body, name="a.csv")
+            recorded = recording.import_payload(unit, desk.services, feed_id="nyiso", payload=body, name="a.csv")
         new.append(store_operations.settled(desk.store, recorded.accepted[0]).new)
         assert desk.rows("markets.prices", "NYISO").num_rows == 360
         desk.store.tables.forget("markets.prices", before=datetime(2026, 10, 1, tzinfo=UTC))
@@ -205,14 +206,14 @@ def test_a_file_imported_again__brings_back_what_retention_deleted(desk: Desk) -
 
 def test_an_unreadable_file__is_recorded_with_its_findings(desk: Desk) -> None:
     with desk.records.unit() as unit:
-        recorded = operations.import_payload(unit, desk.services, feed_id="caiso", payload=b"a,b\n1,2\n", name="x.csv")
+        recorded = recording.import_payload(unit, desk.services, feed_id="caiso", payload=b"a,b\n1,2\n", name="x.csv")
     assert (recorded.kind, recorded.rows, recorded.outcome.value) == ("unreadable", 0, "schema")
     assert recorded.findings
     assert told(desk)["caiso"].last_error == recorded.detail
 
 
 def test_an_unknown_feed__is_a_problem_that_names_the_known_ones(desk: Desk) -> None:
-    with pytest.raises(operations.UnknownFeedError, match="caiso, nyiso"):
+    with pytest.raises(services.UnknownFeedError, match="caiso, nyiso"):
         desk.services.feed("nyso")
 
 
