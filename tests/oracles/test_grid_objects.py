@@ -5,7 +5,6 @@ Runs in the peers' environment (`python benchmarks/peers/environment.py` makes i
 
 from __future__ import annotations
 
-import dataclasses
 import gzip
 import tempfile
 from functools import cache
@@ -16,7 +15,7 @@ import numpy as np
 import pytest
 
 from loading import module_at
-from powerdesk.grid import matpower
+from powerdesk.grid import matpower, network_reading
 from powerdesk.grid.clearing import engines
 from powerdesk.grid.sensitivities import Sensitivities
 from powerdesk.grid.types import BranchModel
@@ -28,7 +27,7 @@ KINDS = ("pypsa", "pandapower")
 
 
 @cache
-def _made(kind: str) -> dict[str, tuple[matpower.Reading, dict[str, Any], Path]]:
+def _made(kind: str) -> dict[str, tuple[network_reading.Reading, dict[str, Any], Path]]:
     """Return by case what our reader made of the object in the peers' interpreter, the peer's results, and the case."""
     peers = module_at(ROOT / "benchmarks" / "peers" / "environment.py")
     if peers.interpreter() is None:
@@ -49,7 +48,7 @@ def _made(kind: str) -> dict[str, tuple[matpower.Reading, dict[str, Any], Path]]
     }
 
 
-def _read(kind: str, name: str) -> tuple[matpower.Reading, dict[str, Any], Path]:
+def _read(kind: str, name: str) -> tuple[network_reading.Reading, dict[str, Any], Path]:
     return _made(kind)[name]
 
 
@@ -70,14 +69,7 @@ def test_objects__flow_as_the_case_they_are_made_of(kind: str, name: str) -> Non
 @pytest.mark.parametrize("name", CASES)
 def test_objects__cleared_by_us_cost_what_pypsa_says(name: str) -> None:
     read, answer, _ = _read("pypsa", name)
-    network = read.network
-    # PyPSA 1.2 leaves shunt conductances and phase shifts out of its linear optimisation
-    straight = dataclasses.replace(network.branches, shift_deg=np.zeros(len(network.branches)))
-    cleared = engines.clear(
-        dataclasses.replace(network, branches=straight),
-        model=BranchModel.MATPOWER,
-        demand_mw=network.demand_mw - network.buses.shunt_mw,
-    )
+    cleared = engines.clear(read.network, model=BranchModel.MATPOWER)
     assert cleared.objective_usd_per_h == pytest.approx(answer["objective"], rel=1e-6)
 
 

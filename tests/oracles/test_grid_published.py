@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from powerdesk.grid import matpower, prices
+from powerdesk.grid import matpower, matpower_writing, prices
 from powerdesk.grid.clearing import cuts, engines, refusals
 from powerdesk.grid.clearing.session import Session
 from powerdesk.grid.sensitivities import Sensitivities
@@ -309,7 +309,7 @@ def test_failure_b__quadratic_costs_never_depend_on_one_solver(published: Publis
 
 def test_failure_c__angle_limits_of_zero_are_none(published: Published) -> None:
     network = published("case118")
-    text = matpower.write(network)
+    text = matpower_writing.write(network)
     assert np.isinf(network.branches.angle_max_deg).all()
     zeroed = text.replace("\t-360\t360;", "\t0\t0;")
     assert zeroed != text

@@ -9,7 +9,7 @@ from powerdesk.grid import commitment_network, egret, fields, matpower, rts_gmlc
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from powerdesk.grid.matpower import Reading
+    from powerdesk.grid.network_reading import Reading
 
 FOLDERS = (".", "SourceData", "RTS_Data/SourceData")
 """Where the tables of RTS-GMLC lie in a folder that is given: itself, its data, or the whole repository."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from powerdesk.grid import checking, fields, matpower
+from powerdesk.grid import checking, fields, network_reading
 from powerdesk.grid.commitment_case import Cost
 from powerdesk.grid.types import REFERENCE_TYPE, Branches, Buses, Generators, HvdcLines, Network, NetworkError
 from powerdesk.kernel.problem import Finding
@@ -30,7 +30,7 @@ Row = tuple[str, str, float, float, bool, Cost]
 """A generator: name, bus, least and most power in MW, whether in service, its cost."""
 
 
-def of(reading: commitment_case.Reading, *, file: str, interval: int = 0) -> matpower.Reading:
+def of(reading: commitment_case.Reading, *, file: str, interval: int = 0) -> network_reading.Reading:
     """Return the network of an interval, from 0; raises NetworkError for one that is not there, or with all faults."""
     case = reading.case
     count = case.load_mw.shape[0]
@@ -51,7 +51,7 @@ def of(reading: commitment_case.Reading, *, file: str, interval: int = 0) -> mat
         hvdc=_hvdc(case),
     )
     fields.refuse(list(checking.faults(network, locate=lambda table, at: f"{file}: {place[table][at]}")), file=file)
-    return matpower.Reading(network, (*reading.notes, *_notes(case, file, interval)))
+    return network_reading.Reading(network, (*reading.notes, *_notes(case, file, interval)))
 
 
 def _notes(case: CommitmentCase, file: str, interval: int) -> list[Finding]:
@@ -91,7 +91,7 @@ def _branches(case: CommitmentCase) -> Branches:
     n_line = on.size
     from_bus, to_bus = _ends(case, case.lines)
     return Branches(
-        name=matpower.numbered([one.name for one in case.lines]),
+        name=network_reading.numbered([one.name for one in case.lines]),
         from_bus=from_bus,
         to_bus=to_bus,
         resistance_pu=np.zeros(n_line),
@@ -110,7 +110,7 @@ def _hvdc(case: CommitmentCase) -> HvdcLines:
     n_link = len(case.links)
     from_bus, to_bus = _ends(case, case.links)
     return HvdcLines(
-        name=matpower.numbered([one.name for one in case.links]),
+        name=network_reading.numbered([one.name for one in case.links]),
         from_bus=from_bus,
         to_bus=to_bus,
         min_mw=np.array([one.min_mw for one in case.links], np.float64),
@@ -162,9 +162,9 @@ def _table(case: CommitmentCase, rows: list[Row]) -> Generators:
             polynomial[at] = cost.constant_usd_per_h, cost.linear_usd_per_mwh, cost.quadratic_usd_per_mw2h
         elif len(points) == 1:
             polynomial[at, 0] = points[0][1]
-    costs = matpower.Costs.of(polynomial, curves)
+    costs = network_reading.Costs.of(polynomial, curves)
     return Generators(
-        name=matpower.numbered([one[0] for one in rows]),
+        name=network_reading.numbered([one[0] for one in rows]),
         bus=np.array([position[one[1]] for one in rows], np.int64),
         min_mw=np.array([one[2] for one in rows], np.float64),
         max_mw=np.array([one[3] for one in rows], np.float64),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from powerdesk.grid import checking, fields, matpower
+from powerdesk.grid import checking, fields, network_reading
 from powerdesk.grid.types import ISOLATED_TYPE, REFERENCE_TYPE, Branches, Buses, Generators, HvdcLines, Network
 from powerdesk.kernel.problem import Finding
 
@@ -32,7 +32,7 @@ Cost = tuple[tuple[float, float, float], tuple[tuple[float, float], ...]]
 FREE: Cost = (0.0, 0.0, 0.0), ()
 
 
-def read(data: bytes, *, file: str, interval: int = 0) -> matpower.Reading:
+def read(data: bytes, *, file: str, interval: int = 0) -> network_reading.Reading:
     """Return the network of an Egret file (plain or gzip); of time series, the values at `interval`, from 0.
 
     Every generator that is in service is taken to run, unless the file holds a commitment that leaves it off; deciding
@@ -41,7 +41,7 @@ def read(data: bytes, *, file: str, interval: int = 0) -> matpower.Reading:
     return of(fields.document(data, file=file), file=file, interval=interval)
 
 
-def of(top: Fields, *, file: str, interval: int = 0) -> matpower.Reading:
+def of(top: Fields, *, file: str, interval: int = 0) -> network_reading.Reading:
     """Return the network of a document, as `read` does."""
     top = top.at(interval)
     case = _Case(top, file)
@@ -50,7 +50,7 @@ def of(top: Fields, *, file: str, interval: int = 0) -> matpower.Reading:
     network = case.network()
     top.findings.extend(checking.faults(network, locate=case.locate, sound=not top.findings))
     fields.refuse(top.findings, file=file)
-    return matpower.Reading(network, tuple(case.notes))
+    return network_reading.Reading(network, tuple(case.notes))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -168,7 +168,7 @@ class _Case:
 
     def _names(self, kind: str, *, before: str) -> tuple[str, ...]:
         """Return names of two-ended elements: their own, or both ends where those are only numbers."""
-        return matpower.numbered(
+        return network_reading.numbered(
             [
                 f"{before}{one.text('from_bus')}-{one.text('to_bus')}" if key.isdigit() else key
                 for key, one in self.rows[kind]
@@ -204,10 +204,10 @@ class _Case:
         rows = [one for _, one in self.rows["generator"]]
         costs = [cost_of(one) for one in rows]
         split = [([x for x, _ in points], [y for _, y in points]) for _, points in costs]
-        curves = matpower.Costs.of(np.array([one for one, _ in costs]).reshape(-1, 3), list(split))
+        curves = network_reading.Costs.of(np.array([one for one, _ in costs]).reshape(-1, 3), list(split))
         keys = [f"gen {one.text('bus')}" if key.isdigit() else key for key, one in self.rows["generator"]]
         return Generators(
-            name=matpower.numbered(keys),
+            name=network_reading.numbered(keys),
             bus=np.array([self._bus(one) for one in rows], dtype=np.int64),
             min_mw=np.array([one.number("p_min", 0.0) for one in rows]),
             max_mw=np.array([one.number("p_max") for one in rows]),

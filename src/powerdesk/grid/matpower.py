@@ -1,4 +1,4 @@
-"""MATPOWER and PGLib case files, version 2: read with every fault named at once, and written back.
+"""MATPOWER and PGLib case files, version 2, read with every fault named at once.
 
 Format: MATPOWER User's Manual, appendix B. A rating of 0 is none, and so is each angle limit of 0 or beyond +-360
 degrees; a tap of 0 is 1; a bus of type 4 is isolated and what stands on it is out of service.
@@ -6,13 +6,11 @@ degrees; a tap of 0 is 1; a bus of type 4 is isolated and what stands on it is o
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from powerdesk.grid import checking, matlab
+from powerdesk.grid import checking, matlab, network_reading
 from powerdesk.grid.types import Branches, Buses, Generators, HvdcLines, Network, NetworkError
 from powerdesk.kernel.problem import Finding
 
@@ -33,15 +31,7 @@ FULL_TURN_DEG = 360.0
 MOST_COST_NUMBERS = 10_000
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Reading:
-    """A network read from a file, and notes on what the file holds and the network does not."""
-
-    network: Network
-    notes: tuple[Finding, ...]
-
-
-def read(data: bytes, *, file: str) -> Reading:
+def read(data: bytes, *, file: str) -> network_reading.Reading:
     """Return the network of a case file (plain or gzip); `file` is its name in findings.
 
     Raises NetworkError with all faults found, at most checking.MOST_FINDINGS. Linear in the size of the file.
@@ -65,7 +55,7 @@ def read(data: bytes, *, file: str) -> Reading:
             remedy="mend what the findings name",
             findings=kept,
         )
-    return Reading(network, tuple(case.notes))
+    return network_reading.Reading(network, tuple(case.notes))
 
 
 def _no_case(document: Document, file: str) -> Finding:
@@ -198,12 +188,14 @@ class _Case:
             base_kv=bus[:, 9].copy(),
         )
 
-    def _generators(self, gen: FloatArray, bus: IntArray, number: IntArray, curves: Costs) -> Generators:
+    def _generators(
+        self, gen: FloatArray, bus: IntArray, number: IntArray, curves: network_reading.Costs
+    ) -> Generators:
         cells = self.document.cells.get("gen_name", ())
         if len(cells) == len(gen):
-            names = numbered([row[0].strip() for row in cells])
+            names = network_reading.numbered([row[0].strip() for row in cells])
         else:
-            names = numbered([f"gen {one}" for one in number[bus].tolist()])
+            names = network_reading.numbered([f"gen {one}" for one in number[bus].tolist()])
         return Generators(
             name=names,
             bus=bus,
@@ -224,7 +216,7 @@ class _Case:
         ends = self._both_ends(table, number, "dcline")
         pairs = zip(number[ends[0]].tolist(), number[ends[1]].tolist(), strict=True)
         return HvdcLines(
-            name=numbered([f"dc {one}-{other}" for one, other in pairs]),
+            name=network_reading.numbered([f"dc {one}-{other}" for one, other in pairs]),
             from_bus=ends[0],
             to_bus=ends[1],
             min_mw=table[:, 9].copy(),
@@ -234,11 +226,11 @@ class _Case:
             in_service=table[:, 2] > 0.0,
         )
 
-    def _costs(self, n_gen: int) -> Costs | None:
+    def _costs(self, n_gen: int) -> network_reading.Costs | None:
         matrix = self.document.matrices.get("gencost")
         if matrix is None:
             self.notes.append(Finding(self.file, "no mpc.gencost", "costs", "every generator is taken to cost nothing"))
-            return Costs.of(np.zeros((n_gen, 3)), [((), ())] * n_gen)
+            return network_reading.Costs.of(np.zeros((n_gen, 3)), [((), ())] * n_gen)
         if len(matrix.rows) not in {n_gen, 2 * n_gen}:
             place = f"{self.file}:{matrix.at_line}"
             found = f"{len(matrix.rows)} rows in mpc.gencost"
@@ -255,25 +247,7 @@ class _Case:
                 polynomial[at, : min(len(held), 3)] = held[::-1][:3]
             else:
                 points[at] = held[0::2], held[1::2]
-        return Costs.of(polynomial, points)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Costs:
-    """Polynomials (n_gen, 3) from the constant up, and the points of piecewise curves."""
-
-    polynomial: FloatArray
-    start: IntArray
-    power: FloatArray
-    cost: FloatArray
-
-    @staticmethod
-    def of(polynomial: FloatArray, points: list[tuple[Sequence[float], Sequence[float]]]) -> Costs:
-        """Return the costs of generators from polynomials (n_gen, 3) and the powers and costs of their points."""
-        counts = [len(power) for power, _ in points]
-        power = np.array([one for line, _ in points for one in line], dtype=np.float64)
-        cost = np.array([one for _, line in points for one in line], dtype=np.float64)
-        return Costs(polynomial, np.concatenate(([0], np.cumsum(counts))).astype(np.int64), power, cost)
+        return network_reading.Costs.of(polynomial, points)
 
 
 def _cost_row(row: tuple[float, ...]) -> tuple[tuple[str, str, str] | None, tuple[float, ...]]:
@@ -301,7 +275,7 @@ def _integers(values: FloatArray) -> IntArray:
 def _branches(branch: FloatArray, from_bus: IntArray, to_bus: IntArray, number: IntArray) -> Branches:
     pairs = zip(number[from_bus].tolist(), number[to_bus].tolist(), strict=True)
     return Branches(
-        name=numbered([f"{one}-{other}" for one, other in pairs]),
+        name=network_reading.numbered([f"{one}-{other}" for one, other in pairs]),
         from_bus=from_bus,
         to_bus=to_bus,
         resistance_pu=branch[:, 2].copy(),
@@ -322,130 +296,3 @@ def _unlimited_at_zero(rating: FloatArray) -> FloatArray:
 
 def _none_angle(angle: FloatArray) -> BoolArray:
     return np.asarray((angle == 0.0) | (np.abs(angle) >= FULL_TURN_DEG))
-
-
-def numbered(names: list[str]) -> tuple[str, ...]:
-    """Return the names made unique: the second `a` is `a #2`."""
-    seen: Counter[str] = Counter()
-    taken: set[str] = set()
-    out = []
-    for name in names:
-        seen[name] += 1
-        unique = name if seen[name] == 1 and name not in taken else f"{name} #{max(seen[name], 2)}"
-        while unique in taken:
-            seen[name] += 1
-            unique = f"{name} #{seen[name]}"
-        taken.add(unique)
-        out.append(unique)
-    return tuple(out)
-
-
-def write(network: Network) -> str:
-    """Return the network as a MATPOWER case, version 2; reading it gives the same arrays, bit for bit.
-
-    What a network does not hold (reactive power, voltage limits, start-up costs) is written as MATPOWER's defaults.
-    """
-    number = network.buses.number
-    name = "".join(sign if sign.isalnum() else "_" for sign in network.name)
-    parts = [
-        f"function mpc = {name if name[:1].isalpha() else 'case_' + name}",
-        "mpc.version = '2';",
-        f"mpc.baseMVA = {_number(network.base_mva)};",
-        _written("bus", _bus_rows(network)),
-        _written("gen", _generator_rows(network.generators, number)),
-        _written("branch", _branch_rows(network.branches, number)),
-        _written("gencost", _cost_rows(network.generators)),
-    ]
-    if len(network.hvdc):
-        parts.append(_written("dcline", _hvdc_rows(network.hvdc, number)))
-    parts.append(_named("bus_name", network.buses.name))
-    parts.append(_named("gen_name", network.generators.name))
-    return "\n".join(parts) + "\n"
-
-
-def _number(value: float) -> str:
-    if np.isinf(value):
-        return "Inf" if value > 0 else "-Inf"
-    return repr(int(value)) if value == int(value) and abs(value) < 2.0**53 and str(value) != "-0.0" else repr(value)
-
-
-def _written(name: str, rows: list[list[float]]) -> str:
-    lines = ["\t" + "\t".join(_number(float(one)) for one in row) + ";" for row in rows]
-    return "\n".join([f"mpc.{name} = [", *lines, "];"])
-
-
-def _named(name: str, values: tuple[str, ...]) -> str:
-    quoted = ["\t'" + one.replace("'", "''") + "';" for one in values]
-    return "\n".join([f"mpc.{name} = {{", *quoted, "};"])
-
-
-def _bus_rows(network: Network) -> list[list[float]]:
-    buses = network.buses
-    columns = (buses.number, buses.kind, buses.load_mw, buses.shunt_mw, buses.area, buses.base_kv, buses.zone)
-    return [
-        [number, kind, load, 0, shunt, 0, area, 1, 0, base_kv, zone, 1.1, 0.9]
-        for number, kind, load, shunt, area, base_kv, zone in zip(*(one.tolist() for one in columns), strict=True)
-    ]
-
-
-def _generator_rows(generators: Generators, number: IntArray) -> list[list[float]]:
-    return [
-        [number[bus], 0, 0, 0, 0, 1, 100, on, high, low]
-        for bus, on, high, low in zip(
-            generators.bus.tolist(),
-            generators.in_service.tolist(),
-            generators.max_mw.tolist(),
-            generators.min_mw.tolist(),
-            strict=True,
-        )
-    ]
-
-
-def _branch_rows(branches: Branches, number: IntArray) -> list[list[float]]:
-    def rating(values: FloatArray) -> FloatArray:
-        return np.where(np.isinf(values), 0.0, values)
-
-    normal, emergency = rating(branches.rating_mw), rating(branches.emergency_rating_mw)
-    columns = (
-        number[branches.from_bus],
-        number[branches.to_bus],
-        branches.resistance_pu,
-        branches.reactance_pu,
-        np.zeros(len(branches)),
-        normal,
-        normal,
-        emergency,
-        branches.tap,
-        branches.shift_deg,
-        branches.in_service,
-        np.where(np.isinf(branches.angle_min_deg), -FULL_TURN_DEG, branches.angle_min_deg),
-        np.where(np.isinf(branches.angle_max_deg), FULL_TURN_DEG, branches.angle_max_deg),
-    )
-    return [list(row) for row in zip(*(one.tolist() for one in columns), strict=True)]
-
-
-def _hvdc_rows(hvdc: HvdcLines, number: IntArray) -> list[list[float]]:
-    rows = []
-    for at in range(len(hvdc)):
-        ends = [number[hvdc.from_bus[at]], number[hvdc.to_bus[at]], hvdc.in_service[at], 0, 0, 0, 0, 1, 1]
-        limits = [hvdc.min_mw[at], hvdc.max_mw[at], 0, 0, 0, 0]
-        rows.append([*ends, *limits, hvdc.loss_mw[at], hvdc.loss_share[at]])
-    return rows
-
-
-def _cost_rows(generators: Generators) -> list[list[float]]:
-    rows: list[list[float]] = []
-    for at in range(len(generators)):
-        points = slice(generators.curve_start[at], generators.curve_start[at + 1])
-        power, cost = generators.curve_mw[points].tolist(), generators.curve_usd_per_h[points].tolist()
-        if power:
-            pairs = [value for pair in zip(power, cost, strict=True) for value in pair]
-            rows.append([PIECEWISE, 0, 0, len(power), *pairs])
-        else:
-            terms = (
-                generators.quadratic_usd_per_mw2h[at],
-                generators.linear_usd_per_mwh[at],
-                generators.constant_usd_per_h[at],
-            )
-            rows.append([POLYNOMIAL, 0, 0, 3, *terms])
-    return rows

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from powerdesk.grid import matpower
+from powerdesk.grid import network_reading
 from powerdesk.grid.types import Branches
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def branches_of(table: Tables, *, bus: dict[Any, int], base_mva: float) -> Branc
     rating = _joined(parts, "rating_mw")
     none = np.full(rating.size, np.inf)
     return Branches(
-        name=matpower.numbered([f"{one} {key}" for one in ENDS for key in table[one].keys]),
+        name=network_reading.numbered([f"{one} {key}" for one in ENDS for key in table[one].keys]),
         from_bus=_joined(parts, "from_bus").astype(np.int64),
         to_bus=_joined(parts, "to_bus").astype(np.int64),
         resistance_pu=_joined(parts, "resistance_pu"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from powerdesk.grid import checking, fields, matpower
+from powerdesk.grid import checking, fields, network_reading
 from powerdesk.grid.object_tables import ObjectTable, whole_numbers
 from powerdesk.grid.pandapower_branches import branches_of
 from powerdesk.grid.types import ISOLATED_TYPE, REFERENCE_TYPE, Buses, Generators, HvdcLines, Network
@@ -40,7 +40,7 @@ SOURCES = (
 """What may be dispatched: table, sign of its power as injection, and whether it is controllable unless told."""
 
 
-def read(net: Any, *, name: str = "pandapower") -> matpower.Reading:
+def read(net: Any, *, name: str = "pandapower") -> network_reading.Reading:
     """Return the network of a pandapower net; raises NetworkError with all faults found.
 
     Limits of power that are not given become all of the net's load and capacity, which never binds; a note says so.
@@ -49,7 +49,7 @@ def read(net: Any, *, name: str = "pandapower") -> matpower.Reading:
     found = case.network()
     case.findings.extend(checking.faults(found, locate=case.locate, sound=not case.findings))
     fields.refuse(case.findings, file=name)
-    return matpower.Reading(found, tuple(case.notes))
+    return network_reading.Reading(found, tuple(case.notes))
 
 
 class _Case:
@@ -189,7 +189,9 @@ class _Case:
             )
         curves = self._curves(len(low))
         return Generators(
-            name=matpower.numbered([f"{source.place.split()[-1]} {source.keys[row]}" for source, row in self.rows]),
+            name=network_reading.numbered(
+                [f"{source.place.split()[-1]} {source.keys[row]}" for source, row in self.rows]
+            ),
             bus=bus.astype(np.int64),
             min_mw=np.where(np.isfinite(low), low, -most),
             max_mw=np.where(np.isfinite(high), high, most),
@@ -234,7 +236,7 @@ class _Case:
             out[place[element]] = values[row]
         return out
 
-    def _curves(self, count: int) -> matpower.Costs:
+    def _curves(self, count: int) -> network_reading.Costs:
         """Return the piecewise costs, areas of (from MW, to MW, slope); as in pandapower 0 MW costs nothing."""
         place = {(source.place.split()[-1], source.keys[row]): at for at, (source, row) in enumerate(self.rows)}
         cost = self.table["pwl_cost"]
@@ -260,7 +262,7 @@ class _Case:
                 self.notes.append(
                     Finding(self.table["poly_cost"].at(row), "the cost of a dcline", "not used", "nothing to do")
                 )
-        return matpower.Costs.of(np.zeros((count, 3)), list(points))
+        return network_reading.Costs.of(np.zeros((count, 3)), list(points))
 
     def _dclines(self) -> HvdcLines:
         """Return direct-current lines, which run one way: that of the power set, from 0 to `max_p_mw`."""
@@ -269,7 +271,7 @@ class _Case:
         most = table.numbers("max_p_mw") if len(table) else np.empty(0)
         ends = self._where("dcline", "from_bus"), self._where("dcline", "to_bus")
         return HvdcLines(
-            name=matpower.numbered([f"dcline {key}" for key in table.keys]),
+            name=network_reading.numbered([f"dcline {key}" for key in table.keys]),
             from_bus=np.where(ahead, *ends),
             to_bus=np.where(ahead, *ends[::-1]),
             min_mw=np.zeros(len(table)),

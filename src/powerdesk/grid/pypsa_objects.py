@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from powerdesk.grid import checking, fields, matpower
+from powerdesk.grid import checking, fields, network_reading
 from powerdesk.grid.object_tables import ObjectTable, is_missing, whole_numbers
 from powerdesk.grid.types import REFERENCE_TYPE, Branches, Buses, Generators, HvdcLines, Network
 from powerdesk.kernel.problem import Finding
@@ -27,7 +27,7 @@ ELECTRIC = {"", "AC"}
 SILENT_COSTS = ("marginal_cost", "marginal_cost_quadratic")
 
 
-def read(network: Any, *, snapshot: int = 0, name: str = "pypsa") -> matpower.Reading:
+def read(network: Any, *, snapshot: int = 0, name: str = "pypsa") -> network_reading.Reading:
     """Return the network of a `pypsa.Network` at the snapshot of this position; NetworkError with all faults found.
 
     Committable units are taken to run within their limits, extendable ones to have the size given; notes say so.
@@ -36,7 +36,7 @@ def read(network: Any, *, snapshot: int = 0, name: str = "pypsa") -> matpower.Re
     found = case.network()
     case.findings.extend(checking.faults(found, locate=case.locate, sound=not case.findings))
     fields.refuse(case.findings, file=name)
-    return matpower.Reading(found, tuple(case.notes))
+    return network_reading.Reading(found, tuple(case.notes))
 
 
 class _Case:
@@ -176,7 +176,7 @@ class _Case:
             [self._values(one, "s_nom", 0.0) * self._values(one, "s_max_pu", 1.0) for one in ("lines", "transformers")]
         )
         return Branches(
-            name=matpower.numbered([str(key) for table in both for key in table.keys]),
+            name=network_reading.numbered([str(key) for table in both for key in table.keys]),
             from_bus=from_bus,
             to_bus=self._apart(from_bus, to_bus, both),
             resistance_pu=self._per_unit("r"),
@@ -223,7 +223,7 @@ class _Case:
         )
         count = len(table)
         return Generators(
-            name=matpower.numbered([str(key) for key in table.keys]),
+            name=network_reading.numbered([str(key) for key in table.keys]),
             bus=table.positions("bus", self.bus, where="buses"),
             min_mw=np.where(sign < 0.0, high, low),
             max_mw=np.where(sign < 0.0, low, high),
@@ -244,7 +244,7 @@ class _Case:
         size = self._values("links", "p_nom", 0.0)
         count = len(table)
         return HvdcLines(
-            name=matpower.numbered([str(key) for key in table.keys]),
+            name=network_reading.numbered([str(key) for key in table.keys]),
             from_bus=table.positions("bus0", self.bus, where="buses"),
             to_bus=table.positions("bus1", self.bus, where="buses"),
             min_mw=size * self._values("links", "p_min_pu", 0.0),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from powerdesk.grid import checking, fields, matlab, matpower
+from powerdesk.grid import checking, fields, matlab, network_reading
 from powerdesk.grid.types import ISOLATED_TYPE, REFERENCE_TYPE, Branches, Buses, Generators, HvdcLines, Network
 from powerdesk.kernel.problem import Finding
 
@@ -37,7 +37,7 @@ SILENT = frozenset({"storage.csv"})
 ABSENT = frozenset({"", "NA"})
 
 
-def read(files: Mapping[str, bytes], *, folder: str) -> matpower.Reading:
+def read(files: Mapping[str, bytes], *, folder: str) -> network_reading.Reading:
     """Return the network of the tables by file name (plain or gzip); `folder` is their place in findings.
 
     Every unit is taken to run but storage, whose energy is no matter of one interval. Raises NetworkError with all
@@ -49,7 +49,7 @@ def read(files: Mapping[str, bytes], *, folder: str) -> matpower.Reading:
     case.findings.extend(checking.faults(network, locate=case.locate, sound=not case.findings))
     fields.refuse(case.findings, file=folder)
     notes = [Finding(f"{folder}/{one}", "a table", "not used", "nothing to do") for one in sorted(SILENT & set(files))]
-    return matpower.Reading(network, tuple(notes))
+    return network_reading.Reading(network, tuple(notes))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -168,7 +168,7 @@ class _Case:
         tap = table.numbers("Tr Ratio", 0.0)
         unlimited = np.full(len(table.rows), np.inf)
         return Branches(
-            name=matpower.numbered(table.words("UID")),
+            name=network_reading.numbered(table.words("UID")),
             from_bus=self._at("branch", "From Bus", position),
             to_bus=self._at("branch", "To Bus", position),
             resistance_pu=table.numbers("R"),
@@ -186,9 +186,9 @@ class _Case:
         table = self.tables["gen"]
         low, high = table.numbers("PMin MW"), table.numbers("PMax MW")
         polynomial, points = _costs(table, high)
-        costs = matpower.Costs.of(polynomial, points)
+        costs = network_reading.Costs.of(polynomial, points)
         return Generators(
-            name=matpower.numbered(table.words("GEN UID")),
+            name=network_reading.numbered(table.words("GEN UID")),
             bus=self._at("gen", "Bus ID", position),
             min_mw=low,
             max_mw=high,
@@ -205,7 +205,7 @@ class _Case:
         table = self.tables["dcline"]
         rating = table.numbers("MW Load")
         return HvdcLines(
-            name=matpower.numbered(table.words("UID")),
+            name=network_reading.numbered(table.words("UID")),
             from_bus=self._at("dcline", "From Bus", position),
             to_bus=self._at("dcline", "To Bus", position),
             min_mw=-rating,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from powerdesk.grid import matpower, synthetic
+from powerdesk.grid import matpower, matpower_writing, synthetic
 from powerdesk.grid.types import BranchModel, Network, NetworkError
 
 FOLDER = Path(__file__).resolve().parents[4] / "shared" / "data" / "networks"
@@ -123,7 +123,7 @@ def test_read__a_broken_gzip_file_is_refused() -> None:
 
 
 def test_write__reads_back_bit_for_bit(two_islands: Network) -> None:
-    again = matpower.read(matpower.write(two_islands).encode(), file="x.m").network
+    again = matpower.read(matpower_writing.write(two_islands).encode(), file="x.m").network
     assert same(two_islands, again)
 
 
@@ -131,7 +131,7 @@ def test_write__reads_back_bit_for_bit(two_islands: Network) -> None:
 @given(seed=st.integers(0, 10_000), n_bus=st.integers(2, 60))
 def test_write__reads_back_bit_for_bit_whatever_the_numbers(seed: int, n_bus: int) -> None:
     made = synthetic.network(n_bus=n_bus, seed=seed)
-    assert same(made, matpower.read(matpower.write(made).encode(), file="x.m").network)
+    assert same(made, matpower.read(matpower_writing.write(made).encode(), file="x.m").network)
 
 
 @settings(max_examples=150, deadline=None)
@@ -164,7 +164,7 @@ def test_read__every_published_case_and_its_way_back(path: Path) -> None:
     read = matpower.read(path.read_bytes(), file=path.name)
     assert read.notes == ()
     if len(read.network.buses) <= 3000:
-        assert same(read.network, matpower.read(matpower.write(read.network).encode(), file="x.m").network)
+        assert same(read.network, matpower.read(matpower_writing.write(read.network).encode(), file="x.m").network)
 
 
 def test_read__a_file_that_is_no_case_is_one_finding_whatever_its_size() -> None:
