@@ -15,10 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from powerdesk.kernel import calendars
 from powerdesk.markets.types import Coverage, Gap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -110,11 +111,13 @@ def due(coverage: Coverage, *, dataset: Dataset, now: datetime) -> Coverage:
     return replace(coverage, end=min(end, coverage.end))
 
 
-def owed(present: Spans) -> tuple[Coverage, ...]:
-    """Return what a file that nobody asked for owes: per run, for each series it names, from its first to its last.
+def owed(present: Spans, *, now: datetime, forecasts: Container[str]) -> tuple[Coverage, ...]:
+    """Return what a file that nobody asked for owes: per run and each series it names, the operating days it is about.
 
-    The step is the most frequent length, the longest of equals; only whole steps are owed, whatever a dispatch out of
-    turn cuts off at either end.
+    Markets publish files of whole days, so one that begins late or ends early lacks something; it is about a day when
+    it holds more of it than one interval at its edge. A day of `forecasts` that is not over is owed as far as the file
+    goes, since what was foretold by then is not known; of other datasets `due` cuts off what is not published yet.
+    The step is the most frequent length, the longest of equals.
     """
     found = []
     for dataset, market, run in sorted({key[:3] for key in present.by_series}):
@@ -124,9 +127,21 @@ def owed(present: Spans) -> tuple[Coverage, ...]:
         lengths, counts = np.unique(end - start, return_counts=True)
         step = int(lengths[::-1][counts[::-1].argmax()])
         first, last = -(-int(start.min()) // step) * step, int(end.max()) // step * step
-        span = (_instant(first), _instant(max(first, last)))
+        begin, finish = _days(market, int(start.min()), int(end.max()), step)
+        if dataset in forecasts and finish > now:
+            finish = _instant(last)
+        span = (min(begin, _instant(first)), max(finish, _instant(last)))
         found.append(Coverage(dataset, market, run, series, *span, timedelta(microseconds=step)))
     return tuple(found)
+
+
+def _days(market: str, first: int, last: int, step: int) -> tuple[datetime, datetime]:
+    """Return the bounds of the operating days that [first, last) is about: one interval over the edge is of none."""
+    edge = step if last - first > 2 * step else 0
+    calendar = calendars.calendar_of(market)
+    begin = calendar.day_interval(calendar.operating_day(_instant(first + edge)))
+    finish = calendar.day_interval(calendar.operating_day(_instant(last - edge - 1)))
+    return begin.start, finish.end
 
 
 def holds(stored: Spans, present: Spans, *, coverage: Coverage) -> bool:

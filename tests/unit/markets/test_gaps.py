@@ -6,6 +6,7 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -119,17 +120,53 @@ def test_nothing_known_about_series__is_one_gap_for_all() -> None:
     assert settled.close == (1,)
 
 
+MIDNIGHT = datetime(2026, 3, 1, 5, tzinfo=UTC)
+"""In New York: the operating day of `T0` ends there."""
+DAY = timedelta(days=1)
+LATER = MIDNIGHT + DAY
+
+
+def owed(present: gaps.Spans, *, now: datetime = LATER, forecasts: tuple[str, ...] = ()) -> Coverage:
+    (one,) = gaps.owed(present, now=now, forecasts=forecasts)
+    return one
+
+
 @settings(max_examples=60, deadline=None)
 @given(held=st.sets(st.tuples(st.sampled_from(ASKED.series), st.integers(0, CELLS - 1)), min_size=1))
-def test_owed__is_each_series_of_a_file_from_its_first_interval_to_its_last(held: set[tuple[str, int]]) -> None:
-    (owed,) = gaps.owed(spans(*((series, cell * 5, cell * 5 + 5) for series, cell in sorted(held))))
-    first, last = min(cell for _, cell in held), max(cell for _, cell in held)
-    assert (owed.dataset, owed.market, owed.market_run, owed.step) == ("markets.prices", "NYISO", "RT5", FIVE)
-    assert owed.series == tuple(sorted({series for series, _ in held}))
-    assert (owed.start, owed.end) == (T0 + first * FIVE, T0 + (last + 1) * FIVE)
+def test_owed__is_the_operating_day_of_each_series_of_a_file(held: set[tuple[str, int]]) -> None:
+    found = owed(spans(*((series, cell * 5, cell * 5 + 5) for series, cell in sorted(held))))
+    assert (found.dataset, found.market, found.market_run, found.step) == ("markets.prices", "NYISO", "RT5", FIVE)
+    assert found.series == tuple(sorted({series for series, _ in held}))
+    assert (found.start, found.end) == (MIDNIGHT - DAY, MIDNIGHT)
 
 
-def test_owed__begins_and_ends_with_whole_steps_and_not_within_a_dispatch_out_of_turn() -> None:
-    (owed,) = gaps.owed(spans(("NYISO:A", 3, 5), ("NYISO:A", 5, 10), ("NYISO:A", 10, 15), ("NYISO:A", 15, 17)))
-    assert (owed.start, owed.end, owed.step) == (T0 + FIVE, T0 + 3 * FIVE, FIVE)
-    assert gaps.owed(gaps.spans({})) == ()
+def test_owed__counts_whole_steps_of_the_day_whatever_a_dispatch_out_of_turn_cuts_off() -> None:
+    found = owed(spans(("NYISO:A", 3, 5), ("NYISO:A", 5, 10), ("NYISO:A", 10, 15), ("NYISO:A", 15, 17)))
+    assert (found.start, found.end, found.step) == (MIDNIGHT - DAY, MIDNIGHT, FIVE)
+    assert gaps.owed(gaps.spans({}), now=LATER, forecasts=()) == ()
+
+
+def test_owed__of_one_interval_beyond_midnight_is_that_interval_and_not_its_day() -> None:
+    minute = int((MIDNIGHT - T0) / timedelta(minutes=1))
+    evening = [("NYISO:A", at, at + 5) for at in range(minute - 30, minute + 5, 5)]
+    assert owed(spans(*evening)).end == MIDNIGHT + FIVE
+    assert owed(spans(*evening, ("NYISO:A", minute + 5, minute + 10))).end == MIDNIGHT + DAY
+    assert (owed(spans(evening[-1])).start, owed(spans(evening[-1])).end) == (MIDNIGHT, MIDNIGHT + DAY)
+    morning = [("NYISO:A", at, at + 5) for at in range(minute - 5, minute + 30, 5)]
+    assert (owed(spans(*morning)).start, owed(spans(*morning)).end) == (MIDNIGHT - FIVE, MIDNIGHT + DAY)
+
+
+def test_owed__of_a_forecast_ends_with_the_file_until_the_day_is_over() -> None:
+    foretold = spans(("NYISO:A", 0, 5), ("NYISO:A", 5, 10), ("NYISO:A", 10, 15))
+    before = owed(foretold, now=MIDNIGHT - FIVE, forecasts=("markets.prices",))
+    assert (before.start, before.end) == (MIDNIGHT - DAY, T0 + 3 * FIVE)
+    assert owed(foretold, now=MIDNIGHT, forecasts=("markets.prices",)).end == MIDNIGHT
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"), [(datetime(2025, 3, 9, 5, tzinfo=UTC), 23), (datetime(2025, 11, 2, 4, tzinfo=UTC), 25)]
+)
+def test_owed__on_a_day_when_clocks_change_is_23_or_25_hours(day: datetime, hours: int) -> None:
+    at = int((day - T0) / timedelta(minutes=1))
+    found = owed(spans(*(("NYISO:A", at + 60 * hour, at + 60 * hour + 60) for hour in range(20))))
+    assert (found.start, found.end - found.start, found.step) == (day, timedelta(hours=hours), timedelta(hours=1))

@@ -140,19 +140,21 @@ def test_import__of_a_file_known_already_does_not_undo_its_restatement(
     assert [(row["price_per_mwh"], row["revision"]) for row in lines] == [(35.0, 1), (31.0, 0), (32.0, 0)]
 
 
-HOURS = [f'"11/03/2026 {hour:02d}:00","N.Y.C.",61761,{30 + hour}.00,2.00,-3.00\n' for hour in range(12)]
+HOURS = [f'"11/03/2026 {hour:02d}:00","N.Y.C.",61761,{30 + hour}.00,2.00,-3.00\n' for hour in range(24)]
 
 
 @pytest.mark.parametrize(
     ("rows", "counts"),
     [
-        (HOURS[:2] + HOURS[5:8] + HOURS[9:], (8, 0, 0, 2)),
-        (HOURS[:3] + HOURS[:2], (3, 2, 0, 0)),
-        ([*HOURS[:3], HOURS[3].replace("33.00", "none"), HOURS[4]], (4, 0, 1, 1)),
+        (HOURS[:2] + HOURS[5:8] + HOURS[9:], (20, 0, 0, 2)),
+        (HOURS[:20], (20, 0, 0, 1)),
+        (HOURS[4:], (20, 0, 0, 1)),
+        (HOURS + HOURS[:2], (24, 2, 0, 0)),
+        ([*HOURS[:3], HOURS[3].replace("33.00", "none"), *HOURS[4:]], (23, 0, 1, 1)),
         ([], (0, 0, 0, 0)),
-        ([row.replace(".00,2", "x,2") for row in HOURS], (0, 0, 12, 0)),
+        ([row.replace(".00,2", "x,2") for row in HOURS], (0, 0, 24, 0)),
     ],
-    ids=["two holes", "two rows twice", "a row without a price", "no rows", "no row with a price"],
+    ids=["two holes", "its end cut off", "begun late", "two rows twice", "a row without price", "no rows", "no price"],
 )
 def test_import__counts_every_row_and_every_interval_that_a_file_owed(
     run: Callable[..., Left], tmp_path: Path, rows: list[str], counts: tuple[int, ...]
