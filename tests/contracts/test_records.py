@@ -21,8 +21,8 @@ import record_engines
 import sqlalchemy as sa
 
 from powerdesk.access import audit, keys
-from powerdesk.access import queries as access_queries
 from powerdesk.access.operations import auditing
+from powerdesk.access.queries import audit_log
 from powerdesk.engines import bookkeeping, columns
 from powerdesk.engines.ports import bus as bus_port
 
@@ -388,7 +388,7 @@ def test_audit_log__written_by_two_stays_one_chain(records: Records, reopen: Cal
 
     run_all(lambda: write(records, None), lambda: write(other, (auditing.AUDIT,)))
     with records.reader() as reader:
-        verdict = access_queries.verify_audit(reader, pepper=pepper)
+        verdict = audit_log.verify(reader, pepper=pepper)
     assert (verdict.intact, verdict.rows) == (True, 60)
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from powerdesk.access import audit, connections, entitlements, forms, keys, policies, queries
+from powerdesk.access import audit, connections, entitlements, forms, keys, policies
 from powerdesk.access.operations import auditing, entitling, limiting, minting, signing_in
+from powerdesk.access.queries import credentials, directory
 from powerdesk.access.types import Channel, Entitlement, Grants, Missing
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _set_cookie(response: Response, request: Request, opened: signing_in.Opened)
     response.set_cookie(
         connections.COOKIE,
         opened.token,
-        max_age=int(queries.SESSION_LONGEST.total_seconds()),
+        max_age=int(credentials.SESSION_LONGEST.total_seconds()),
         path="/",
         secure=request.url.scheme == "https",
         httponly=True,
@@ -164,7 +165,7 @@ def _me_routes(made: APIRouter, deps: AccessRoutes) -> None:
         principal = asking.principal
         response.headers["Cache-Control"] = "no-store"
         with services.records.reader() as reader:
-            first_run = queries.is_first_run(reader)
+            first_run = directory.is_first_run(reader)
         return forms.Me(
             user=forms.User(
                 id=principal.id,
@@ -216,7 +217,7 @@ def _session_routes(made: APIRouter, deps: AccessRoutes) -> None:
         """List the live sessions within reach: one's own, a tenant-admin's tenant's, the operator's all."""
         asking = _asking(request)
         with services.records.reader() as reader:
-            found = queries.live_sessions(reader, principal=asking.principal, now=services.clock.now())
+            found = directory.live_sessions(reader, principal=asking.principal, now=services.clock.now())
         return forms.Sessions(
             sessions=[
                 forms.Session(
@@ -249,7 +250,7 @@ def _key_routes(made: APIRouter, deps: AccessRoutes) -> None:
     def list_keys(request: Request) -> forms.Keys:
         """List the keys within reach, newest first, without their secrets."""
         with services.records.reader() as reader:
-            found = queries.api_keys(reader, principal=_asking(request).principal, now=services.clock.now())
+            found = directory.api_keys(reader, principal=_asking(request).principal, now=services.clock.now())
         return forms.Keys(keys=[_key(view) for view in found])
 
     @made.api_route(**_guard(deps, "POST /v1/keys", policies.PERSON), status_code=201)
@@ -293,8 +294,8 @@ def _entitlement_routes(made: APIRouter, deps: AccessRoutes) -> None:
         principal = _asking(request).principal
         markets, products = deps.catalogue()
         with services.records.reader() as reader:
-            reach = queries.tenants(reader, principal=principal) or (principal.tenant,)
-            lines = [(tenant, queries.grants(reader, tenant=tenant).entitlements) for tenant in reach]
+            reach = directory.tenants(reader, principal=principal) or (principal.tenant,)
+            lines = [(tenant, credentials.grants(reader, tenant=tenant).entitlements) for tenant in reach]
         judged = entitlements.matrix(principal, markets=markets, products=products, at=services.clock.now())
         return forms.Entitlements(
             markets=list(markets),
@@ -355,11 +356,11 @@ def _preview(
 ) -> forms.Preview:
     now = deps.services.clock.now()
     with deps.services.records.reader() as reader:
-        if tenant not in queries.tenants(reader, principal=asker):
+        if tenant not in directory.tenants(reader, principal=asker):
             raise entitling.UnknownTenantError(
                 found=f"tenant {tenant!r}", allowed="your own tenant", remedy="name that"
             )
-        grants = queries.grants(reader, tenant=tenant)
+        grants = credentials.grants(reader, tenant=tenant)
     after = entitling.edited(grants.entitlements, add=add, remove=remove)
     entitling.check(after)
     before = dataclasses.replace(asker, tenant=tenant, grants=grants)
@@ -402,5 +403,5 @@ def _line(line: Entitlement) -> forms.Line:
     )
 
 
-def _key(view: queries.KeyView) -> forms.Key:
+def _key(view: directory.KeyView) -> forms.Key:
     return forms.Key.model_validate(view, from_attributes=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from powerdesk.access import entitlements, queries
+from powerdesk.access import entitlements
 from powerdesk.access.operations import accounts, signing_in
+from powerdesk.access.queries import credentials, directory
 from powerdesk.access.types import OPERATOR, SYSTEM, Principal, PrincipalKind
 from powerdesk.kernel import problem
 
@@ -32,7 +33,7 @@ def unknown_user(name: str) -> UnknownUserError:
 def ensure_first_account(services: AccessServices) -> None:
     """Make the first tenant and its administrator when the desk has none."""
     with services.records.reader() as reader:
-        if not queries.is_first_run(reader):
+        if not directory.is_first_run(reader):
             return
     with services.change() as unit:
         accounts.first_run(unit, services.act(SYSTEM), user=services.ids.new("usr"))
@@ -42,7 +43,7 @@ def sign_in_link(services: AccessServices, *, base: str, name: str, by: AnyPrinc
     """Return a new one-time link for the account of that name."""
     ensure_first_account(services)
     with services.change() as unit:
-        view = queries.user_by_name(unit, name=name)
+        view = directory.user_by_name(unit, name=name)
         if view is None:
             raise unknown_user(name)
         code = signing_in.create_link(unit, services.act(by), user=view.id)
@@ -57,10 +58,10 @@ def principal_by_id(services: AccessServices, principal_id: str) -> Principal | 
     with services.records.reader() as reader:
         if principal_id.startswith(KEY_ID_PREFIX):
             try:
-                return queries.key_by_id(reader, key=principal_id.removeprefix(KEY_ID_PREFIX), now=now).principal
+                return credentials.key_by_id(reader, key=principal_id.removeprefix(KEY_ID_PREFIX), now=now).principal
             except problem.Problem:
                 return None
-        view = queries.user_by_id(reader, user=principal_id)
+        view = directory.user_by_id(reader, user=principal_id)
         if view is None or view.disabled_at is not None:
             return None
         return Principal(
@@ -69,5 +70,5 @@ def principal_by_id(services: AccessServices, principal_id: str) -> Principal | 
             tenant=view.tenant,
             name=view.name,
             channels=entitlements.SESSION_CHANNELS,
-            grants=queries.grants(reader, tenant=view.tenant),
+            grants=credentials.grants(reader, tenant=view.tenant),
         )

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from powerdesk.access import limits
-from powerdesk.access import queries as access_queries
+from powerdesk.access.queries import audit_log, directory
 from powerdesk.access.operations import accounts, minting
 from powerdesk.access.types import Channel
 from powerdesk.app import access_wiring, bodies
@@ -78,7 +78,7 @@ def _add_tenants(routes: APIRouter, desk: Desk) -> None:
         caller = desk.gate.caller(request)
         access_wiring.ensure_first_account(services)
         with services.records.reader() as reader:
-            found = access_queries.tenant_views(reader, principal=caller.principal)
+            found = directory.tenant_views(reader, principal=caller.principal)
         return bodies.answer({"tenants": [asdict(view) for view in found]})
 
     @routes.post("/tenants", status_code=201)
@@ -176,7 +176,7 @@ def _add_accounts(routes: APIRouter, desk: Desk) -> None:
         desk.gate.caller(request)
         services.reads.flush()
         with desk.engines.records.reader() as reader:
-            verdict = access_queries.verify_audit(reader, pepper=services.pepper)
+            verdict = audit_log.verify(reader, pepper=services.pepper)
         return bodies.answer({**asdict(verdict), "intact": verdict.intact})
 
 
@@ -188,7 +188,7 @@ def _make_key(desk: Desk, wanted: KeyWanted, by: Any, request_id: str) -> dict[s
         raise bodies.BadBodyError(found=str(error), allowed=", ".join(Channel), remedy="choose from these") from error
     expires_at = None if wanted.expires_at is None else intervals.parse_instant(wanted.expires_at)
     with desk.access.change() as unit:
-        owner = access_queries.account_by_name(unit, name=wanted.owner)
+        owner = directory.account_by_name(unit, name=wanted.owner)
         if owner is None:
             raise access_wiring.unknown_user(wanted.owner)
         act = desk.access.act(by, request_id=request_id)
@@ -199,7 +199,7 @@ def _make_key(desk: Desk, wanted: KeyWanted, by: Any, request_id: str) -> dict[s
 def _change_user(desk: Desk, request: Request, name: str, change: Any) -> None:
     caller = desk.gate.caller(request)
     with desk.access.change() as unit:
-        view = access_queries.user_by_name(unit, name=name)
+        view = directory.user_by_name(unit, name=name)
         if view is None:
             raise access_wiring.unknown_user(name)
         change(unit, desk.access.act(caller.principal, request_id=caller.request_id), user=view.id)

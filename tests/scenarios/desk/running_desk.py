@@ -14,8 +14,8 @@ import httpx  # noqa: TID251 - the tests speak HTTP to that server
 import picows
 import pyarrow as pa
 
-from powerdesk.access import queries as access_queries
 from powerdesk.access.operations import accounts, entitling, minting
+from powerdesk.access.queries import directory
 from powerdesk.access.types import OPERATOR, Channel, Entitlement
 from powerdesk.app import desk as desks
 from powerdesk.app import gateway, ownership, settings
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from powerdesk.access.queries import KeyView
+    from powerdesk.access.queries.directory import KeyView
     from powerdesk.store.dataset import Dataset
     from powerdesk.store.types import Outcome
 
@@ -152,7 +152,7 @@ class RunningDesk:
         """Make a key for an account of that name."""
         access = self.desk.access
         with access.change() as unit:
-            view = access_queries.user_by_name(unit, name=owner)
+            view = directory.user_by_name(unit, name=owner)
             assert view is not None
             return minting.create(
                 unit, access.act(OPERATOR), name="a key", scopes=scopes, expires_at=expires_at, owner=view.id

@@ -11,7 +11,7 @@ import pytest
 import running_desk
 from running_desk import DAY, NOON, HandClock, prices
 
-from powerdesk.access import queries as access_queries
+from powerdesk.access.queries import audit_log
 from powerdesk.access.types import Channel, Entitlement
 from powerdesk.app.moving import copying, moves, records, series
 from powerdesk.engines.ports.bus import Outgoing
@@ -64,7 +64,7 @@ def test_copy__brings_every_revision_account_and_object_and_goes_on_counting(tmp
         assert answer.status_code == 200, answer.text
         assert answer.json()["columns"]["price_per_mwh"] == [before_price(before)]
         with served.desk.engines.records.reader() as reader:
-            assert access_queries.verify_audit(reader, pepper=served.desk.secrets.pepper).intact
+            assert audit_log.verify(reader, pepper=served.desk.secrets.pepper).intact
         assert served.desk.engines.objects.get("markets/payloads/one") == b"raw bytes"
         again = served.accept(prices("NYISO", "ALPHA", "BETA", hours=6))
         assert (again.commit, again.duplicates + again.revised) == (5, 12)

@@ -17,7 +17,7 @@ import pytest
 import sqlalchemy as sa
 from running_desk import HandClock
 
-from powerdesk.access import queries as access_queries
+from powerdesk.access.queries import audit_log
 from powerdesk.engines.embedded.records import SqliteRecords
 from powerdesk.engines.ports.records import NewerSchemaError
 from powerdesk.kernel import intervals
@@ -147,7 +147,7 @@ def test_upgrade__finds_the_audit_log_whole_and_goes_on_with_it(upgraded: Runnin
     assert upgraded.bearer(facts.KEY).get("/v1/datasets/markets.load/latest").status_code == 403
     upgraded.desk.access.reads.flush()
     with upgraded.desk.engines.records.reader() as reader:
-        verdict = access_queries.verify_audit(reader, pepper=upgraded.desk.secrets.pepper)
+        verdict = audit_log.verify(reader, pepper=upgraded.desk.secrets.pepper)
     assert verdict.intact
     assert verdict.rows > 4
     first = asked(upgraded, "SELECT action, target FROM audit_log ORDER BY sequence LIMIT 4")

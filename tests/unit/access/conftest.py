@@ -13,6 +13,7 @@ import pytest
 
 from powerdesk.access import keys
 from powerdesk.access.operations import accounts, entitling, services, signing_in
+from powerdesk.access.queries import directory
 from powerdesk.access.types import OPERATOR, SYSTEM, Credential, Entitlement
 from powerdesk.engines.embedded import cache as embedded_cache
 from powerdesk.engines.embedded import identity as embedded_identity
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from powerdesk.access.operations.services import AccessServices
-    from powerdesk.access.queries import UserView
+    from powerdesk.access.queries.directory import UserView
 
 MIGRATIONS = Path(__file__).parents[3] / "src/powerdesk/app/migrations"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -77,7 +78,7 @@ class House:
     def user(self, name: str, *roles: str, tenant: str = "t", password: str | None = PASSWORD) -> UserView:
         """Make a person of a tenant (made when absent), with a password set through a one-time link."""
         with self.services.records.reader() as reader:
-            known = accounts.queries.tenants(reader, principal=OPERATOR)
+            known = directory.tenants(reader, principal=OPERATOR)
         if tenant not in known:
             self.tenant(tenant)
         act = self.services.act(OPERATOR)

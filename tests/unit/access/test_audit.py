@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from powerdesk.access import audit, queries, tables
+from powerdesk.access import audit, tables
 from powerdesk.access.operations import auditing
+from powerdesk.access.queries import audit_log, credentials
 from powerdesk.access.types import OPERATOR
 from powerdesk.engines.ports import records as records_port
 
@@ -133,7 +134,7 @@ def test_log__tampered_with_is_found(tamper: Callable[..., Any], fault: str) -> 
 
 def verdict(house: Any) -> audit.Verdict:
     with house.services.records.reader() as reader:
-        return queries.verify_audit(reader, pepper=house.services.pepper)
+        return audit_log.verify(reader, pepper=house.services.pepper)
 
 
 def test_kept_log__is_intact_after_acts_and_reads(house: Any) -> None:
@@ -189,9 +190,9 @@ def test_audit_rows__are_read_in_order_by_tenant_and_limited(house: Any) -> None
     house.services.reads.note(entry(2))
     house.services.reads.flush()
     with house.services.records.reader() as reader:
-        assert [row.target for row in queries.audit_rows(reader, tenant="t")] == ["x0", "x2"]
-        assert [row.target for row in queries.audit_rows(reader, limit=2)] == ["x0", "x1"]
-        assert [row.sequence for row in queries.audit_rows(reader, after=2)] == [3]
+        assert [row.target for row in audit_log.rows(reader, tenant="t")] == ["x0", "x2"]
+        assert [row.target for row in audit_log.rows(reader, limit=2)] == ["x0", "x1"]
+        assert [row.sequence for row in audit_log.rows(reader, after=2)] == [3]
 
 
 def test_reads__noted_by_many_threads_are_all_in_the_log(house: Any) -> None:
@@ -270,7 +271,7 @@ def test_version__rises_and_is_announced_with_the_change(house: Any) -> None:
     house.tenant("t")
     with house.services.records.reader() as reader:
         sent = reader.connection.execute(sa.text("SELECT value FROM outbox ORDER BY sequence")).scalars().all()
-        version = queries.version(reader)
+        version = credentials.version(reader)
     assert version == len(sent)
     assert b'"version":%d' % version in sent[-1]
     assert tables.access_version.name == "access_version"

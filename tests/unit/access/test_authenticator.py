@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from powerdesk.access import authenticator as authentication
-from powerdesk.access import keys, queries
+from powerdesk.access import keys
 from powerdesk.access.operations import accounts, entitling, minting, services, signing_in
 from powerdesk.access.policies import SignInRequiredError
+from powerdesk.access.queries import credentials, directory
 from powerdesk.access.types import OPERATOR, SYSTEM, Channel, Entitlement, PrincipalKind
 
 READ = (("MISO", "prices", "hub"), ("MISO", "prices", "api"))
@@ -85,7 +86,7 @@ def test_mistyped_key__costs_no_read(house: Any, ada: Any) -> None:
     text = key_for(house, ada).secret
     wrong = text[:-1] + ("a" if text[-1] != "a" else "b")
     with pytest.raises(keys.BadKeyError):
-        queries.principal_of_key(object(), text=wrong, pepper=house.services.pepper, now=house.clock.now())  # type: ignore[arg-type]  # nothing to read from
+        credentials.principal_of_key(object(), text=wrong, pepper=house.services.pepper, now=house.clock.now())  # type: ignore[arg-type]  # nothing to read from
 
 
 def test_key_with_another_secret__is_refused(house: Any, ada: Any) -> None:
@@ -156,7 +157,7 @@ def test_last_use__is_flushed_and_outlives_a_restart(house: Any, ada: Any) -> No
     after_restart = authentication.Authenticator(lookup, clock=house.clock)
     assert after_restart.session(token).principal.id == ada.id
     with house.services.records.reader() as reader:
-        (key,) = queries.api_keys(reader, principal=OPERATOR, now=house.clock.now())
+        (key,) = directory.api_keys(reader, principal=OPERATOR, now=house.clock.now())
     assert key.last_used_at == house.clock.now() - timedelta(hours=11)
 
 

@@ -14,8 +14,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.requests import HTTPConnection
 
-from powerdesk.access import connections, policies, queries, routes
+from powerdesk.access import connections, policies, routes
 from powerdesk.access.operations import minting
+from powerdesk.access.queries import audit_log, directory
 from powerdesk.access.types import OPERATOR, Channel
 from powerdesk.kernel.problem import Problem
 
@@ -255,7 +256,7 @@ def test_origin__of_another_site_is_refused_with_a_cookie_and_at_sign_in(desk: D
 
 def queries_user(desk: Desk) -> str:
     with desk.house.services.records.reader() as reader:
-        view = queries.user_by_name(reader, name="ada")
+        view = directory.user_by_name(reader, name="ada")
     assert view is not None
     return view.id
 
@@ -331,7 +332,7 @@ def test_leaked_key__of_an_admin_cannot_make_credentials_or_change_grants(desk: 
     assert program.ask("GET", "/v1/keys").status_code == 403
     assert program.ask("GET", "/v1/sessions").status_code == 403
     with desk.house.services.records.reader() as reader:
-        denied = [row.target for row in queries.audit_rows(reader) if row.outcome == "denied"]
+        denied = [row.target for row in audit_log.rows(reader) if row.outcome == "denied"]
     assert len(denied) == len(UNSAFE) + 2
 
 

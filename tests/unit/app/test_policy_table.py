@@ -136,10 +136,10 @@ def test_routes_for_few__refuse_a_viewers_key_and_say_so_in_the_audit_log(
 
 
 def denied(assembled: RunningDesk, tenant: str) -> list[str]:
-    from powerdesk.access import queries  # noqa: PLC0415 - only here
+    from powerdesk.access.queries import audit_log  # noqa: PLC0415 - only here
 
     with assembled.desk.engines.records.reader() as reader:
-        rows = queries.audit_rows(reader, tenant=tenant)
+        rows = audit_log.rows(reader, tenant=tenant)
         return [row.target for row in rows if (row.action, row.outcome) == ("route", "denied")]
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from running_desk import prices
 
-from powerdesk.access import queries as access_queries
 from powerdesk.access.operations import accounts, entitling
+from powerdesk.access.queries import audit_log
 from powerdesk.access.types import OPERATOR, Channel, Entitlement
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def test_exports_and_denials__are_audited_before_the_answer(filled: RunningDesk)
     made = order(key, market="CAISO").json()
     order(key, market="NYISO")
     with filled.desk.engines.records.reader() as reader:
-        *_, exported, denied = access_queries.audit_rows(reader, tenant="watched")
+        *_, exported, denied = audit_log.rows(reader, tenant="watched")
     assert (exported.action, exported.outcome, exported.target) == ("export", "done", "markets.prices")
     assert made["sha256"] in exported.detail
     assert (denied.action, denied.outcome, denied.target) == ("read", "denied", "markets.prices")

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import sqlalchemy as sa
 
-from powerdesk.access import entitlements, limits, queries, tables
+from powerdesk.access import entitlements, limits, tables
 from powerdesk.access.operations import auditing, entitling
 from powerdesk.access.policies import ForbiddenError
+from powerdesk.access.queries import directory
 from powerdesk.access.types import ROLES, Channel, Entitlement, PrincipalKind
 from powerdesk.kernel.problem import Problem
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from powerdesk.access.operations.auditing import Act
-    from powerdesk.access.queries import UserView
+    from powerdesk.access.queries.directory import UserView
     from powerdesk.access.types import Principal
     from powerdesk.engines.ports.records import Unit
 
@@ -54,7 +55,7 @@ def check_reach(principal: Principal, *, tenant: str) -> None:
     """Raise ForbiddenError unless the principal administers the tenant."""
     if principal.kind in {PrincipalKind.OPERATOR, PrincipalKind.SYSTEM}:
         return
-    if not (queries.sees_tenant(principal) and principal.tenant == tenant):
+    if not (directory.sees_tenant(principal) and principal.tenant == tenant):
         raise ForbiddenError(
             found=f"{principal.name!r} of tenant {principal.tenant}",
             allowed=f"a tenant-admin of tenant {tenant}, or the operator",
@@ -152,7 +153,7 @@ def forget_password(unit: Unit, act: Act, *, user: str) -> None:
 
 def first_run(unit: Unit, act: Act, *, user: str) -> UserView:
     """Make the first tenant with everything granted and its administrator, once; return the administrator."""
-    known = queries.user_by_name(unit, name=FIRST_USER)
+    known = directory.user_by_name(unit, name=FIRST_USER)
     if known is not None:
         return known
     create_tenant(unit, act, tenant=FIRST_TENANT, name="This desk")
@@ -182,7 +183,7 @@ def end_sessions(unit: Unit, act: Act, *, user: str, but: str = "") -> None:
 
 def user_within_reach(unit: Unit, principal: Principal, *, user: str) -> UserView:
     """Return the account; UnknownAccountError when there is none that the principal may see."""
-    view = queries.user_by_id(unit, user=user)
+    view = directory.user_by_id(unit, user=user)
     mine = view is not None and (view.id == principal.id or view.tenant == principal.tenant)
     operator = principal.kind in {PrincipalKind.OPERATOR, PrincipalKind.SYSTEM}
     if view is None or not (mine or operator):
@@ -232,7 +233,7 @@ def _check_name(name: str) -> None:
 
 def _check_free(unit: Unit, name: str) -> None:
     """People and service accounts share their names: a key's owner is named by one."""
-    if queries.account_by_name(unit, name=name) is not None:
+    if directory.account_by_name(unit, name=name) is not None:
         raise AccountExistsError(found=f"account {name!r}", allowed="a new name", remedy="choose another name")
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import sqlalchemy as sa
 
-from powerdesk.access import audit, events, queries, tables
+from powerdesk.access import audit, events, tables
+from powerdesk.access.queries import audit_log, credentials
 from powerdesk.engines.ports import bus as bus_port
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def append(unit: Unit, *, entries: Sequence[audit.Entry], pepper: Pepper) -> aud
     if not unit.covers(AUDIT):
         raise AssertionError("found a unit over other things; allowed: one over everything, or over AUDIT among others")
     secret = pepper.derive("audit")
-    before = queries.audit_head(unit)
+    before = audit_log.head(unit)
     if not entries:
         raise AssertionError("found no entry to append; allowed: at least one")
     rows = audit.chain(entries, after=before or audit.Head(sequence=0, hash=audit.GENESIS, mac=b""))
@@ -85,7 +86,7 @@ def note(unit: Unit, act: Act, *, entry: audit.Entry) -> None:
 
 def changed(unit: Unit) -> int:
     """Raise the access version in this transaction and announce it; return the new version."""
-    now_at = queries.version(unit)
+    now_at = credentials.version(unit)
     if now_at == 0:
         unit.connection.execute(sa.insert(tables.access_version).values(id=1, version=1))
     else:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import sqlalchemy as sa
 
-from powerdesk.access import queries, tables
+from powerdesk.access import tables
 from powerdesk.access.operations import auditing
 from powerdesk.access.policies import ForbiddenError
+from powerdesk.access.queries import credentials
 from powerdesk.access.types import Channel, PrincipalKind
 from powerdesk.kernel.problem import Finding, Problem
 
@@ -62,7 +63,7 @@ def edited(
 def change(unit: Unit, act: Act, *, tenant: str, add: Sequence[Entitlement], remove: Sequence[Entitlement]) -> int:
     """Add and remove lines of the tenant, leaving the others as they are; return the new access version."""
     _admit(unit, act, tenant)
-    lines = queries.grants(unit, tenant=tenant).entitlements
+    lines = credentials.grants(unit, tenant=tenant).entitlements
     return replace(unit, act, tenant=tenant, grants=edited(lines, add=add, remove=remove))
 
 
@@ -70,7 +71,7 @@ def replace(unit: Unit, act: Act, *, tenant: str, grants: Sequence[Entitlement])
     """Replace every line of the tenant; return the new access version. Open sockets hear of it."""
     _admit(unit, act, tenant)
     check(grants)
-    before = queries.grants(unit, tenant=tenant).entitlements
+    before = credentials.grants(unit, tenant=tenant).entitlements
     unit.connection.execute(sa.delete(tables.entitlements).where(tables.entitlements.c.tenant == tenant))
     if grants:
         unit.connection.execute(sa.insert(tables.entitlements), [_row(tenant, line) for line in grants])

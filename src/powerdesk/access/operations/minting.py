@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 
-from powerdesk.access import entitlements, keys, queries, tables
+from powerdesk.access import entitlements, keys, tables
 from powerdesk.access.operations import auditing
 from powerdesk.access.policies import ForbiddenError
+from powerdesk.access.queries import credentials, directory
 from powerdesk.access.types import Channel, PrincipalKind
 from powerdesk.kernel.problem import Problem
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from powerdesk.access.operations.auditing import Act
-    from powerdesk.access.queries import KeyView
+    from powerdesk.access.queries.directory import KeyView
     from powerdesk.engines.ports.records import Unit
 
 MOST_KEYS = 100
@@ -58,7 +59,7 @@ def create(
     """Make a key. It acts for `owner` (default: the caller), a user or service account of the caller's tenant."""
     tenant = _owner_tenant(unit, act, owner or act.by.id)
     asked = _checked(name, scopes, expires_at, act)
-    live = [k for k in _keys_of(unit, owner or act.by.id) if queries.key_state(k, act.at) == "live"]
+    live = [k for k in _keys_of(unit, owner or act.by.id) if credentials.key_state(k, act.at) == "live"]
     if len(live) >= MOST_KEYS:
         raise BadKeyRequestError(
             found=f"{len(live)} live keys", allowed=f"at most {MOST_KEYS} per owner", remedy="revoke unused ones"
@@ -75,9 +76,9 @@ def create(
 def rotate(unit: Unit, act: Act, *, key: str, overlap: timedelta) -> Minted:
     """Make a successor with the same name, scopes and expiry; the old key works for `overlap` longer."""
     row = _reachable(unit, act, key)
-    if queries.key_state(row, act.at) != "live":
+    if credentials.key_state(row, act.at) != "live":
         raise BadKeyRequestError(
-            found=f"key {key}, {queries.key_state(row, act.at)}", allowed="a live key", remedy="create a new key"
+            found=f"key {key}, {credentials.key_state(row, act.at)}", allowed="a live key", remedy="create a new key"
         )
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
         raise BadKeyRequestError(
@@ -113,7 +114,7 @@ def _mint(unit: Unit, act: Act, values: dict[str, Any]) -> Minted:
             id=made.id, mac=made.mac(act.pepper), created_at=act.at, created_by=act.by.id, **values
         )
     )
-    view = queries.key_view(_row(unit, made.id), act.at)
+    view = directory.key_view(_row(unit, made.id), act.at)
     return Minted(key=view, secret=made.text)
 
 
@@ -126,13 +127,13 @@ def _keys_of(unit: Unit, owner: str) -> list[Any]:
 
 
 def _reachable(unit: Unit, act: Act, key: str) -> Any:
-    if queries.api_key(unit, principal=act.by, key=key, now=act.at) is None:
+    if directory.api_key(unit, principal=act.by, key=key, now=act.at) is None:
         raise UnknownKeyError(found=f"key {key[:40]!r}", allowed="a key that you own", remedy="list your keys")
     return _row(unit, key)
 
 
 def _owner_tenant(unit: Unit, act: Act, owner: str) -> str:
-    account = queries.account(unit, account=owner)
+    account = credentials.account(unit, account=owner)
     operator = act.by.kind in {PrincipalKind.OPERATOR, PrincipalKind.SYSTEM}
     reachable = account is not None and (operator or account.tenant == act.by.tenant)
     if account is None or not reachable:
@@ -141,8 +142,8 @@ def _owner_tenant(unit: Unit, act: Act, owner: str) -> str:
         )
     mine = owner == act.by.id
     if not (mine or operator):
-        holds_more = queries.roles_of(unit, account=owner) - act.by.roles
-        if not queries.sees_tenant(act.by) or holds_more:
+        holds_more = credentials.roles_of(unit, account=owner) - act.by.roles
+        if not directory.sees_tenant(act.by) or holds_more:
             raise ForbiddenError(
                 found=f"{act.by.name!r} making a key that acts for {owner!r}",
                 allowed="yourself; a tenant-admin for accounts that hold no role it lacks",

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from powerdesk.access import authenticator as authentication
-from powerdesk.access import queries, tables
+from powerdesk.access import tables
 from powerdesk.access.operations import auditing
+from powerdesk.access.queries import credentials
 from powerdesk.access.types import PrincipalKind
 
 if TYPE_CHECKING:
@@ -61,25 +62,25 @@ class RecordsLookup:
     def version(self) -> int:
         """Return the present access version."""
         with self.records.reader() as reader:
-            return queries.version(reader)
+            return credentials.version(reader)
 
     def session(self, token: str) -> Credential:
         """Prove a session token."""
         with self.records.reader() as reader:
-            return queries.principal_of_session(reader, token=token, now=self.clock.now())
+            return credentials.principal_of_session(reader, token=token, now=self.clock.now())
 
     def key(self, text: str) -> Credential:
         """Prove an API key."""
         with self.records.reader() as reader:
-            return queries.principal_of_key(reader, text=text, pepper=self.pepper, now=self.clock.now())
+            return credentials.principal_of_key(reader, text=text, pepper=self.pepper, now=self.clock.now())
 
     def by_id(self, principal: Principal) -> Credential:
         """Return the present state of the credential behind a principal proven earlier."""
         name = principal.session or ""
         with self.records.reader() as reader:
             if principal.kind is PrincipalKind.KEY:
-                return queries.key_by_id(reader, key=name, now=self.clock.now())
-            return queries.session_by_id(reader, session=name, now=self.clock.now())
+                return credentials.key_by_id(reader, key=name, now=self.clock.now())
+            return credentials.session_by_id(reader, session=name, now=self.clock.now())
 
 
 def open_services(

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import sqlalchemy as sa
 
-from powerdesk.access import audit, keys, passwords, queries, tables
+from powerdesk.access import audit, keys, passwords, tables
 from powerdesk.access.operations import accounts, auditing
+from powerdesk.access.queries import credentials, directory
 from powerdesk.access.types import Principal, PrincipalKind
 from powerdesk.kernel.problem import Problem
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from powerdesk.access.operations.auditing import Act
     from powerdesk.access.operations.services import AccessServices
-    from powerdesk.access.queries import UserView
+    from powerdesk.access.queries.directory import UserView
     from powerdesk.access.types import Credential
     from powerdesk.engines.ports.records import Reader, Unit
 
@@ -90,7 +91,7 @@ def sign_in(services: AccessServices, *, name: str, password: str, visitor: Visi
     """
     act = services.act(NOBODY, request_id=visitor.request_id)
     with services.records.reader() as reader:
-        view = queries.user_by_name(reader, name=name)
+        view = directory.user_by_name(reader, name=name)
         _check_wait(reader, _subjects(name, visitor.address), at=act.at)
     usable = view is not None and view.disabled_at is None and len(password) <= passwords.LONGEST
     verifier = view.verifier if view is not None and usable else None
@@ -101,7 +102,7 @@ def sign_in(services: AccessServices, *, name: str, password: str, visitor: Visi
     with services.change() as unit:
         # Asked again: guesses sent side by side must not pass because none had been counted yet.
         _check_wait(unit, _subjects(name, visitor.address), at=act.at)
-        present = queries.user_by_id(unit, user=view.id)
+        present = directory.user_by_id(unit, user=view.id)
         if present is None or present.verifier != view.verifier or present.disabled_at is not None:
             raise _refusal()
         if renewed is not None:
@@ -136,7 +137,7 @@ def set_password(
     """
     act = services.act(credential.principal, request_id=request_id)
     with services.records.reader() as reader:
-        view = queries.user_by_id(reader, user=credential.principal.id)
+        view = directory.user_by_id(reader, user=credential.principal.id)
     if view is None:
         raise accounts.UnknownAccountError(
             found=credential.principal.id, allowed="a person's session", remedy="sign in"
@@ -184,7 +185,7 @@ def open_link(services: AccessServices, *, code: str, visitor: Visitor) -> Opene
             .values(used_at=act.at)
         )
         user = unit.connection.execute(sa.select(links.user).where(mine)).scalar() if burnt.rowcount == 1 else None
-        view = None if user is None else queries.user_by_id(unit, user=user)
+        view = None if user is None else directory.user_by_id(unit, user=user)
         if view is not None and view.disabled_at is None:
             return _open(unit, services, act, view=view, visitor=visitor, by_link=True)
         entry = act.entry(
@@ -200,7 +201,7 @@ def open_link(services: AccessServices, *, code: str, visitor: Visitor) -> Opene
 
 def end_session(unit: Unit, act: Act, *, session: str) -> None:
     """End a session of one's own (or, for a tenant-admin, of the tenant) at once."""
-    reachable = queries.live_sessions(unit, principal=act.by, now=act.at)
+    reachable = directory.live_sessions(unit, principal=act.by, now=act.at)
     if session not in {view.id for view in reachable}:
         raise UnknownSessionError(
             found=f"session {session[:60]!r}", allowed="a live session of yours", remedy="list the sessions"
@@ -213,7 +214,7 @@ def end_session(unit: Unit, act: Act, *, session: str) -> None:
 def _open(unit: Unit, services: AccessServices, act: Act, *, view: UserView, visitor: Visitor, by_link: bool) -> Opened:
     sessions = tables.sessions.c
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    opened = Opened(session=services.ids.new("ses"), token=token, expires_at=act.at + queries.SESSION_LONGEST)
+    opened = Opened(session=services.ids.new("ses"), token=token, expires_at=act.at + credentials.SESSION_LONGEST)
     ended = 0
     if visitor.old_token:
         ended = unit.connection.execute(

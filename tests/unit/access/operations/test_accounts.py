@@ -6,16 +6,17 @@ from typing import Any
 
 import pytest
 
-from powerdesk.access import entitlements, queries
+from powerdesk.access import entitlements
 from powerdesk.access.operations import accounts, entitling, signing_in
 from powerdesk.access.policies import ForbiddenError, SignInRequiredError
+from powerdesk.access.queries import audit_log, credentials, directory
 from powerdesk.access.types import OPERATOR, ROLES, SYSTEM, Channel, Entitlement
 
 
 def test_first_run__makes_an_administrator_once_whose_link_opens_everything(house: Any) -> None:
     act = house.services.act(SYSTEM)
     with house.services.change() as unit:
-        assert queries.is_first_run(unit)
+        assert directory.is_first_run(unit)
         admin = accounts.first_run(unit, act, user="usr_1")
     with house.services.change() as unit:
         assert accounts.first_run(unit, act, user="usr_2").id == admin.id
@@ -113,7 +114,7 @@ def test_users__are_listed_within_reach(house: Any) -> None:
     house.user("alien", tenant="other")
     with house.services.records.reader() as reader:
         seen = {
-            by.name: [view.name for view in queries.users(reader, principal=by)]
+            by.name: [view.name for view in directory.users(reader, principal=by)]
             for by in (house.credential("ada").principal, house.credential("boss").principal, OPERATOR)
         }
     assert seen == {"ada": ["ada"], "boss": ["ada", "boss"], OPERATOR.name: ["ada", "alien", "boss"]}
@@ -132,8 +133,8 @@ def test_entitlements__are_replaced_only_by_an_admin_of_the_tenant(house: Any) -
     with house.services.change() as unit:
         entitling.replace(unit, act, tenant="t", grants=lines)
     with house.services.records.reader() as reader:
-        assert queries.grants(reader, tenant="t").entitlements == tuple(lines)
-        last = list(queries.audit_rows(reader))[-1]
+        assert credentials.grants(reader, tenant="t").entitlements == tuple(lines)
+        last = list(audit_log.rows(reader))[-1]
     assert (last.action, last.target) == ("entitlements.replace", "t")
     assert "CAISO prices hub" in last.detail
 
@@ -158,4 +159,4 @@ def test_entitlements__faults_are_all_named(house: Any) -> None:
 def test_entitlements__of_every_channel_can_be_kept(house: Any) -> None:
     house.tenant("t", *[("*", "*", channel.value) for channel in Channel], ("*", "*", "*"))
     with house.services.records.reader() as reader:
-        assert len(queries.grants(reader, tenant="t").entitlements) == len(Channel) + 1
+        assert len(credentials.grants(reader, tenant="t").entitlements) == len(Channel) + 1

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from powerdesk.access import queries, tables
+from powerdesk.access import tables
 from powerdesk.access.operations import accounts, minting
 from powerdesk.access.policies import ForbiddenError, SignInRequiredError
+from powerdesk.access.queries import audit_log, directory
 from powerdesk.access.types import OPERATOR, Channel
 
 
@@ -45,7 +46,7 @@ def test_create__shows_the_secret_once_and_keeps_its_mac(house: Any, ada: Any) -
     assert minted.secret not in repr(minted)
     with house.services.records.reader() as reader:
         row = reader.connection.execute(sa.select(tables.api_keys)).one()
-        audited = repr(list(queries.audit_rows(reader)))
+        audited = repr(list(audit_log.rows(reader)))
     secret = minted.secret.split("_")[3]
     assert secret not in repr(row)
     assert secret not in audited
@@ -166,5 +167,5 @@ def test_reach__of_a_person_is_their_own_keys(house: Any, ada: Any) -> None:
     house.user("alien", "tenant-admin", tenant="other")
     with house.services.records.reader() as reader:
         for by in (ada, bea, house.credential("boss").principal, house.credential("alien").principal, OPERATOR):
-            seen[by.name] = len(queries.api_keys(reader, principal=by, now=house.clock.now()))
+            seen[by.name] = len(directory.api_keys(reader, principal=by, now=house.clock.now()))
     assert seen == {"ada": 1, "bea": 0, "boss": 1, "alien": 0, OPERATOR.name: 1}

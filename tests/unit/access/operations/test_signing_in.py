@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from powerdesk.access import keys, passwords, queries, tables
+from powerdesk.access import keys, passwords, tables
 from powerdesk.access.operations import accounts, signing_in
 from powerdesk.access.policies import ForbiddenError, SignInRequiredError
+from powerdesk.access.queries import audit_log, credentials, directory
 from powerdesk.access.types import OPERATOR
 
 PASSWORD = "seven brown otters"
@@ -292,7 +293,7 @@ def test_set_password__needs_the_old_one_except_once_after_a_link(house: Any) ->
     again = house.services.authenticator.renew(by_link.principal)
     assert again.id == view.id
     with house.services.records.reader() as reader:
-        credential = queries.session_by_id(reader, session=by_link.id, now=house.clock.now())
+        credential = credentials.session_by_id(reader, session=by_link.id, now=house.clock.now())
     assert not credential.by_link
     with pytest.raises(signing_in.WrongPasswordError):
         signing_in.set_password(house.services, credential, current=None, new="nine green herons")
@@ -329,11 +330,11 @@ def test_set_password__refuses_a_weak_one(house: Any) -> None:
 def test_verifier__is_renewed_at_sign_in_when_parameters_rose(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     house.user("ada")
     with house.services.records.reader() as reader:
-        before = queries.user_by_name(reader, name="ada")
+        before = directory.user_by_name(reader, name="ada")
     monkeypatch.setattr(house.services.identity, "outdated", lambda _: True)
     house.sign_in("ada")
     with house.services.records.reader() as reader:
-        after = queries.user_by_name(reader, name="ada")
+        after = directory.user_by_name(reader, name="ada")
     assert before is not None
     assert after is not None
     assert after.verifier != before.verifier
@@ -384,7 +385,7 @@ def test_every_try__is_audited_without_the_password(house: Any) -> None:
     wrong(house, password="a wrong secret")
     house.sign_in("ada")
     with house.services.records.reader() as reader:
-        rows = [row for row in queries.audit_rows(reader) if row.action == "session.open"]
+        rows = [row for row in audit_log.rows(reader) if row.action == "session.open"]
     assert [row.outcome for row in rows] == ["done", "failed", "done"]
     assert "a wrong secret" not in repr(rows)
     assert PASSWORD not in repr(rows)

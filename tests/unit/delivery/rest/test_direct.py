@@ -170,7 +170,7 @@ def test_light_reads__stay_on_the_loop_and_others_go_to_threads(
 def test_a_refusal__is_in_the_audit_log_before_the_answer(
     served: running_desk.RunningDesk, apps: tuple[ASGIApp, ASGIApp]
 ) -> None:
-    from powerdesk.access import queries  # noqa: PLC0415 - only here
+    from powerdesk.access.queries import audit_log  # noqa: PLC0415 - only here
 
     served.tenant("refused-direct", [Entitlement("SIM", "*", "api")])
     key = served.key("refused-direct", Channel.API).secret
@@ -178,6 +178,6 @@ def test_a_refusal__is_in_the_audit_log_before_the_answer(
         path, headers = f"{PRICES}/{verb}", {"Authorization": f"Bearer {key}"}
         assert ask(apps[0], path, "location=NYISO:DIRECT", "GET", headers)[0] == 403
         with served.desk.engines.records.reader() as reader:
-            noted = [row for row in queries.audit_rows(reader, tenant="refused-direct") if row.outcome == "denied"]
+            noted = [row for row in audit_log.rows(reader, tenant="refused-direct") if row.outcome == "denied"]
         assert (noted[-1].target, '"NYISO/' in noted[-1].detail) == ("markets.prices", True)
         assert len(noted) == 1 + ("rows", "latest", "history").index(verb)
