@@ -39,6 +39,10 @@ class AcceptorLimits:
     """Time from the first byte of a request to the end of its headers."""
     header_bytes: int = 64 * 1024
     keep_alive_s: int = 15
+    pace_s: float = 20.0
+    """How often a request's body on its way, and an answer that waits for its reader, are looked at."""
+    slowest_bytes_per_s: int = 512
+    """A client that sends its body, or takes its answer, more slowly than this is dropped."""
     stop_s: float = 5.0
     backlog: int = 1024
 
@@ -268,7 +272,7 @@ class Front(asyncio.Protocol):
 
 
 class GuardedHttp(HttpToolsProtocol):
-    """uvicorn's protocol with a bound on the size of headers and on the time they take."""
+    """uvicorn's protocol with bounds on the size of headers, on their time, and on the pace of bodies and answers."""
 
     def __init__(
         self, config: Config, state: ServerState, *, limits: AcceptorLimits, on_lost: Callable[[], None]
@@ -278,6 +282,9 @@ class GuardedHttp(HttpToolsProtocol):
         self._on_lost = on_lost
         self._header_bytes: int | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._body_bytes = 0
+        self._body_timer: asyncio.TimerHandle | None = None
+        self._answer_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         """Wait for headers from the first byte on."""
@@ -287,6 +294,9 @@ class GuardedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Uncount the connection."""
         self._settle()
+        for timer in (self._body_timer, self._answer_timer):
+            if timer is not None:
+                timer.cancel()
         super().connection_lost(exc)
         self._on_lost()
 
@@ -304,10 +314,60 @@ class GuardedHttp(HttpToolsProtocol):
         super().on_message_begin()
         self._expect_headers()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; what comes as a trailer, after the body, is nothing that anybody here asks for."""
+        if self._header_bytes is not None:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        """Note that the headers have come."""
+        """Note that the headers have come; the body has to follow at some pace."""
         self._settle()
         super().on_headers_complete()
+        self._body_bytes = 0
+        self._body_timer = self.loop.call_later(self._limits.pace_s, self._look_at_body, 0)
+
+    def on_body(self, body: bytes) -> None:
+        """Count a part of the body."""
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Note that the body has come."""
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+            self._body_timer = None
+        super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        """Watch the pace of a client that is slower than what is written to it."""
+        super().pause_writing()
+        waiting = self.transport.get_write_buffer_size()
+        self._answer_timer = self.loop.call_later(self._limits.pace_s, self._look_at_answer, waiting)
+
+    def resume_writing(self) -> None:
+        """Note that the client has taken what waited."""
+        if self._answer_timer is not None:
+            self._answer_timer.cancel()
+            self._answer_timer = None
+        super().resume_writing()
+
+    def _look_at_body(self, had: int) -> None:
+        """Drop a client that sends too slowly; one that waits for the application is not to blame."""
+        if not self.flow.read_paused and self._too_slow(self._body_bytes - had):
+            self.transport.abort()
+            return
+        self._body_timer = self.loop.call_later(self._limits.pace_s, self._look_at_body, self._body_bytes)
+
+    def _look_at_answer(self, waited: int) -> None:
+        """Drop a client that takes too slowly."""
+        waiting = self.transport.get_write_buffer_size()
+        if self._too_slow(waited - waiting):
+            self.transport.abort()
+            return
+        self._answer_timer = self.loop.call_later(self._limits.pace_s, self._look_at_answer, waiting)
+
+    def _too_slow(self, moved_bytes: int) -> bool:
+        return moved_bytes < self._limits.slowest_bytes_per_s * self._limits.pace_s
 
     def _expect_headers(self) -> None:
         if self._timer is None:

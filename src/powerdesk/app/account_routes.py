@@ -11,8 +11,8 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from powerdesk.access import limits
-from powerdesk.access.queries import audit_log, directory
 from powerdesk.access.operations import accounts, minting
+from powerdesk.access.queries import audit_log, directory
 from powerdesk.access.types import Channel
 from powerdesk.app import access_wiring, bodies
 from powerdesk.app.gate import LOOPBACK_HOSTS
@@ -84,7 +84,7 @@ def _add_tenants(routes: APIRouter, desk: Desk) -> None:
     @routes.post("/tenants", status_code=201)
     async def create_tenant(request: Request) -> Response:
         """Make a tenant; it may read nothing until PUT /v1/entitlements/{tenant} grants it something."""
-        wanted = bodies.decoded(await bodies.read(request), NewTenant)
+        wanted = bodies.decoded(await request.body(), NewTenant)
         caller = desk.gate.caller(request)
 
         def make() -> dict[str, Any]:
@@ -101,7 +101,7 @@ def _add_tenants(routes: APIRouter, desk: Desk) -> None:
     @routes.post("/service-accounts", status_code=201)
     async def create_service_account(request: Request) -> Response:
         """Make a service account; POST /v1/operator/keys makes keys that act for it."""
-        wanted = bodies.decoded(await bodies.read(request), NewServiceAccount)
+        wanted = bodies.decoded(await request.body(), NewServiceAccount)
         caller = desk.gate.caller(request)
 
         def make() -> dict[str, Any]:
@@ -123,7 +123,7 @@ def _add_accounts(routes: APIRouter, desk: Desk) -> None:
     @routes.post("/users", status_code=201)
     async def create_user(request: Request) -> Response:
         """Make an account and a one-time link with which its owner signs in."""
-        wanted = bodies.decoded(await bodies.read(request), NewUser)
+        wanted = bodies.decoded(await request.body(), NewUser)
         caller = desk.gate.caller(request)
 
         def make() -> dict[str, Any]:
@@ -157,14 +157,14 @@ def _add_accounts(routes: APIRouter, desk: Desk) -> None:
     @routes.post("/sign-in-links", status_code=201)
     async def make_link(request: Request) -> Response:
         """Give a new one-time sign-in link."""
-        wanted = bodies.decoded(await bodies.read(request), LinkWanted)
+        wanted = bodies.decoded(await request.body(), LinkWanted)
         link = await run_in_threadpool(desk.sign_in_link, _base(desk, request), wanted.name)
         return bodies.answer({"name": wanted.name, "link": link}, status=201)
 
     @routes.post("/operator/keys", status_code=201)
     async def make_key(request: Request) -> Response:
         """Make a key for a user or service account; its secret is in this answer and nowhere else."""
-        wanted = bodies.decoded(await bodies.read(request), KeyWanted)
+        wanted = bodies.decoded(await request.body(), KeyWanted)
         caller = desk.gate.caller(request)
         return bodies.answer(
             await run_in_threadpool(_make_key, desk, wanted, caller.principal, caller.request_id), status=201

@@ -1,20 +1,19 @@
-"""Bodies of requests and answers of the app's own routes: read within a bound, decoded strictly, written as JSON."""
+"""Bodies of requests and answers of the app's own routes: how large, decoded strictly, written as JSON."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from fastapi import Response
 
+from powerdesk.delivery import perimeter
 from powerdesk.kernel import problem
-
-if TYPE_CHECKING:
-    from fastapi import Request
 
 T = TypeVar("T")
 JSON = "application/json"
-MAX_UPLOAD_BYTES = 256 * 2**20
+UPLOADS = "/v1/imports/"
+UPLOAD_BYTES = 256 * 2**20
 
 
 class BadBodyError(problem.Problem):
@@ -25,24 +24,9 @@ class BadBodyError(problem.Problem):
     title = "The body cannot be read"
 
 
-class TooLargeError(problem.Problem):
-    """A body is larger than this desk takes."""
-
-    status = 413
-    slug = "too-large"
-    title = "The body is too large"
-
-
-async def read(request: Request) -> bytes:
-    """Return the body; raise TooLargeError past MAX_UPLOAD_BYTES."""
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MAX_UPLOAD_BYTES:
-            raise TooLargeError(found=f"more than {MAX_UPLOAD_BYTES} bytes", allowed="256 MiB", remedy="split the file")
-        parts.append(part)
-    return b"".join(parts)
+def most_bytes(path: str) -> int:
+    """Return how large the body of a request to a path may be: a recorded file is larger than what people write."""
+    return UPLOAD_BYTES if path.startswith(UPLOADS) else perimeter.BODY_BYTES
 
 
 def decoded(body: bytes, wanted: type[T]) -> T:

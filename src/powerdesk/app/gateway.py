@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from powerdesk.access import policies
 from powerdesk.access import routes as access_routes
-from powerdesk.app import account_routes, grid_routes, operator_routes, policy_table, registry
+from powerdesk.app import account_routes, bodies, grid_routes, operator_routes, policy_table, registry
 from powerdesk.app.doctor import STATIC
 from powerdesk.app.roles import Part
 from powerdesk.delivery import downloads, perimeter
@@ -40,6 +40,7 @@ def create(desk: Desk, *, hub: Hub | None = None) -> ASGIApp:
         clock=desk.clock,
         ids=desk.ids,
         host_allowed=desk.gate.host_allowed,
+        body_bytes=bodies.most_bytes,
         secure=desk.settings.secure,
     )
 

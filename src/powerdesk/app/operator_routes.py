@@ -150,7 +150,7 @@ def _add_payloads(routes: APIRouter, desk: Desk) -> None:
     @routes.post("/imports/{source}")
     async def import_file(request: Request, source: str, name: str = "", dry_run: bool = False) -> Response:  # noqa: FBT001, FBT002 - a query parameter
         """Take in a recorded file by the path that fetched ones take; one line for each dataset."""
-        body = await bodies.read(request)
+        body = await request.body()
         caller = desk.gate.caller(request)
         made = await run_in_threadpool(importing.take_file, desk, source=source, name=name, data=body, dry_run=dry_run)
         if not dry_run:
@@ -175,7 +175,7 @@ def _add_jobs(routes: APIRouter, desk: Desk) -> None:
     @routes.post("/backfills/estimate")
     async def estimate_backfill(request: Request) -> Response:
         """Say how many requests a back-fill needs and how long they take at the source's limit."""
-        wanted = bodies.decoded(await bodies.read(request), BackfillWanted)
+        wanted = bodies.decoded(await request.body(), BackfillWanted)
         feed = desk.markets.feed(wanted.feed)
         start, end = intervals.parse_instant(wanted.start), intervals.parse_instant(wanted.end)
         reports = tuple(name for name in wanted.reports.split(",") if name)
@@ -186,7 +186,7 @@ def _add_jobs(routes: APIRouter, desk: Desk) -> None:
     @routes.post("/backfills", status_code=202)
     async def begin_backfill(request: Request) -> Response:
         """Queue a back-fill; GET /v1/jobs shows how it goes."""
-        wanted = bodies.decoded(await bodies.read(request), BackfillWanted)
+        wanted = bodies.decoded(await request.body(), BackfillWanted)
         desk.markets.feed(wanted.feed)
         for text in (wanted.start, wanted.end):
             intervals.parse_instant(text)
@@ -208,7 +208,7 @@ def _add_process(routes: APIRouter, desk: Desk) -> None:
     @routes.post("/operator/backups", status_code=202)
     async def begin_backup(request: Request) -> Response:
         """Queue a copy of the desk into a new folder where the jobs run; GET /v1/jobs shows how it goes."""
-        wanted = bodies.decoded(await bodies.read(request), BackupWanted)
+        wanted = bodies.decoded(await request.body(), BackupWanted)
         caller = desk.gate.caller(request)
         if Part.JOBS in desk.does:  # else another machine may run it, whose folders are not ours to look at
             moves.new_folder(wanted.folder)

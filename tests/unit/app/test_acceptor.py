@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ssl
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import running_desk
 import trustme
 from stream_cases import connect, desk, dial, run
 
-from powerdesk.app.acceptor import AcceptorLimits
+from powerdesk.app.acceptor import AcceptorLimits, GuardedHttp
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -138,6 +139,49 @@ def test_headers__without_end_are_refused(tmp_path: Path) -> None:
                 assert (await asyncio.wait_for(reader.read(), PATIENCE_S))[9:12] == status
 
     at_desk(tmp_path, body, port_limits=AcceptorLimits(header_bytes=4096))
+
+
+def test_trailers__are_let_go(tmp_path: Path) -> None:
+    async def body(served: Desk) -> None:
+        async with raw(served.port) as (reader, writer):
+            writer.write(b"POST /slow HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n")
+            for _ in range(50):
+                writer.write(b"X-Filler: aaaa\r\n" * 400)
+                await writer.drain()
+                await asyncio.sleep(0)
+            held = [each for each in gc.get_objects() if isinstance(each, GuardedHttp)]
+            assert [len(each.headers) for each in held if not each.transport.is_closing()] == [2]
+            writer.write(b"\r\n")
+            assert (await answer(reader))[2] == b"POST /slow 2"
+
+    at_desk(tmp_path, body)
+
+
+def test_bodies__that_come_too_slowly_are_dropped(tmp_path: Path) -> None:
+    async def body(served: Desk) -> None:
+        async with raw(served.port) as (reader, writer):
+            writer.write(b"POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
+            with contextlib.suppress(ConnectionError):
+                while not reader.at_eof():
+                    writer.write(b"a")
+                    await writer.drain()
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(reader.read(1), 0.02)
+            assert reader.at_eof() or reader.exception() is not None
+        await asyncio.wait_for(served.acceptor.idle(), PATIENCE_S)
+
+    at_desk(tmp_path, body, port_limits=AcceptorLimits(pace_s=0.1, slowest_bytes_per_s=10_000))
+
+
+def test_answers__that_nobody_takes_end_the_connection(tmp_path: Path) -> None:
+    async def body(served: Desk) -> None:
+        async with raw(served.port) as (_, writer):
+            transport = cast("asyncio.Transport", writer.transport)
+            transport.pause_reading()
+            writer.write(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+            await asyncio.wait_for(served.acceptor.idle(), PATIENCE_S)
+
+    at_desk(tmp_path, body, port_limits=AcceptorLimits(first_bytes_s=5.0, pace_s=0.1))
 
 
 def test_connections__beyond_the_cap_are_refused(tmp_path: Path) -> None:

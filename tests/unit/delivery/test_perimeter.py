@@ -10,6 +10,7 @@ import running_desk
 from powerdesk.delivery import perimeter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import httpx  # noqa: TID251 - only its type
@@ -44,6 +45,39 @@ def test_an_unknown_address__shows_people_a_page_and_programs_a_problem(served: 
     ):
         answer = served.client(Accept=accept).get(path)
         assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (404, media_type)
+
+
+def test_answers_that_say_nothing_of_caches__are_kept_by_none(served: running_desk.RunningDesk) -> None:
+    client = served.client()
+    assert client.get("/v1/me").headers["cache-control"] == "private, no-store"
+    assert client.get("/").headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/v1/session", 413), ("/v1/downloads", 413), ("/v1/users", 413), ("/sign-in/x", 410), ("/nothing", 404)],
+)
+@pytest.mark.parametrize("in_chunks", [False, True])
+def test_a_body_without_end__is_refused_before_it_is_read_into_memory(
+    served: running_desk.RunningDesk, path: str, status: int, *, in_chunks: bool
+) -> None:
+    def parts() -> Iterator[bytes]:
+        for _ in range(64):
+            yield b"[" * 2**17
+
+    body = parts() if in_chunks else b"[" * (perimeter.BODY_BYTES + 1)
+    asking = served.client() if path == "/v1/session" else served.operator()
+    answer = asking.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == (status if in_chunks else 413)
+    if answer.status_code == 413:
+        assert answer.json()["type"] == "/docs/problems/too-large"
+        assert f"{perimeter.BODY_BYTES} bytes" in answer.json()["allowed"]
+    assert served.client().get("/health").status_code == 200
+
+
+def test_a_recorded_file__may_be_larger_than_what_people_write(served: running_desk.RunningDesk) -> None:
+    answer = served.operator().post("/v1/imports/nyiso", content=b"x" * (perimeter.BODY_BYTES + 1))
+    assert answer.status_code == 422
 
 
 def test_the_content_policy__admits_nothing_inline() -> None:

@@ -85,7 +85,7 @@ def protocol_factory(
         listen = functools.partial(upgrade, address)
         protocol: Any = StreamProtocol(
             None, None, False, listen, quiet, True, UPGRADE_S, True, PING_IDLE_S, PING_REPLY_S,
-            WSAutoPingStrategy.PING_WHEN_IDLE, True, messages.MAX_MESSAGE_BYTES, None, 4096,
+            WSAutoPingStrategy.PING_WHEN_IDLE, False, messages.MAX_MESSAGE_BYTES, None, 4096,
         )  # fmt: skip
         protocol.on_lost = on_lost
         buffered: asyncio.BufferedProtocol = protocol
@@ -167,6 +167,9 @@ class StreamListener(WSListener):
             self.flush()
             transport.send_close(frame.get_close_code(), b"")
             transport.disconnect()
+        elif frame.msg_type == WSMsgType.PING:
+            if self.writable:  # who sends pings and reads no answers is owed none: they would wait without bound
+                transport.send_pong(frame.get_payload_as_bytes())
         elif self._session is None or frame.msg_type == WSMsgType.PONG:
             return
         elif frame.msg_type == WSMsgType.TEXT and frame.fin:

@@ -178,13 +178,13 @@ class Desk:
 
 
 async def tiny_app(scope: Any, receive: Any, send: Any) -> None:
-    """Answer any request with its path and the length of its body."""
+    """Answer any request with its path and the length of its body, /large with 8 MiB."""
     length, more = 0, True
     while more:
         message = await receive()
         length += len(message.get("body", b""))
         more = message.get("more_body", False)
-    body = f"{scope['method']} {scope['path']} {length}".encode()
+    body = bytes(2**23) if scope["path"] == "/large" else f"{scope['method']} {scope['path']} {length}".encode()
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -131,6 +131,26 @@ def test_frames__that_are_not_text_or_too_large_end_the_socket(tmp_path: Path) -
     at_desk(tmp_path, body)
 
 
+def test_pings__are_answered_and_never_pile_up_for_a_client_that_does_not_read(tmp_path: Path) -> None:
+    async def body(served: Desk) -> None:
+        client = await connect(served)
+        client.transport.send_ping(b"there?")
+        assert await client.transport.measure_roundtrip_time(1)
+        client.transport.underlying_transport.pause_reading()
+        (listener,) = (each.sink for each in served.hub.sessions)
+        flood = (bytes([0x89, 0x80 | 125]) + bytes(4) + b"p" * 125) * 1_000
+        most = 0
+        for _ in range(100):
+            client.transport.underlying_transport.write(flood)
+            await asyncio.sleep(0.002)
+            most = max(most, listener.queued_bytes)
+        assert server.HIGH_WATER_BYTES // 2 < most < 2 * server.HIGH_WATER_BYTES
+        client.transport.underlying_transport.abort()
+        await client.until("closed")
+
+    at_desk(tmp_path, body)
+
+
 def test_messages__without_end_are_stopped(tmp_path: Path) -> None:
     async def body(served: Desk) -> None:
         client = await connect(served)
