@@ -73,9 +73,9 @@ class Ownership:
 
 
 def take(folder: Path) -> Ownership:
-    """Lock the folder, making it when absent; raise FolderOwnedError when another process has it."""
+    """Lock the folder, making it when absent (for this user alone); raise FolderOwnedError when another has it."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = (folder / LOCK_NAME).open("a+b")
     except OSError as error:
         raise FolderUnusableError(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from powerdesk.app import ownership
+from powerdesk.engines.embedded import files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +44,14 @@ def test_what_is_private__is_readable_by_the_owner_only(tmp_path: Path) -> None:
     for name in (ownership.OWNER_NAME, "pepper.secret"):
         assert (tmp_path / name).stat().st_mode & 0o077 == 0
     owned.release()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_a_data_folder_and_its_copy__are_made_for_their_owner_alone(tmp_path: Path) -> None:
+    ownership.take(tmp_path / "desk").release()
+    files.make_folder(tmp_path / "copies" / "of-today")
+    for made in ("desk", "copies", "copies/of-today"):
+        assert (tmp_path / made).stat().st_mode & 0o077 == 0
 
 
 def test_what_a_killed_owner_left__is_not_believed(tmp_path: Path) -> None:

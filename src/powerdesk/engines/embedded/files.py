@@ -27,13 +27,13 @@ def flush_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Create `folder` with its parents, each name durable."""
+    """Create `folder` with its parents, each name durable and each for this user alone."""
     missing = []
     while not folder.is_dir():
         missing.append(folder)
         folder = folder.parent
     for name in reversed(missing):
-        name.mkdir(exist_ok=True)
+        name.mkdir(mode=0o700, exist_ok=True)
         flush_folder(name.parent)
 
 
