@@ -22,6 +22,9 @@ imported = importlib.import_module
 GENERATOR_COLUMNS = 21
 POLYNOMIAL = 2
 
+PYPSA_IMPEDANCE_SCALE = 1e5
+"""What PyPSA multiplies its law of voltages with."""
+
 
 def pypower(case: Path) -> dict[str, Any]:
     """Return the case as PYPOWER's dictionary, its tables as wide as the converters want them."""
@@ -56,6 +59,26 @@ def pypsa_network(case: Path) -> Any:
     network.generators["p_max_pu"] = high / np.where(size > 0.0, size, 1.0)
     network.generators["p_min_pu"] = low / np.where(size > 0.0, size, 1.0)
     return network
+
+
+def pypsa_completed(network: Any, _: Any) -> None:
+    """Put what PyPSA 1.2 leaves out of its linear optimisation into its model: shunt conductances and phase shifts.
+
+    A conductance draws its power at nominal voltage; a shift of phi adds to the turn of angle around each cycle:
+    sum (x flow + phi) = 0. For `extra_functionality` of `optimize`.
+    """
+    constraints = network.model.constraints
+    drawn = network.shunt_impedances
+    volt = network.buses.v_nom.reindex(drawn.bus).to_numpy()
+    drawn_mw = (drawn.g * volt**2).groupby(drawn.bus.to_numpy()).sum()
+    balance = constraints["Bus-nodal_balance"]
+    balance.rhs = balance.rhs + drawn_mw.reindex(balance.rhs.coords["name"].to_numpy(), fill_value=0.0).to_numpy()
+    if "Kirchhoff-Voltage-Law" in constraints:
+        cycles = network.cycle_matrix(apply_weights=False)
+        shift = network.transformers.phase_shift.reindex(cycles.index.get_level_values("name"), fill_value=0.0)
+        turn = np.deg2rad(shift.to_numpy()) @ cycles.to_numpy()
+        turned = constraints["Kirchhoff-Voltage-Law"]
+        turned.rhs = turned.rhs - turn * PYPSA_IMPEDANCE_SCALE
 
 
 def pandapower_net(case: Path) -> Any:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 MOST_BYTES = 16 * 2**30
 """Memory that a peer may ask for: dense matrices of 30 000 buses would take the machine down."""
 
+PIPS = {"PDIPM_MAX_IT": 2_000, "PDIPM_GRADTOL": 1e-3, "PDIPM_COMPTOL": 1e-4}
+"""Steps and tolerances of pandapower's interior point method."""
+
 
 def told(what: str, function: Callable[[], Any], answer: Callable[[Any], float], *, runs: int) -> None:
     """Print the milliseconds of `runs` calls, the first one unmeasured where there are several."""
@@ -40,10 +43,14 @@ def told(what: str, function: Callable[[], Any], answer: Callable[[Any], float],
 
 
 def pandapower(case: Path, runs: int) -> None:
-    """Optimal dispatch by `rundcopp`."""
+    """Optimal dispatch by `rundcopp`.
+
+    A made grid of 1 000 buses takes 235 steps where 150 are usual; at 3 000 its matrix is singular to rounding before
+    the gradient is at the usual 1e-6, the cost being right to ten digits by then.
+    """
     program = cases.imported("pandapower")
     net = cases.pandapower_net(case)
-    told("opf", lambda: program.rundcopp(net), lambda _: float(net.res_cost), runs=runs)
+    told("opf", lambda: program.rundcopp(net, **PIPS), lambda _: float(net.res_cost), runs=runs)
 
 
 def pypsa(case: Path, runs: int) -> None:
@@ -51,7 +58,7 @@ def pypsa(case: Path, runs: int) -> None:
     network = cases.pypsa_network(case)
 
     def solve() -> None:
-        status = network.optimize(solver_name="highs", log_to_console=False)
+        status = network.optimize(solver_name="highs", log_to_console=False, extra_functionality=cases.pypsa_completed)
         if status[0] != "ok":
             raise RuntimeError(f"PyPSA: {status}")
 
@@ -59,12 +66,25 @@ def pypsa(case: Path, runs: int) -> None:
 
 
 def egret(case: Path, runs: int) -> None:
-    """Optimal dispatch in bus angles by HiGHS: its model by shift factors does not run with the Pyomo it installs."""
+    """Optimal dispatch in bus angles by HiGHS: its model by shift factors does not run with the Pyomo it installs.
+
+    Its bounds of pi on every angle are no part of the case and are taken off: angles of a made grid spread further.
+    """
     models = cases.imported("egret.models.dcopf")
     data = cases.imported("egret.parsers.matpower_parser").create_ModelData(str(case))
 
+    bounded = models.create_btheta_dcopf_model
+
+    def unbounded(*arguments: Any, **options: Any) -> Any:
+        model, read = bounded(*arguments, **options)
+        model.va.setlb(None)
+        model.va.setub(None)
+        return model, read
+
+    models.create_btheta_dcopf_model = unbounded  # it takes no other than those it knows by name
+
     def solve() -> Any:
-        return models.solve_dcopf(data, "highs", dcopf_model_generator=models.create_btheta_dcopf_model)
+        return models.solve_dcopf(data, "highs", dcopf_model_generator=unbounded)
 
     told("opf", solve, lambda found: float(found.data["system"]["total_cost"]), runs=runs)
 

@@ -3,6 +3,9 @@
 The peers run in an environment of their own (benchmarks/peers), one thread each, from their own object of the case in
 hand; ours from our network. Each answer is compared: objectives and flows to ANSWER_TOLERANCE. A peer that fails on a
 case is named as such there; one that takes too long is not tried on larger ones. GRID_PEERS_BUSES bounds the size.
+`peers/measure.py` poses one problem to all: PyPSA gets the shunt conductances and phase shifts that it leaves out,
+Egret loses its bounds of pi on angles (those of a made grid of 3 000 buses spread by 56), and pandapower has as many
+steps as it needs and tolerances that it can meet. So posed they agree with us wherever they end.
 Published cases are read from shared/data/networks beside the checkout; made grids need no file.
 """
 
@@ -35,8 +38,6 @@ LARGEST = int(os.environ.get("GRID_PEERS_BUSES", "30000"))
 LIMIT_S = float(os.environ.get("GRID_PEERS_SECONDS", "600"))
 """Time that a peer may take for a case with its imports and its own reading of it."""
 ANSWER_TOLERANCE = 1e-4
-STIFFNESS = 2.0**-9
-"""On impedances of made grids, so that angles stay within pi up to 30 000 buses; a power of 2 rounds nothing."""
 SHORT = 400
 """Buses up to which everything runs several times."""
 
@@ -68,17 +69,8 @@ def cases() -> Iterator[tuple[str, Network]]:
 
 
 def made(n_bus: int) -> Network:
-    """Return a made grid with the bus types that peers want: generators' buses of type 2, the first of them of 3.
-
-    Egret bounds angles by pi, and those of a made grid spread by many turns: with one factor on every impedance the flows
-    stay what they are and the angles become small.
-    """
+    """Return a made grid with the bus types that peers want: generators' buses of type 2, the first of them of 3."""
     network = synthetic.network(n_bus=n_bus, seed=1, congestion=0.05)
-    lines = network.branches
-    stiff = dataclasses.replace(
-        lines, resistance_pu=STIFFNESS * lines.resistance_pu, reactance_pu=STIFFNESS * lines.reactance_pu
-    )
-    network = dataclasses.replace(network, branches=stiff)
     kind = np.ones(n_bus, dtype=np.int64)
     kind[network.generators.bus] = 2
     kind[network.generators.bus[0]] = 3

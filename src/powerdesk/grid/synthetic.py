@@ -23,6 +23,10 @@ def network(*, n_bus: int, seed: int, congestion: float = 0.5) -> Network:
     Every fourth bus or so has a generator with a linear cost. Ratings are drawn around the flows of a dispatch in
     proportion to capacity: `congestion` 0 leaves wide room, 1 hardly any. That dispatch keeps every rating, so a
     dispatch exists. Cost O(n log n).
+
+    Neighbours alone are joined, no highway of higher voltage, so bus angles spread with size: by 1 rad at 100 buses,
+    3 at 1 000, 56 at 3 000, 190 at 10 000. Shift factors and lossless clearing do not depend on that; a program that
+    bounds angles must be given all impedances multiplied by one small factor.
     """
     draw = np.random.default_rng((seed, n_bus))
     place = draw.uniform(0.0, np.sqrt(n_bus), size=(n_bus, 2))
