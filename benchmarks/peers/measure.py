@@ -70,7 +70,7 @@ def egret(case: Path, runs: int) -> None:
 
     Its bounds of pi on every angle are no part of the case and are taken off: angles of a made grid spread further.
     """
-    models = cases.imported("egret.models.dcopf")
+    models: Any = cases.imported("egret.models.dcopf")
     data = cases.imported("egret.parsers.matpower_parser").create_ModelData(str(case))
 
     bounded = models.create_btheta_dcopf_model
