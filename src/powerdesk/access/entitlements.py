@@ -51,7 +51,7 @@ class RefusedError(Problem):
         super().__init__(
             found=f"no entitlement to {named}" + ("" if dataset is None else f" (dataset {dataset})"),
             allowed="what GET /v1/entitlements lists for your tenant",
-            remedy="ask a tenant-admin for the missing lines, or leave them out (allow_partial=true)",
+            remedy="ask the operator for the missing lines, or leave them out (allow_partial=true)",
             findings=tuple(_finding(m) for m in self.missing),
         )
 
@@ -61,7 +61,7 @@ def _finding(missing: Missing) -> Finding:
         pointer=f"entitlement/{missing.market}/{missing.product}/{missing.channel.value}",
         found=missing.why or "no grant",
         allowed="a grant in force and no denial",
-        remedy="ask a tenant-admin for it",
+        remedy="ask the operator for it",
     )
 
 

@@ -46,6 +46,13 @@ class Entitlement:
     valid_to: datetime | None = None
     deny: bool = False
 
+    def within(self, other: Entitlement) -> bool:
+        """Tell whether the other line speaks of every tuple and moment that this one speaks of."""
+        names = ((self.market, other.market), (self.product, other.product), (self.channel, other.channel))
+        begins = other.valid_from is None or (self.valid_from is not None and self.valid_from >= other.valid_from)
+        ends = other.valid_to is None or (self.valid_to is not None and self.valid_to <= other.valid_to)
+        return begins and ends and all(theirs in (mine, "*") for mine, theirs in names)
+
 
 @dataclass(frozen=True, slots=True)
 class Missing:

@@ -315,7 +315,7 @@ def test_rotation__with_an_odd_overlap_is_422(desk: Desk, hours: str) -> None:
 
 
 def test_entitlements__with_offsets_are_kept_and_shown_in_utc(desk: Desk) -> None:
-    desk.house.user("boss", "tenant-admin")
+    desk.house.user("boss", "tenant-admin", "operator")
     browser = desk.signed_in("boss")
     line = {"market": "M", "product": "p", "channel": "hub", "valid_from": "2026-03-01T07:00:00-05:00"}
     assert browser.ask("PUT", "/v1/entitlements/t", json={"grants": [line]}).status_code == 204
@@ -362,7 +362,7 @@ def test_sign_out__ends_the_session_and_forgets_the_cookie(desk: Desk) -> None:
 
 
 def test_entitlements__show_the_pilot_and_change_at_once(desk: Desk) -> None:
-    desk.house.user("boss", "tenant-admin")
+    desk.house.user("boss", "tenant-admin", "operator")
     browser = desk.signed_in("boss")
     body = browser.ask("GET", "/v1/entitlements").json()
     allowed = {(v["market"], v["channel"]) for v in body["verdicts"] if v["allowed"]}
@@ -377,6 +377,40 @@ def test_entitlements__show_the_pilot_and_change_at_once(desk: Desk) -> None:
         (v["market"], v["channel"]) for v in browser.ask("GET", "/v1/entitlements").json()["verdicts"] if v["allowed"]
     }
     assert after == {("CAISO", channel) for channel in programs}
+
+
+@pytest.mark.parametrize(
+    "widened",
+    [
+        {"add": [{"market": "CAISO", "product": "prices", "channel": "api"}]},
+        {"add": [{"market": "*", "product": "prices", "channel": "hub"}]},
+        {"add": [{"market": "CAISO", "product": "*", "channel": "hub"}]},
+        {"remove": [{"market": "CAISO", "product": "prices", "channel": "stream", "deny": True}]},
+    ],
+)
+def test_a_tenant_admin__gives_the_own_tenant_nothing_that_it_did_not_have(desk: Desk, widened: dict[str, Any]) -> None:
+    desk.house.user("boss", "tenant-admin")
+    desk.house.user("house", "tenant-admin", "operator")
+    house, browser = desk.signed_in("house"), desk.signed_in("boss")
+    had = [
+        {"market": "CAISO", "product": "prices", "channel": "hub"},
+        {"market": "MISO", "product": "*", "channel": "*", "valid_to": "2126-01-01T00:00:00Z"},
+        {"market": "CAISO", "product": "prices", "channel": "stream", "deny": True},
+    ]
+    assert house.ask("PUT", "/v1/entitlements/t", json={"grants": had}).status_code == 204
+    before = browser.ask("GET", "/v1/entitlements").json()["grants"]
+    answer = browser.ask("POST", "/v1/entitlements/t/changes", json=widened)
+    assert (answer.status_code, answer.json()["slug"]) == (403, "forbidden")
+    added, removed = widened.get("add", []), widened.get("remove", [])
+    whole = [line for line in had if line not in removed] + added
+    assert browser.ask("PUT", "/v1/entitlements/t", json={"grants": whole}).status_code == 403
+    assert browser.ask("GET", "/v1/entitlements").json()["grants"] == before
+    narrower = [
+        {"market": "MISO", "product": "prices", "channel": "api", "valid_to": "2125-01-01T00:00:00Z"},
+        {"market": "CAISO", "product": "*", "channel": "*", "deny": True},
+    ]
+    assert browser.ask("PUT", "/v1/entitlements/t", json={"grants": narrower}).status_code == 204
+    assert house.ask("POST", "/v1/entitlements/t/changes", json={"add": added}).status_code == 204
 
 
 def test_entitlement_lines__are_added_and_taken_beside_those_of_others(desk: Desk) -> None:

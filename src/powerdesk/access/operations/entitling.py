@@ -8,9 +8,9 @@ import sqlalchemy as sa
 
 from powerdesk.access import tables
 from powerdesk.access.operations import auditing
-from powerdesk.access.policies import ForbiddenError
+from powerdesk.access.policies import OWNERS, ForbiddenError
 from powerdesk.access.queries import credentials
-from powerdesk.access.types import Channel, PrincipalKind
+from powerdesk.access.types import Channel
 from powerdesk.kernel.problem import Finding, Problem
 
 if TYPE_CHECKING:
@@ -68,10 +68,15 @@ def change(unit: Unit, act: Act, *, tenant: str, add: Sequence[Entitlement], rem
 
 
 def replace(unit: Unit, act: Act, *, tenant: str, grants: Sequence[Entitlement]) -> int:
-    """Replace every line of the tenant; return the new access version. Open sockets hear of it."""
+    """Replace every line of the tenant; return the new access version. Open sockets hear of it.
+
+    A tenant-admin gives nothing to their own tenant that it did not have; ForbiddenError names the first such line.
+    """
     _admit(unit, act, tenant)
     check(grants)
     before = credentials.grants(unit, tenant=tenant).entitlements
+    if not _is_operator(act):
+        _check_no_wider(before, grants)
     unit.connection.execute(sa.delete(tables.entitlements).where(tables.entitlements.c.tenant == tenant))
     if grants:
         unit.connection.execute(sa.insert(tables.entitlements), [_row(tenant, line) for line in grants])
@@ -85,7 +90,7 @@ def replace(unit: Unit, act: Act, *, tenant: str, grants: Sequence[Entitlement])
 
 def _admit(unit: Unit, act: Act, tenant: str) -> None:
     """Let the operator change any tenant and a tenant-admin their own; raise for everybody else."""
-    operator = act.by.kind in {PrincipalKind.OPERATOR, PrincipalKind.SYSTEM}
+    operator = act.by.kind in OWNERS
     if not operator and "tenant-admin" not in act.by.roles:
         raise ForbiddenError(
             found=f"{act.by.name!r} without the role tenant-admin", allowed="a tenant-admin", remedy="ask one"
@@ -93,6 +98,25 @@ def _admit(unit: Unit, act: Act, tenant: str) -> None:
     known = unit.connection.execute(sa.select(tables.tenants.c.id).where(tables.tenants.c.id == tenant)).first()
     if known is None or not (operator or act.by.tenant == tenant):
         raise UnknownTenantError(found=f"tenant {tenant!r}", allowed="your own tenant", remedy="name that")
+
+
+def _is_operator(act: Act) -> bool:
+    return act.by.kind in OWNERS or "operator" in act.by.roles
+
+
+def _check_no_wider(before: Sequence[Entitlement], after: Sequence[Entitlement]) -> None:
+    """Raise ForbiddenError when a grant is new, or a denial gone, that no line beside it covers."""
+    kept = {
+        deny: tuple(line for line in lines if line.deny is deny) for deny, lines in ((False, before), (True, after))
+    }
+    new = [line for line in after if not line.deny and not any(line.within(other) for other in kept[False])]
+    gone = [line for line in before if line.deny and not any(line.within(other) for other in kept[True])]
+    for line in (*new, *gone):
+        raise ForbiddenError(
+            found=f"{'taking away' if line.deny else 'a new grant of'} {_text(line)}",
+            allowed="lines within what the tenant has; a tenant-admin may take grants away and add denials",
+            remedy="ask the operator, who grants to tenants",
+        )
 
 
 def check(grants: Sequence[Entitlement]) -> None:

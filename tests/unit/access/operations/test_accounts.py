@@ -122,7 +122,7 @@ def test_users__are_listed_within_reach(house: Any) -> None:
 
 def test_entitlements__are_replaced_only_by_an_admin_of_the_tenant(house: Any) -> None:
     house.user("ada", "viewer")
-    house.user("boss", "tenant-admin")
+    house.user("boss", "tenant-admin", "operator")
     house.user("alien", "tenant-admin", tenant="other")
     lines = [Entitlement("CAISO", "prices", "hub")]
     for who, error in (("ada", ForbiddenError), ("alien", entitling.UnknownTenantError)):
