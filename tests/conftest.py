@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 from powerdesk.grid import matpower
-from servers import needed
+from servers import needed, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ NETWORKS = Path(__file__).resolve().parents[2] / "shared" / "data" / "networks"
 
 # No deadline, for a busy machine is no fault of the code. Where every server is required a run can be had again, by the
 # same examples; elsewhere each run tries others.
-ALWAYS_THE_SAME = os.environ.get(needed.REQUIRED) == "1"  # noqa: TID251 - CI says so there
+ALWAYS_THE_SAME = os.environ.get(waiting.REQUIRED) == "1"  # noqa: TID251 - CI says so there
 READABLE = 48
 settings.register_profile("desk", deadline=None, derandomize=ALWAYS_THE_SAME)
 settings.load_profile("desk")

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import services  # noqa: E402 - a script of tools/, found by the line above
-from servers import base, debian, kinds, needed  # noqa: E402 - as above
+from servers import base, debian, kinds, needed, waiting  # noqa: E402 - as above
 from servers.redis import Redis  # noqa: E402 - as above
 
 if TYPE_CHECKING:
@@ -50,6 +50,12 @@ def verb(folder: Path, *words: str) -> str:
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr
     return answer.stdout
+
+
+def test_free_ports__are_none_that_the_system_gives_by_itself() -> None:
+    ports = [base.free_port() for _ in range(20)]
+    assert len(set(ports)) == 20
+    assert all(base.FIRST_PORT <= port < base.FIRST_PORT + base.PORTS < 32_768 for port in ports)
 
 
 def test_kinds__are_all_servers_by_their_own_names() -> None:
@@ -87,10 +93,10 @@ def test_stop__leaves_a_process_that_took_over_the_number(folder: Path) -> None:
 def test_missing_server__fails_where_services_are_required_and_skips_elsewhere(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv(needed.REQUIRED, "1")
+    monkeypatch.setenv(waiting.REQUIRED, "1")
     with pytest.raises(pytest.fail.Exception, match="the program absent"):
         needed.needed(Absent)
-    monkeypatch.delenv(needed.REQUIRED)
+    monkeypatch.delenv(waiting.REQUIRED)
     with pytest.raises(pytest.skip.Exception, match="the program absent"):
         needed.needed(Absent)
 

@@ -17,13 +17,13 @@ from powerdesk.engines.ports import faults
 from powerdesk.engines.ports.bus import Bus, Consumer, Message, Outgoing
 from servers import needed
 from servers.kafka import Kafka
+from servers.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 TOPIC = "made.things.v1"
-WAIT_S = 10.0
 
 
 def on_log(place: Path) -> Bus:
@@ -76,7 +76,7 @@ def values(found: tuple[Message, ...]) -> list[str]:
 def polled(consumer: Consumer, count: int) -> list[str]:
     """Return the values of the next messages, in as many polls as the engine takes to hand out `count`."""
     found: list[str] = []
-    while len(found) < count and (some := consumer.poll(timeout_s=WAIT_S, limit=count - len(found))):
+    while len(found) < count and (some := consumer.poll(timeout_s=PATIENCE_S, limit=count - len(found))):
         found += values(some)
     return found
 
@@ -132,7 +132,7 @@ def test_consume__goes_on_after_the_last_commit(opened: Callable[[], Bus]) -> No
     bus = opened()
     bus.publish(TOPIC, messages("a", "b", "c", "d"))
     consumer = bus.consume(TOPIC, group="g")
-    found = consumer.poll(timeout_s=WAIT_S, limit=3)
+    found = consumer.poll(timeout_s=PATIENCE_S, limit=3)
     assert values(found) == ["a", "b", "c"]
     consumer.commit(found[1])
     consumer.commit(found[0])
@@ -148,7 +148,7 @@ def test_committed__tells_how_far_a_group_has_come(opened: Callable[[], Bus]) ->
     bus.publish(TOPIC, messages("a", "b", "c"))
     assert bus.committed(TOPIC, group="readers") == 0
     consumer = bus.consume(TOPIC, group="readers")
-    second = consumer.poll(timeout_s=WAIT_S)[1]
+    second = consumer.poll(timeout_s=PATIENCE_S)[1]
     consumer.commit(second)
     assert bus.committed(TOPIC, group="readers") == second.position
     consumer.close()
@@ -159,7 +159,7 @@ def test_committed__tells_how_far_a_group_has_come(opened: Callable[[], Bus]) ->
 def test_consume__groups_do_not_disturb_each_other(bus: Bus) -> None:
     bus.publish(TOPIC, messages("a", "b"))
     one, two = bus.consume(TOPIC, group="one"), bus.consume(TOPIC, group="two")
-    one.commit(one.poll(timeout_s=WAIT_S)[-1])
+    one.commit(one.poll(timeout_s=PATIENCE_S)[-1])
 
     assert polled(two, 2) == ["a", "b"]
 
@@ -167,27 +167,27 @@ def test_consume__groups_do_not_disturb_each_other(bus: Bus) -> None:
 def test_consume__a_member_that_leaves_hands_over_what_it_did_not_commit(bus: Bus) -> None:
     bus.publish(TOPIC, messages("a", "b"))
     first, second = bus.consume(TOPIC, group="g"), bus.consume(TOPIC, group="g")
-    found = first.poll(timeout_s=WAIT_S)
+    found = first.poll(timeout_s=PATIENCE_S)
     assert second.poll(timeout_s=0) == ()
     first.commit(found[0])
     first.close()
 
-    assert values(second.poll(timeout_s=WAIT_S)) == ["b"]
+    assert values(second.poll(timeout_s=PATIENCE_S)) == ["b"]
 
 
 def test_poll__wakes_when_a_message_comes(bus: Bus) -> None:
     consumer = bus.consume(TOPIC, group="g")
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(consumer.poll, timeout_s=WAIT_S)
+        waiting = pool.submit(consumer.poll, timeout_s=PATIENCE_S)
         bus.publish(TOPIC, messages("a"))
-        assert values(waiting.result(WAIT_S)) == ["a"]
+        assert values(waiting.result(PATIENCE_S)) == ["a"]
 
 
 def test_publish__from_many_threads_keeps_batches_whole_and_in_order(bus: Bus) -> None:
     start = Event()
 
     def publish(thread: int) -> list[tuple[int, ...]]:
-        start.wait(WAIT_S)
+        start.wait(PATIENCE_S)
         return [bus.publish(TOPIC, messages(*(f"{thread}:{n}:{m}" for m in range(3)))) for n in range(40)]
 
     with ThreadPoolExecutor(6) as pool:
@@ -245,9 +245,9 @@ def test_close__refuses_further_use_and_ends_waiting(bus: Bus) -> None:
     consumer = bus.consume(TOPIC, group="g")
     consumer.poll(timeout_s=0)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(consumer.poll, timeout_s=WAIT_S)
+        waiting = pool.submit(consumer.poll, timeout_s=PATIENCE_S)
         bus.close()
-        assert waiting.result(WAIT_S) == ()
+        assert waiting.result(PATIENCE_S) == ()
     with pytest.raises(faults.EngineUnavailableError):
         bus.publish(TOPIC, messages("b"))
     with pytest.raises(faults.EngineUnavailableError):
@@ -259,12 +259,12 @@ def worked(bus: Bus, work: Callable[[Message], object], *, until: Callable[[], b
     stop = Event()
     with ThreadPoolExecutor(1) as pool:
         working = pool.submit(consuming.work_through, bus, topic=TOPIC, group="g", work=work, stop=stop, pause_s=0.001)
-        for _ in range(int(WAIT_S / 0.01)):
+        for _ in range(int(PATIENCE_S / 0.01)):
             if until() or working.done():
                 break
             stop.wait(0.01)
         stop.set()
-        working.result(WAIT_S)
+        working.result(PATIENCE_S)
 
 
 def test_work_through__sets_a_poison_message_aside_with_its_cause_and_goes_on(bus: Bus) -> None:

@@ -15,6 +15,7 @@ from powerdesk.engines.embedded import compute as embedded
 from powerdesk.engines.ports.compute import ComputeCrashedError
 from servers import needed
 from servers.dask import Dask
+from servers.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,40 +46,40 @@ def compute(request: pytest.FixtureRequest) -> Iterator[Compute]:
 
 def test_submit__returns_the_results_of_many_calls(compute: Compute) -> None:
     waiting = [compute.submit(math.factorial, n) for n in range(20)]
-    assert [future.result(timeout=60) for future in waiting] == [math.factorial(n) for n in range(20)]
+    assert [future.result(timeout=PATIENCE_S) for future in waiting] == [math.factorial(n) for n in range(20)]
 
 
 def test_submit__passes_keyword_arguments(compute: Compute) -> None:
-    assert compute.submit(int, "ff", base=16).result(timeout=60) == 255
+    assert compute.submit(int, "ff", base=16).result(timeout=PATIENCE_S) == 255
 
 
 def test_submit__hands_on_the_exception_of_the_call(compute: Compute) -> None:
     with pytest.raises(ZeroDivisionError):
-        compute.submit(operator.truediv, 1, 0).result(timeout=60)
+        compute.submit(operator.truediv, 1, 0).result(timeout=PATIENCE_S)
 
 
 def test_submit__what_cannot_travel_fails_in_its_future_only(compute: Compute) -> None:
     with pytest.raises((TypeError, AttributeError, pickle.PicklingError), match=r"(?i)pickle|serialize"):
-        compute.submit(list, (n for n in range(3))).result(timeout=60)
-    assert compute.submit(int, "1").result(timeout=60) == 1
+        compute.submit(list, (n for n in range(3))).result(timeout=PATIENCE_S)
+    assert compute.submit(int, "1").result(timeout=PATIENCE_S) == 1
 
 
 def test_submit__runs_blas_on_one_thread(compute: Compute) -> None:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        assert compute.submit(os.getenv, name).result(timeout=60) == "1"  # noqa: TID251 - the worker's environment
+        assert compute.submit(os.getenv, name).result(timeout=PATIENCE_S) == "1"  # noqa: TID251 - the worker's environment
 
 
 def test_cancel__takes_back_a_call_that_waits(compute: Compute) -> None:
     waiting = [compute.submit(select.select, [], [], [], 1.0) for _ in range(6)]
     assert waiting[-1].cancel()
     assert waiting[-1].cancelled()
-    assert [future.result(timeout=60) for future in waiting[:-1]] == [([], [], [])] * 5
+    assert [future.result(timeout=PATIENCE_S) for future in waiting[:-1]] == [([], [], [])] * 5
 
 
 def test_submit__a_worker_that_dies_fails_its_call_and_no_later_one(compute: Compute) -> None:
     with pytest.raises(ComputeCrashedError):
-        compute.submit(os._exit, 1).result(timeout=90)
-    assert compute.submit(int, "1").result(timeout=60) == 1
+        compute.submit(os._exit, 1).result(timeout=PATIENCE_S)
+    assert compute.submit(int, "1").result(timeout=PATIENCE_S) == 1
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 NOON = record_engines.NOON
 SCHEDULES = bookkeeping.job_schedules
+WAIT_S = 60.0
+"""As long as tests wait elsewhere; the victim finds no module of tools."""
 
 samples = sa.Table(
     "samples",
@@ -318,7 +320,7 @@ def test_outbox__tells_this_process_that_something_waits(records: Records) -> No
     ended = threading.Event()
 
     def wait() -> None:
-        records.await_outbox(timeout_s=60.0)
+        records.await_outbox(timeout_s=2 * WAIT_S)
         ended.set()
 
     waiting = threading.Thread(target=wait, daemon=True)
@@ -326,7 +328,7 @@ def test_outbox__tells_this_process_that_something_waits(records: Records) -> No
     with records.unit() as unit:
         unit.send("things", bus_port.Outgoing(key="k", value=b"v"))
         assert not ended.wait(0.05), "told before the message could be read"
-    assert ended.wait(10.0)
+    assert ended.wait(WAIT_S)
     waiting.join()
     records.await_outbox(timeout_s=0.0)  # nothing new waits: back after the time-out
 

@@ -47,10 +47,11 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("desk")
     program = _program()
     command = [str(program), "up", "--data", str(folder), "--port", "0", "--feeds", "sim", "--no-browser"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    said = folder.parent / "desk.txt"
+    with said.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
         try:
-            owner = _until(lambda: json.loads((folder / "owner.json").read_text(encoding="utf-8")))
-            _until(lambda: _history_complete(owner))
+            owner = _until(lambda: json.loads((folder / "owner.json").read_text(encoding="utf-8")), said)
+            _until(lambda: _history_complete(owner), said)
             yield folder
         finally:
             process.terminate()
@@ -129,11 +130,12 @@ def _history_complete(owner: dict[str, Any]) -> bool:
     return True
 
 
-def _until(look: Any) -> Any:
-    pause = threading.Event()
+def _until(look: Any, said: Path) -> Any:
+    pause, last = threading.Event(), ""
     for _ in range(START_S * 2):
         try:
             return look()
-        except (OSError, ValueError, KeyError, httpx.TransportError):
+        except (OSError, ValueError, KeyError, httpx.TransportError) as error:
+            last = repr(error)
             pause.wait(0.5)
-    pytest.fail("the desk did not come up in time")
+    pytest.fail(f"the desk did not come up in time: {last}\n{said.read_text(encoding='utf-8')[-3000:]}")

@@ -40,7 +40,7 @@ def _made(kind: str) -> dict[str, tuple[network_reading.Reading, dict[str, Any],
             pytest.skip(f"{name} is not beside the checkout: put the published cases into shared/data/networks")
         (folder / f"{name}.m").write_bytes(gzip.decompress(packed.read_bytes()))
         arguments += [str(folder / f"{name}.m"), str(folder / f"{name}.read.m")]
-    answers = list(peers.lines("objects.py", kind, *arguments, timeout_s=100))
+    answers = list(peers.lines("objects.py", kind, *arguments, timeout_s=240))
     assert len(answers) == len(CASES), answers
     return {
         name: (matpower.read(Path(read).read_bytes(), file=name), answer, Path(case))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import os
 import signal
 import socket
 import subprocess
@@ -13,12 +15,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 import psutil
 
+from servers.waiting import LOOK_EVERY_S, PATIENCE_S
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-STOP_S = 15.0
-LOOK_EVERY_S = 0.05
+STOP_S = 60.0
+FIRST_PORT, PORTS, PORTS_EACH = 15_000, 17_000, 61
+"""Below the ports that systems give by themselves: from 32768 on Linux, from 49152 elsewhere."""
+_turns = itertools.count()
 
 
 class ServerDidNotStartError(RuntimeError):
@@ -29,7 +35,7 @@ class Server(ABC):
     """One server process in its own folder, on 127.0.0.1; started again there it has its data back."""
 
     name: str
-    start_s: float = 30.0
+    start_s: float = PATIENCE_S
     stop_signal: ClassVar[int] = signal.SIGTERM
 
     def __init__(self, folder: Path, *, port: int | None = None) -> None:
@@ -135,8 +141,14 @@ class Server(ABC):
 
 
 def free_port() -> int:
-    """Return a port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port of loopback that nobody listens on now and that the system gives to nobody by itself.
+
+    One that `bind` chose could be chosen again before its server has it, or be a client's while its server is down.
+    Processes begin at different places, so that those that look at once find different ones.
+    """
+    for turn in itertools.islice(_turns, PORTS):
+        port = FIRST_PORT + (os.getpid() * PORTS_EACH + turn) % PORTS
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise ServerDidNotStartError(f"none of the ports {FIRST_PORT} to {FIRST_PORT + PORTS - 1} is free")

@@ -27,7 +27,6 @@ class ClickHouse(base.Server):
     """One engine in its folder; what it acknowledged is there again after kill -9."""
 
     name = "clickhouse"
-    start_s = 60.0
 
     @classmethod
     def missing(cls) -> str | None:

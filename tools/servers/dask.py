@@ -21,7 +21,6 @@ class Dask(base.Server):
     """The scheduler is the server; its workers are started after it and end with it."""
 
     name = "dask"
-    start_s = 60.0
 
     def __init__(self, folder: Path, *, port: int | None = None, workers: int = 2) -> None:
         super().__init__(folder, port=port)

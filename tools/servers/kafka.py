@@ -35,7 +35,6 @@ class Kafka(base.Server):
     """One node without replicas: what it acknowledged survives kill -9, since the system keeps its pages."""
 
     name = "kafka"
-    start_s = 90.0
 
     def __init__(self, folder: Path, *, port: int | None = None, java: tuple[str, ...] = SOON_UP) -> None:
         super().__init__(folder, port=port)

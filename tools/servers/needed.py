@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pytest
 
+from servers.waiting import REQUIRED
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from servers.base import Server
 
-REQUIRED = "POWERDESK_REQUIRE_SERVICES"
 S = TypeVar("S", bound="Server")
 _numbers = itertools.count(1)
 _started: dict[tuple[object, ...], Server] = {}

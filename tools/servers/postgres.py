@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from servers import base, debian
+from servers.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +81,7 @@ class Postgres(base.Server):
         import psycopg  # noqa: PLC0415 - an extra that a laptop may lack
 
         address = self.address(database="postgres", role=USER)
-        with psycopg.connect(address, connect_timeout=5, autocommit=True) as connection:
+        with psycopg.connect(address, connect_timeout=round(PATIENCE_S), autocommit=True) as connection:
             connection.execute(statement.encode())
 
     def prepare(self) -> None:

@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +16,14 @@ import httpx  # noqa: TID251 - the tests speak HTTP to the process
 
 from powerdesk.app import ownership
 from powerdesk.app.cli.connection import trusted
+from servers.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 COMMAND = (sys.executable, "-c", "from powerdesk.app.cli.program import main; main()")
-START_S, STOP_S, LOOK_S = 60.0, 30.0, 0.05
 LINK = re.compile(r"http://localhost:\d+(/sign-in/\S+)\s")
-_pause = threading.Event()
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -41,7 +39,7 @@ def powerdesk(*arguments: object, **settings: str) -> subprocess.CompletedProces
         env=environment(**settings),
         capture_output=True,
         text=True,
-        timeout=START_S,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -63,22 +61,17 @@ class Up:
 
     def sign_in_path(self) -> str:
         """Return the path of the one-time link, once it is printed."""
-        for _ in range(round(START_S / LOOK_S)):
-            found = LINK.search((self.folder.parent / "out.txt").read_text())
-            if found is not None:
-                return found[1]
-            _pause.wait(LOOK_S)
-        raise AssertionError(f"no link in {START_S:g} s")
+        return until(lambda: LINK.search((self.folder.parent / "out.txt").read_text()), what="a link")[1]
 
     def stop(self, number: int) -> int:
         """Send a signal and return the exit code."""
         self.process.send_signal(number)
-        return self.process.wait(STOP_S)
+        return self.process.wait(PATIENCE_S)
 
     def kill(self) -> None:
         """End the process as a power cut would."""
         self.process.kill()
-        self.process.wait(STOP_S)
+        self.process.wait(PATIENCE_S)
 
 
 @contextlib.contextmanager
@@ -93,25 +86,29 @@ def up(folder: Path, *, feeds: str = "", **settings: str) -> Iterator[Up]:
     try:
         owner = _answering(process, folder)
         headers = {"Authorization": f"Bearer {owner.token}"}
-        with httpx.Client(base_url=owner.url, headers=headers, timeout=START_S, verify=trusted(owner)) as client:
+        with httpx.Client(base_url=owner.url, headers=headers, timeout=PATIENCE_S, verify=trusted(owner)) as client:
             yield Up(process, folder, owner, client)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-            process.wait(STOP_S)
+            process.wait(PATIENCE_S)
 
 
 def _answering(process: subprocess.Popen[bytes], folder: Path) -> ownership.Owner:
-    for _ in range(round(START_S / LOOK_S)):
+    def well() -> ownership.Owner | None:
         if process.poll() is not None:
-            raise AssertionError(f"ended with {process.returncode}: {(folder.parent / 'err.txt').read_text()[-2000:]}")
+            raise AssertionError(f"ended with {process.returncode}")
         owner = ownership.find(folder)
         if owner is not None:
             with contextlib.suppress(httpx.TransportError):
                 if httpx.get(f"{owner.url}/health", verify=trusted(owner)).status_code == httpx.codes.OK:
                     return owner
-        _pause.wait(LOOK_S)
-    raise AssertionError(f"no answer in {START_S:g} s: {(folder.parent / 'err.txt').read_text()[-2000:]}")
+        return None
+
+    try:
+        return until(well, what="an answer")
+    except AssertionError as fault:
+        raise AssertionError(f"{fault}: {(folder.parent / 'err.txt').read_text()[-2000:]}") from fault
 
 
 def logged(text: str) -> list[dict[str, Any]]:

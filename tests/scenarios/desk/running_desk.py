@@ -23,6 +23,7 @@ from powerdesk.app.acceptor import Acceptor
 from powerdesk.delivery.stream import server
 from powerdesk.markets import datasets
 from powerdesk.store import operations as store_operations
+from servers.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,7 +42,6 @@ SOURCES = {
     "NYISO": datasets.NYISO_MIS,
     "SIM": datasets.SIMULATED,
 }
-PATIENCE_S = 10.0
 Message = dict[str, Any]
 
 
@@ -111,7 +111,7 @@ class RunningDesk:
             batch_id=f"batch-{self.batches}",
         )
         assert accepted.findings == ()
-        return store_operations.settled(self.desk.store, accepted)
+        return store_operations.settled(self.desk.store, accepted, timeout_s=PATIENCE_S)
 
     def client(self, **headers: str) -> httpx.Client:
         """Return a client that sends these headers."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from running_desk import DAY, prices
 
 from powerdesk.access.types import Channel, Entitlement
 from powerdesk.store import operations
+from servers.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 FIVE, HOUR = timedelta(minutes=5), timedelta(hours=1)
 ROWS = "/v1/datasets/markets.dart_spreads/rows"
-LOOKS, LOOK_S = 400, 0.05
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +55,13 @@ def replaced(rows: pa.Table, starts: list[Any], length: timedelta, price: float)
 
 def spreads(client: httpx.Client, *, wanted: float) -> dict[str, Any]:
     """Return the one spread once it has the value."""
-    for _ in range(LOOKS):
-        found = client.get(ROWS, params={"format": "records", "columns": "dart_per_mwh,lineage,published_at"}).json()
-        if [one["dart_per_mwh"] for one in found.get("records", [])] == [wanted]:
-            row: dict[str, Any] = found["records"][0]
-            return row
-        threading.Event().wait(LOOK_S)
-    raise AssertionError(found)
+    asked = {"format": "records", "columns": "dart_per_mwh,lineage,published_at"}
+
+    def found() -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = client.get(ROWS, params=asked).json()["records"]
+        return rows if [row["dart_per_mwh"] for row in rows] == [wanted] else []
+
+    return until(found, what=f"a spread of {wanted}")[0]
 
 
 def test_spreads__follow_prices_and_their_corrections(served: running_desk.RunningDesk) -> None:

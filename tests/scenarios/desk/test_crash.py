@@ -12,6 +12,8 @@ import numpy as np
 import processes
 import pytest
 
+from servers.waiting import PATIENCE_S, until
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -128,7 +130,7 @@ def test_a_kill__loses_nothing_acknowledged_and_repeats_nothing(tmp_path: Path) 
             token = checked(desk, acknowledged, heard, token)
             importer = Importer(desk, following)
             importer.start()
-            assert importer.began.wait(processes.START_S)
+            assert importer.began.wait(PATIENCE_S)
             threading.Event().wait(float(dice.uniform(0.0, LONGEST_S)))
             desk.kill()
             importer.join()
@@ -143,13 +145,13 @@ def test_a_kill__loses_nothing_acknowledged_and_repeats_nothing(tmp_path: Path) 
 
 def caught_up(desk: processes.Up) -> bool:
     """Tell whether everything in the log becomes readable: what the kill left of the simulated market comes in too."""
-    for _ in range(round(processes.STOP_S / processes.LOOK_S)):
+
+    def whole() -> bool:
         ready = desk.client.get("/ready").json()
-        assert ready["ready"] is True
-        if ready["behind"] == 0:
-            return True
-        threading.Event().wait(processes.LOOK_S)
-    return False
+        assert ready["ready"] is True, ready
+        return bool(ready["behind"] == 0)
+
+    return until(whole, what="reading all of the log")
 
 
 def checked(desk: processes.Up, acknowledged: list[int], heard: list[tuple[str, str]], token: str | None) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from powerdesk.grid.types import BranchModel
 from powerdesk.kernel.intervals import DeliveryInterval
 from powerdesk.markets import datasets as market_datasets
 from powerdesk.store import schema
+from servers.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,6 @@ NETWORK = synthetic.network(n_bus=30, seed=2, congestion=0.97)
 NAMES = publishing.naming(NETWORK, market="SIM")
 BUS = 7
 PLACE = NAMES.locations[BUS]
-LOOKS, LOOK_S = 400, 0.05
 NEEDED = (("SIM", "prices"), ("SIM", datasets.CONGESTION), ("SIM", datasets.NETWORK))
 
 
@@ -116,12 +115,13 @@ def parts_of(client: httpx.Client, number: int, *, wanted: int | None = None) ->
     """Return the recorded parts of PLACE, once there are as many as wanted."""
     start = interval(number).start.isoformat()
     asked = {"location": PLACE, "interval_start": start, "format": "records"}
-    for _ in range(LOOKS):
-        rows = client.get("/v1/datasets/grid.price_parts/rows", params=asked).json()["records"]
-        if wanted is None or len(rows) == wanted:
-            return {row["constraint"]: row["congestion_per_mwh"] for row in rows}
-        threading.Event().wait(LOOK_S)
-    raise AssertionError(rows)
+
+    def found() -> tuple[list[dict[str, Any]]] | None:
+        rows: list[dict[str, Any]] = client.get("/v1/datasets/grid.price_parts/rows", params=asked).json()["records"]
+        return (rows,) if wanted is None or len(rows) == wanted else None
+
+    (rows,) = until(found, what=f"{wanted} parts")
+    return {row["constraint"]: row["congestion_per_mwh"] for row in rows}
 
 
 @pytest.mark.parametrize("number", range(3))
@@ -271,12 +271,7 @@ def test_a_restated_shadow_price__leaves_the_former_explanation_as_it_was_known(
     assert (before["verdict"], former["verdict"], after["verdict"]) == ("explained", "explained", "unexplained")
     lost = before["contributions"][0]["congestion_per_mwh"] / 2.0
     assert after["unexplained_per_mwh"] == pytest.approx(before["unexplained_per_mwh"] + lost)
-    for _ in range(LOOKS):  # the recorded parts follow
-        if parts_of(operator, 1)[worst] == pytest.approx(lost):
-            break
-        threading.Event().wait(LOOK_S)
-    else:
-        raise AssertionError(parts_of(operator, 1))
+    until(lambda: parts_of(operator, 1)[worst] == pytest.approx(lost), what="the recorded part following")
     asked = {"location": PLACE, "constraint": worst, "interval_start": interval(1).start.isoformat()}
     old = operator.get(
         "/v1/datasets/grid.price_parts/rows", params={**asked, "format": "records", "as_of": _text(known_at)}

@@ -15,6 +15,7 @@ from powerdesk.grid import datasets, issued_forecasts, operations
 from powerdesk.markets import datasets as market_datasets
 from powerdesk.store import queries, schema
 from powerdesk.store.operations import HOUSE
+from servers.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,7 +76,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[running_desk.Ru
 def done(served: running_desk.RunningDesk, said: str) -> str:
     """Wait until what was accepted is readable."""
     store = served.desk.store
-    store.progress.wait(store.bus.end("store.batches"), timeout_s=running_desk.PATIENCE_S)
+    store.progress.wait(store.bus.end("store.batches"), timeout_s=PATIENCE_S)
     return said
 
 
@@ -243,13 +244,12 @@ def test_jobs__are_defined_and_know_the_hubs(served: running_desk.RunningDesk) -
     named = {operations.FORECAST, operations.SURFACES}
     for name in named:
         jobs.trigger(name)
-    for _ in range(200):
-        ended = {run.name: run for run in jobs.history() if run.ended_at is not None and run.name in named}
-        if len(ended) == len(named):
-            break
-        served.desk.workers.stop.wait(0.05)
 
-    assert {name: run.state.value for name, run in ended.items()} == {"grid.forecast": "done", "grid.surfaces": "done"}
+    def ended() -> dict[str, str]:
+        found = {run.name: run.state.value for run in jobs.history() if run.ended_at is not None and run.name in named}
+        return found if len(found) == len(named) else {}
+
+    assert until(ended, what="the jobs' end") == {"grid.forecast": "done", "grid.surfaces": "done"}
     assert served.desk.places.hubs()["CAISO"] == (
         "CAISO:NP15",
         "CAISO:SP15",

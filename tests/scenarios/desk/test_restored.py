@@ -9,6 +9,9 @@ import msgspec
 import running_desk
 from running_desk import prices
 
+from powerdesk.store import events, handlers
+from servers.waiting import until
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -62,7 +65,10 @@ def test_a_copy_taken_while_the_original_runs_on__honours_no_number_given_out_af
     original, copy = tmp_path / "original", tmp_path / "copy"
     with running_desk.running(original) as served:
         served.accept(prices("SIM", "A"))
-        (copy / "bus").mkdir(parents=True)
+        until(
+            lambda: served.desk.engines.bus.committed(events.BATCHES_TOPIC, group=handlers.GROUP) == 1, what="a commit"
+        )
+        (copy / "bus").mkdir(parents=True)  # its group's first commit makes a file beside, which must not vanish
         shutil.copytree(original / "bus", copy / "bus", dirs_exist_ok=True)  # its log and its identity at one moment
         shutil.copy(original / "desk.json", copy / "desk.json")
         served.accept(prices("SIM", "B"))

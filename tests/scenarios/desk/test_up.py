@@ -13,6 +13,8 @@ import pytest
 import trustme
 from processes import powerdesk
 
+from servers.waiting import PATIENCE_S
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -45,7 +47,7 @@ def test_a_desk__has_one_owner_stops_on_request_and_keeps_everything(tmp_path: P
         assert powerdesk("import", "nyiso", recorded, "--data", folder, "-o", "json").returncode == 0
         stopped = powerdesk("down", "--data", folder)
         assert (stopped.returncode, stopped.stdout) == (0, f"stopped {first.owner.url}\n")
-        assert first.process.wait(processes.STOP_S) == 0
+        assert first.process.wait(PATIENCE_S) == 0
         for refused in (second, elsewhere):
             assert "Traceback" not in refused.stderr
     got = powerdesk("get", "markets.prices", "--data", folder, "-o", "json")
@@ -60,7 +62,10 @@ def test_a_desk__has_one_owner_stops_on_request_and_keeps_everything(tmp_path: P
 
 def test_what_is_written__holds_no_secret(tmp_path: Path, recorded: Path) -> None:
     folder = tmp_path / "desk" / "data"
-    with processes.up(folder, POWERDESK_LOG_LEVEL="debug") as desk, httpx.Client(base_url=desk.owner.url) as browser:
+    with (
+        processes.up(folder, POWERDESK_LOG_LEVEL="debug") as desk,
+        httpx.Client(base_url=desk.owner.url, timeout=PATIENCE_S) as browser,
+    ):
         path = desk.sign_in_path()
         assert browser.post(path).status_code == 303
         cookie = browser.cookies["pd_session"]
@@ -68,16 +73,17 @@ def test_what_is_written__holds_no_secret(tmp_path: Path, recorded: Path) -> Non
         browser.headers["X-CSRF-Token"] = csrf
         password = "correct horse battery staple"
         assert browser.post("/v1/me/password", json={"current": None, "new": password}).status_code == 204
-        assert httpx.post(f"{desk.owner.url}/v1/session", json={"name": "admin", "password": password}).is_success
-        bad = httpx.post(f"{desk.owner.url}/v1/session", json={"name": "admin", "password": [password]})
+        session = f"{desk.owner.url}/v1/session"
+        assert httpx.post(session, json={"name": "admin", "password": password}, timeout=PATIENCE_S).is_success
+        bad = httpx.post(session, json={"name": "admin", "password": [password]}, timeout=PATIENCE_S)
         assert bad.status_code == 422
         made = browser.post("/v1/keys", json={"name": "robot", "scopes": ["api", "download"]}).json()
         key = {"Authorization": f"Bearer {made['secret']}"}
-        assert httpx.get(f"{desk.owner.url}/v1/datasets", headers=key).is_success
+        assert httpx.get(f"{desk.owner.url}/v1/datasets", headers=key, timeout=PATIENCE_S).is_success
         order = {"dataset": "markets.prices", "query": {}, "format": "csv"}
         link = browser.post("/v1/downloads", json=order).json()["url"]
         assert browser.get(link).is_success
-        assert httpx.get(desk.owner.url + link[:-3]).status_code == 403
+        assert httpx.get(desk.owner.url + link[:-3], timeout=PATIENCE_S).status_code == 403
         desk.client.post("/v1/imports/nyiso", content=recorded.read_bytes())
         written = desk.written().replace(path, "", 1)  # the link that `up` prints is for the person who started it
         assert written.count("store ready") == 2  # on standard error and in the log file, from the very start
@@ -105,7 +111,7 @@ def test_the_simulated_market__is_on_the_screen_soon(tmp_path: Path) -> None:
         client = desk.client
         params = {"location": "SIM:HUB_NORTH", "market_run": "RT5"}
         with client.stream("GET", "/v1/stream/sse", params={"channel": "markets.prices", "from": "snapshot", **params},
-                           timeout=30) as events:  # fmt: skip
+                           timeout=PATIENCE_S) as events:  # fmt: skip
             for line in events.iter_lines():
                 if line.startswith("data:") and '"HUB_NORTH' in line.replace("SIM:", ""):
                     break
@@ -113,7 +119,7 @@ def test_the_simulated_market__is_on_the_screen_soon(tmp_path: Path) -> None:
         assert latest["count"] == 1
         assert [feed["id"] for feed in client.get("/v1/feeds").json()["feeds"]] == ["sim"]
         ready = client.get("/ready").json()
-        assert ready["ready"] is True
+        assert ready["ready"] is True, ready
         assert desk.stop(signal.SIGINT) == 0
         assert "Traceback" not in desk.written()
 

@@ -9,18 +9,17 @@ import shlex
 import shutil
 import subprocess
 import sys
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
+
+from servers.waiting import PATIENCE_S, until
 
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAMS = Path(sys.executable).parent
 SHOWN_ADDRESS = "http://localhost:8600"
 """What pages call the desk's address."""
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-STARTED_S = 60.0
-RUN_S = 100.0
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class Place:
             capture_output=True,
             text=True,
             check=False,
-            timeout=RUN_S,
+            timeout=PATIENCE_S,
         )
         assert done.returncode == 0, f"{shlex.join(command)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
@@ -129,15 +128,18 @@ class Running:
 
     def _address(self) -> str:
         """Return the desk's address once it has current prices."""
-        pause = threading.Event()
-        for _ in range(int(STARTED_S / 0.1)):
-            assert self._process.poll() is None, self._said()
-            if (self.place.data / "owner.json").exists():
-                told = [json.loads(line) for line in self.place.run("powerdesk", "status", "-o", "json").splitlines()]
-                if told[0]["first_prices"]:
-                    return str(told[0]["url"]).replace("127.0.0.1", "localhost")
-            pause.wait(0.1)
-        raise TimeoutError(self._said())
+
+        def priced() -> str | None:
+            assert self._process.poll() is None, "the desk ended"
+            if not (self.place.data / "owner.json").exists():
+                return None
+            told = json.loads(self.place.run("powerdesk", "status", "-o", "json").splitlines()[0])
+            return str(told["url"]).replace("127.0.0.1", "localhost") if told["first_prices"] else None
+
+        try:
+            return until(priced, what="a first price")
+        except AssertionError as fault:
+            raise AssertionError(f"{fault}\n{self._said()}") from fault
 
     def _said(self) -> str:
         self._log.flush()
@@ -149,5 +151,5 @@ class Running:
     def __exit__(self, *_: object) -> None:
         if self._process.poll() is None:
             self._process.terminate()
-            self._process.wait(timeout=20)
+            self._process.wait(timeout=PATIENCE_S)
         self._log.close()

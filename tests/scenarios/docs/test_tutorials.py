@@ -11,7 +11,8 @@ import pages
 import pytest
 import sim_hours
 
-LOOKS = 30
+from servers.waiting import until
+
 TUTORIALS = pages.ROOT / "docs" / "tutorials"
 
 
@@ -42,11 +43,17 @@ def test_tutorial__adds_a_dataset(tmp_path: Path) -> None:
 
 def calculated(place: pages.Place) -> None:
     """Return once the desk has calculated both whole hours of the system by itself."""
-    for _ in range(LOOKS):
+    got = ""
+
+    def whole() -> bool:
+        nonlocal got
         got = place.shell("powerdesk get tutorial.hourly_load -o json || true")
-        if len({json.loads(line)["interval_start"] for line in got.splitlines()}) == sim_hours.HOURS:
-            return
-    raise AssertionError(place.run("powerdesk", "get", "tutorial.hourly_load", "-o", "json"))
+        return len({json.loads(line)["interval_start"] for line in got.splitlines()}) == sim_hours.HOURS
+
+    try:
+        until(whole, what=f"calculating {sim_hours.HOURS} hours")
+    except AssertionError as fault:
+        raise AssertionError(f"{fault}\n{got}") from fault
 
 
 def test_first_hour__runs_as_written(running: pages.Running) -> None:

@@ -18,6 +18,7 @@ from powerdesk.store import operations as store_operations
 from powerdesk.store import queries as store_queries
 from powerdesk.store.progress import Progress
 from powerdesk.store.types import Request as StoreRequest
+from servers.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +85,7 @@ class Desk:
             hosts=hosts.Hosts(clock=self.clock, seconds_per_request={HOST: 1.0}),
             wait=self.clock.wait,
             jitter=np.random.default_rng(1),
-            limits=limits or fetching.Limits(connect_s=2, read_s=2, total_s=5, attempts=1),
+            limits=limits or fetching.Limits(connect_s=PATIENCE_S, read_s=PATIENCE_S, total_s=PATIENCE_S, attempts=1),
         )
         self.services = services.Services(
             records=self.records,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import running_desk
@@ -18,6 +17,7 @@ from powerdesk.engines.ports.bus import Outgoing
 from powerdesk.engines.ports.tables import Cut, Selection
 from powerdesk.markets import datasets
 from powerdesk.store import events
+from servers.waiting import until
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -189,10 +189,11 @@ def test_backup__is_asked_for_by_the_operator_and_shows_in_the_jobs(tmp_path: Pa
         served.accept(prices("NYISO", "ALPHA", hours=4))
         answer = served.operator().post("/v1/operator/backups", json={"folder": str(tmp_path / "backup")})
         assert answer.status_code == 202
-        pause = threading.Event()
-        for _ in range(200):
-            (run,) = served.operator().get("/v1/jobs", params={"run_id": answer.json()["run_id"]}).json()["jobs"]
-            if run["state"] == "done":
-                break
-            pause.wait(0.1)
+        operator, run_id = served.operator(), answer.json()["run_id"]
+
+        def ended() -> list[dict[str, Any]]:
+            runs: list[dict[str, Any]] = operator.get("/v1/jobs", params={"run_id": run_id}).json()["jobs"]
+            return [run for run in runs if run["ended_at"] is not None]
+
+        (run,) = until(ended, what="the backup's end")
         assert (run["state"], run["message"]) == ("done", f"4 rows up to commit 1 in {tmp_path / 'backup'}")

@@ -19,10 +19,11 @@ from servers import base
 from servers.clickhouse import ClickHouse
 from servers.kafka import Kafka
 from servers.minio import Minio
-from servers.needed import REQUIRED, namespace, needed, require
+from servers.needed import namespace, needed, require
 from servers.nginx import Nginx
 from servers.postgres import Postgres
 from servers.redis import Redis
+from servers.waiting import PATIENCE_S, REQUIRED, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -95,13 +96,23 @@ class Process:
     def await_ready(self) -> None:
         """Wait until it is ready; show its log when it ended."""
         assert self.running is not None
-        for _ in range(round(processes.START_S / processes.LOOK_S)):
-            assert self.running.poll() is None, self.said()
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{self.url}/ready").is_success:
-                    return
-            processes._pause.wait(processes.LOOK_S)
-        raise AssertionError(self.said())
+        running, answer = self.running, "none"
+
+        def ready() -> bool:
+            nonlocal answer
+            assert running.poll() is None, self.said()
+            try:
+                found = httpx.get(f"{self.url}/ready")
+            except httpx.TransportError as error:
+                answer = repr(error)
+                return False
+            answer = found.text
+            return found.is_success
+
+        try:
+            until(ready, what=f"role {self.role} being ready")
+        except AssertionError as fault:
+            raise AssertionError(f"{fault}\nreadiness: {answer}\nlog: {self.said()}") from fault
 
     def said(self) -> str:
         """Return the end of what it wrote."""
@@ -111,13 +122,13 @@ class Process:
         """End it as a power cut would."""
         assert self.running is not None
         self.running.kill()
-        self.running.wait(processes.STOP_S)
+        self.running.wait(PATIENCE_S)
 
     def end(self) -> None:
         """Ask it to stop."""
         if self.running is not None and self.running.poll() is None:
             self.running.send_signal(signal.SIGTERM)
-            self.running.wait(processes.STOP_S)
+            self.running.wait(PATIENCE_S)
 
 
 @dataclass
@@ -130,7 +141,7 @@ class Cluster:
 
     def client(self, **headers: str) -> httpx.Client:
         """Return a client of the visible port."""
-        made = httpx.Client(base_url=self.base, headers=headers, timeout=processes.START_S)
+        made = httpx.Client(base_url=self.base, headers=headers, timeout=PATIENCE_S)
         self.clients.append(made)
         return made
 
@@ -140,7 +151,7 @@ class Cluster:
         owner = ownership.find(gateway.folder)
         assert owner is not None
         made = httpx.Client(
-            base_url=gateway.url, headers={"Authorization": f"Bearer {owner.token}"}, timeout=processes.START_S
+            base_url=gateway.url, headers={"Authorization": f"Bearer {owner.token}"}, timeout=PATIENCE_S
         )
         self.clients.append(made)
         return made

@@ -20,6 +20,7 @@ from servers.minio import Minio
 from servers.needed import needed
 from servers.postgres import Postgres
 from servers.redis import Redis
+from servers.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,7 @@ SERVERS: dict[str, tuple[type[Server], dict[str, bool]]] = {
     "bus": (Kafka, {}),
     "cache": (Redis, {}),
 }
-DOWN_S, STALL_S, BACK_S = 3.0, 10.0, 60.0
+DOWN_S, STALL_S = 3.0, 10.0
 MORE_THREADS, MORE_MB = 40, 150
 PROMPT_S = 4.0
 LATEST = "/v1/datasets/markets.prices/latest?location=NYISO:WEST&market_run=DA"
@@ -80,41 +81,40 @@ class Load(threading.Thread):
     def await_more(self, count: int) -> None:
         """Wait until so many more files are acknowledged."""
         wanted = len(self.acknowledged) + count
-        for _ in range(round(BACK_S / 0.1)):
-            if len(self.acknowledged) >= wanted:
-                return
-            _pause.wait(0.1)
-        raise AssertionError(f"{len(self.acknowledged)} of {wanted} files acknowledged")
+        until(lambda: len(self.acknowledged) >= wanted, what=f"acknowledging {wanted} files")
 
 
 def readiness(desk: cluster.Cluster) -> tuple[int, list[str]]:
     """Return the status of the gateway's readiness and the engines it names as not well."""
-    answer = httpx.get(f"{desk.roles['gateway'].url}/ready", timeout=15)
+    answer = httpx.get(f"{desk.roles['gateway'].url}/ready", timeout=PATIENCE_S)
     return answer.status_code, answer.json()["degraded"]
 
 
 def await_readiness(desk: cluster.Cluster, status: int, degraded: list[str]) -> None:
     found: object = None
-    for _ in range(round(BACK_S / 0.25)):
+
+    def awaited() -> bool:
+        nonlocal found
         found = readiness(desk)
-        if found == (status, degraded):
-            return
-        _pause.wait(0.25)
-    raise AssertionError(f"{found}, not {(status, degraded)}")
+        return found == (status, degraded)
+
+    try:
+        until(awaited, what=f"readiness {(status, degraded)}")
+    except AssertionError as fault:
+        raise AssertionError(f"{fault}; last readiness: {found}") from fault
 
 
 def await_cells(desk: cluster.Cluster, key: str, numbers: list[int]) -> None:
     """Wait until the cells of the files are stored, and fail when one is there twice or with another price."""
     expected = test_crash.expected(numbers)
     reader = SimpleNamespace(client=desk.client(Authorization=f"Bearer {key}"))
-    ours = {}
-    for _ in range(round(BACK_S / 0.5)):
+
+    def ours() -> dict[tuple[str, str], float] | None:
         stored = test_crash.cells(reader)  # type: ignore[arg-type]  # all it asks of a desk
-        ours = {cell: price for cell, (price, _) in stored.items() if cell in expected}
-        if len(ours) == len(expected):
-            break
-        _pause.wait(0.5)
-    assert ours == expected
+        found = {cell: price for cell, (price, _) in stored.items() if cell in expected}
+        return found if len(found) == len(expected) else None
+
+    assert until(ours, what=f"storing {len(expected)} cells") == expected
 
 
 @pytest.mark.parametrize("port", SERVERS)
@@ -133,14 +133,14 @@ def test_a_server_killed_in_mid_load__loses_and_doubles_nothing(desk: cluster.Cl
     await_readiness(desk, 200, [])
     load.await_more(3)
     load.stop.set()
-    load.join(BACK_S)
+    load.join(PATIENCE_S)
     await_cells(desk, key, load.acknowledged)
 
 
 def asking(url: str, secret: str) -> None:
     """Ask once and take whatever comes."""
     with contextlib.suppress(httpx.TransportError):
-        httpx.get(url, headers={"Authorization": f"Bearer {secret}"}, timeout=30)
+        httpx.get(url, headers={"Authorization": f"Bearer {secret}"}, timeout=PATIENCE_S)
 
 
 @pytest.mark.parametrize("port", SERVERS)
@@ -169,7 +169,7 @@ def test_a_server_that_stalls__piles_up_neither_threads_nor_memory(desk: cluster
     await_readiness(desk, 200, [])
     load.await_more(2)
     load.stop.set()
-    load.join(BACK_S)
+    load.join(PATIENCE_S)
     await_cells(desk, key, load.acknowledged)
     assert sum(each.memory_info().rss for each in processes) / 2**20 - memory_mb <= MORE_MB
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import subprocess
@@ -18,13 +19,14 @@ import test_crash
 
 from powerdesk.app import roles
 from servers import base
+from servers.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(600)]
-TRIES, PAUSE_S, PATIENCE_S = 120, 0.5, 90.0
+PAUSE_S = 0.5
 FILES_BEFORE, FILES_AFTER = 3, 3
 WORDS = {
     "tables": "ClickHouse",
@@ -52,19 +54,23 @@ def key(desk: cluster.Cluster) -> str:
 def imported(desk: cluster.Cluster, number: int) -> None:
     """Import one day's file, as often as it takes to be acknowledged."""
     said = ""
-    for _ in range(TRIES):
+
+    def acknowledged() -> bool:
+        nonlocal said
         try:
             answer = desk.operator().post(
                 "/v1/imports/nyiso", params={"name": f"{number}.csv"}, content=test_crash.payload(number)
             )
         except (httpx.TransportError, AssertionError) as error:
-            said = str(error)
-        else:
-            if answer.is_success:
-                return
-            said = answer.text
-        _pause.wait(PAUSE_S)
-    raise AssertionError(said)
+            said = repr(error)
+            return False
+        said = answer.text
+        return answer.is_success
+
+    try:
+        until(acknowledged, what=f"acknowledging file {number}")
+    except AssertionError as fault:
+        raise AssertionError(f"{fault}; last said: {said}") from fault
 
 
 class Listener(threading.Thread):
@@ -161,8 +167,9 @@ def test_a_role_killed_in_mid_stream__loses_and_doubles_nothing(desk: cluster.Cl
 def test_the_stream_role__serves_nothing_else(desk: cluster.Cluster, key: str) -> None:
     behind = desk.roles["stream"].url
     headers = {"Authorization": f"Bearer {key}"}
-    assert httpx.get(f"{behind}/v1/datasets", headers=headers).status_code == httpx.codes.NOT_FOUND
-    answer = httpx.get(f"{desk.roles['gateway'].url}/v1/stream/sse", params=test_crash.CHANNEL, headers=headers)
+    asked = functools.partial(httpx.get, timeout=PATIENCE_S)
+    assert asked(f"{behind}/v1/datasets", headers=headers).status_code == httpx.codes.NOT_FOUND
+    answer = asked(f"{desk.roles['gateway'].url}/v1/stream/sse", params=test_crash.CHANNEL, headers=headers)
     assert answer.json()["type"].endswith("no-stream")
 
 
@@ -174,18 +181,18 @@ def test_a_backup__of_the_running_roles_opens_as_a_desk_of_its_own(
     before = test_crash.cells(reader)  # type: ignore[arg-type]  # all it asks of a desk
     operator = desk.operator()
     asked = operator.post("/v1/operator/backups", json={"folder": str(tmp_path / "backup")})
-    run: dict[str, Any] = {}
-    for _ in range(TRIES):
-        (run,) = operator.get("/v1/jobs", params={"run_id": asked.json()["run_id"]}).json()["jobs"]
-        if run["ended_at"] is not None:
-            break
-        _pause.wait(PAUSE_S)
+
+    def ended() -> list[dict[str, Any]]:
+        runs: list[dict[str, Any]] = operator.get("/v1/jobs", params={"run_id": asked.json()["run_id"]}).json()["jobs"]
+        return [run for run in runs if run["ended_at"] is not None]
+
+    (run,) = until(ended, what="the backup's end")
     assert run["state"] == "done", run
     pepper = {"POWERDESK_ACCESS__PEPPER": cluster.PEPPER}
     headers = {"Authorization": f"Bearer {key}"}
     with (
         processes.up(tmp_path / "backup", **pepper) as restored,
-        httpx.Client(base_url=restored.owner.url, headers=headers) as client,
+        httpx.Client(base_url=restored.owner.url, headers=headers, timeout=PATIENCE_S) as client,
     ):
         found = test_crash.cells(SimpleNamespace(client=client))  # type: ignore[arg-type]  # as above
     assert {cell: found[cell] for cell in before} == before

@@ -15,7 +15,8 @@ from powerdesk.app import alone, engines
 from powerdesk.app import clock as app_clock
 from powerdesk.engines.scaled import records as scaled_records
 
-LEASE_S = 3.0
+LEASE_S = 8.0
+"""Long enough for the worker to be held up by a busy machine and still report in time."""
 MIGRATIONS = Path(__file__).parents[3] / "src/powerdesk/app/migrations"
 
 

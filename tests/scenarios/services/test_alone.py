@@ -17,13 +17,13 @@ import pytest
 from powerdesk.app import clock as app_clock
 from servers import needed
 from servers.postgres import Postgres
+from servers.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).parent
 MIGRATIONS = HERE.parents[2] / "src/powerdesk/app/migrations"
-PATIENCE_S = 60.0
 
 
 class Workers:

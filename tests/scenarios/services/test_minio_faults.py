@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from waiting import WAIT_S, until
 
 from powerdesk.engines.ports import faults
 from powerdesk.engines.ports.objects import ObjectMissingError
@@ -16,6 +15,7 @@ from powerdesk.engines.scaled import objects_address
 from powerdesk.engines.scaled.objects import S3Objects
 from servers import needed
 from servers.minio import Minio
+from servers.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(300)]
 STALL_S = 10.0
 MEGABYTES_MAX = 200
+FEW = 4
+"""Threads that the library may start once; a thread for each of the calls that are given up would be more."""
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def proved(store: Objects, putting: list[Putting]) -> None:
     """Stop, and fail unless exactly the blobs that were put are there, whole; the last one of each may be."""
     for one in putting:
         one.stop.set()
-        one.thread.join(WAIT_S)
+        one.thread.join(PATIENCE_S)
         assert not one.thread.is_alive()
         names = {f"{one.name}/{number}" for number in range(one.acknowledged)}
         assert names <= set(store.list(f"{one.name}/")) <= names | {f"{one.name}/{one.acknowledged}"}
@@ -115,9 +117,17 @@ def test_down__says_so_in_time_and_comes_back_without_opening_again(server: Mini
         assert server.secret_key not in str(told.value)
 
     server.start()
+    until(lambda: _answers(store), what="the return of the objects")
     assert store.get("a/b") == b"1"
     with pytest.raises(ObjectMissingError):
         store.get("a/c")
+
+
+def _answers(store: Objects) -> bool:
+    try:
+        return store.exists("a/b")
+    except faults.EngineUnavailableError:
+        return False
 
 
 def test_stall__of_ten_seconds_piles_up_neither_threads_nor_memory(server: Minio) -> None:
@@ -128,7 +138,7 @@ def test_stall__of_ten_seconds_piles_up_neither_threads_nor_memory(server: Minio
     threads, megabytes = this.num_threads(), this.memory_info().rss / 1e6
     server.pause()
     threading.Event().wait(STALL_S)
-    assert this.num_threads() <= threads
+    assert this.num_threads() <= threads + FEW
     assert this.memory_info().rss / 1e6 - megabytes < MEGABYTES_MAX
     assert all(one.problems for one in putting)
     server.resume()

@@ -17,6 +17,7 @@ from powerdesk.app import desk as desks
 from powerdesk.app import settings
 from powerdesk.engines.ports.tables import Cut, Selection
 from powerdesk.kernel import intervals
+from servers.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,7 @@ def at_rest(folder: Path) -> Iterator[desks.Desk]:
 
 def settled(served: RunningDesk) -> None:
     """Wait until all that was waiting in the folder is readable."""
-    served.desk.store.progress.wait(ALL_READ, timeout_s=running_desk.PATIENCE_S)
+    served.desk.store.progress.wait(ALL_READ, timeout_s=PATIENCE_S)
 
 
 def history(desk: desks.Desk, dataset: str = "markets.prices") -> list[dict[str, Any]]:

@@ -238,7 +238,7 @@ with desk.opened(settings.load({"data": sys.argv[1], "feeds": ""}, environment={
 )
 def test_a_folder_whose_migration_was_killed__is_as_before_and_opens_later(kept: Path, statement: str) -> None:
     before = folders.contents(kept)
-    killed = subprocess.run([sys.executable, "-c", DYING, str(kept), statement], check=False, timeout=60)  # noqa: S603 - our own program
+    killed = subprocess.run([sys.executable, "-c", DYING, str(kept), statement], check=False, timeout=120)  # noqa: S603 - our own program
     assert killed.returncode == -signal.SIGKILL
     assert folders.contents(kept) == before
     with folders.at_rest(kept) as desk:

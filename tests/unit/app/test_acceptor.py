@@ -14,6 +14,7 @@ import trustme
 from stream_cases import connect, desk, dial, run
 
 from powerdesk.app.acceptor import AcceptorLimits, GuardedHttp
+from servers.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from stream_cases import Desk
 
-PATIENCE_S = 10.0
 UPGRADE = (
     b"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -52,6 +52,12 @@ async def answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], byt
     status, *lines = head.decode().strip().split("\r\n")
     headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
     return int(status.split(" ")[1]), headers, await reader.readexactly(int(headers.get("content-length", "0")))
+
+
+async def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send the half of a request and return once the application waits for the other half."""
+    writer.write(b"POST /slow HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\na")
+    assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_S)).startswith(b"HTTP/1.1 100")
 
 
 @pytest.mark.parametrize("fast", [True, False])
@@ -179,7 +185,10 @@ def test_answers__that_nobody_takes_end_the_connection(tmp_path: Path) -> None:
             transport = cast("asyncio.Transport", writer.transport)
             transport.pause_reading()
             writer.write(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+            while not served.acceptor.open_connections:  # noqa: ASYNC110 - the loop accepts it in a few turns
+                await asyncio.sleep(0)
             await asyncio.wait_for(served.acceptor.idle(), PATIENCE_S)
+            assert served.acceptor.open_connections == 0
 
     at_desk(tmp_path, body, port_limits=AcceptorLimits(first_bytes_s=5.0, pace_s=0.1))
 
@@ -201,8 +210,7 @@ def test_stop__lets_requests_end_and_says_bye(tmp_path: Path) -> None:
         client = await connect(served)
         idle, busy = raw(served.port), raw(served.port)
         async with idle as (silent, _), busy as (reader, writer):
-            writer.write(b"POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na")
-            await asyncio.sleep(0.05)
+            await begin(reader, writer)
             stopping = asyncio.create_task(served.acceptor.stop())
             assert (await client.until("bye"))["reason"] == "stopping"
             assert await asyncio.wait_for(silent.read(), PATIENCE_S) == b""
@@ -219,9 +227,8 @@ def test_stop__lets_requests_end_and_says_bye(tmp_path: Path) -> None:
 def test_stop__cuts_what_does_not_end(tmp_path: Path) -> None:
     async def body(served: Desk) -> None:
         async with raw(served.port) as (reader, writer):
-            writer.write(b"POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na")
-            await asyncio.sleep(0.05)
-            await asyncio.wait_for(served.acceptor.stop(), 2.0)
+            await begin(reader, writer)
+            await asyncio.wait_for(served.acceptor.stop(), PATIENCE_S)
             with contextlib.suppress(ConnectionResetError):
                 await asyncio.wait_for(reader.read(), PATIENCE_S)
             assert served.acceptor.open_connections <= 1

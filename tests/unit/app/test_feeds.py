@@ -12,13 +12,12 @@ from powerdesk.access.types import SYSTEM
 from powerdesk.app import simfeed
 from powerdesk.markets import queries, report_card
 from powerdesk.simulation import feed, payloads
+from servers.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from running_desk import RunningDesk
-
-PATIENCE = 200
 
 
 @pytest.fixture
@@ -48,12 +47,13 @@ def status(desk: RunningDesk) -> queries.FeedStatus:
 
 def recorded(desk: RunningDesk, payloads_wanted: int) -> queries.FeedStatus:
     """Return the status once so many payloads were parsed."""
-    for _ in range(PATIENCE):
+
+    def parsed() -> bool:
         found = status(desk)
-        if found.payloads_24h >= payloads_wanted and found.last_rows is not None and found.rows_24h > 0:
-            return found
-        desk.desk.workers.stop.wait(0.05)
-    raise AssertionError(f"not recorded: {status(desk)}")
+        return found.payloads_24h >= payloads_wanted and found.last_rows is not None and found.rows_24h > 0
+
+    until(parsed, what=f"recording {payloads_wanted} payloads")
+    return status(desk)
 
 
 def test_history_being_made__runs_and_says_nothing_about_lag(desk: RunningDesk) -> None:
@@ -65,10 +65,7 @@ def test_history_being_made__runs_and_says_nothing_about_lag(desk: RunningDesk) 
     publish(desk, age=timedelta(minutes=3))
     assert recorded(desk, 2).p50_publication_lag_s is None
     publish(desk, age=timedelta(seconds=20))
-    for _ in range(PATIENCE):
-        if status(desk).p50_publication_lag_s is not None:
-            break
-        desk.desk.workers.stop.wait(0.05)
+    until(lambda: status(desk).p50_publication_lag_s is not None, what="a lag")
     assert status(desk).outcomes == {"ok": 1}
     lag_s = status(desk).p50_publication_lag_s
     assert lag_s is not None

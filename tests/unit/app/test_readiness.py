@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import httpx  # noqa: TID251 - asks the desk under test
 
 from powerdesk.engines.ports.faults import EngineUnavailableError
+from servers.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     import pytest
@@ -19,9 +20,9 @@ def test_a_log_that_goes_after_it_was_seen_well__is_named_and_answers_503(
     def gone(topic: str) -> int:
         raise EngineUnavailableError(found=f"no broker for {topic}", allowed="a broker", remedy="start it")
 
-    assert httpx.get(f"{assembled.base}/ready").json()["degraded"] == []
+    assert httpx.get(f"{assembled.base}/ready", timeout=PATIENCE_S).json()["degraded"] == []
     monkeypatch.setattr(assembled.desk.engines.bus, "end", gone)
-    answer = httpx.get(f"{assembled.base}/ready")
+    answer = httpx.get(f"{assembled.base}/ready", timeout=PATIENCE_S)
     assert answer.status_code == 503
     assert answer.json()["degraded"] == ["bus"]
     assert "engines away: bus" in answer.json()["found"]

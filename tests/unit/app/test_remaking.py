@@ -14,6 +14,7 @@ from powerdesk.markets import datasets
 from powerdesk.store import operations, queries
 from powerdesk.store.lineage import Calculation
 from powerdesk.store.types import Request
+from servers.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from powerdesk.store.queries import Store
 
-SETTLED_S = 10.0
 HEADER = (
     '"Time Stamp","Name","PTID","LBMP ($/MWHr)","Marginal Cost Losses ($/MWHr)","Marginal Cost Congestion ($/MWHr)"\n'
 )
@@ -83,7 +83,7 @@ def derived(desk: RunningDesk) -> str:
         parameters={},
         seed=None,
     )
-    assert operations.settled(store, accepted, timeout_s=SETTLED_S).new == 4
+    assert operations.settled(store, accepted, timeout_s=PATIENCE_S).new == 4
     return lineage_id
 
 

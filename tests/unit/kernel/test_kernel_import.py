@@ -22,7 +22,7 @@ def test_kernel__imports_nothing_but_the_standard_library() -> None:
     names = sorted(path.stem for path in Path(powerdesk.kernel.__file__).parent.glob("[a-z]*.py"))
     assert "intervals" in names
     result = subprocess.run(  # noqa: S603 - our own interpreter on a literal program
-        [sys.executable, "-I", "-c", PROGRAM, *names], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-I", "-c", PROGRAM, *names], capture_output=True, text=True, timeout=120, check=True
     )
     loaded = {name for name in result.stdout.split() if not name.startswith("_sysconfigdata")}  # the platform's own
     assert "powerdesk" in loaded

@@ -152,7 +152,7 @@ def test_mypy__refuses_to_add_or_multiply_what_does_not_fit(tmp_path: Path) -> N
         [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(source)],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=120,
         check=False,
         cwd=ROOT,
     )

@@ -173,7 +173,7 @@ def test_clock_change_days__have_23_and_25_hours(day: date) -> None:
     assert len(set(starts)) == len(starts) == (23 if day.month == 3 else 25)
 
 
-@settings(max_examples=150, deadline=2000)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_any_bytes__give_a_parsed_payload_or_a_problem(data: st.DataObject) -> None:
     body = data.draw(

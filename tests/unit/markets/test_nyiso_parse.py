@@ -200,7 +200,7 @@ def test_what_is_no_data__says_whether_to_ask_again(body: bytes, outcome: Outcom
 SHORT = {kind: "\n".join(payloads.nyiso_csv(kind, AUTUMN).splitlines()[:60]).encode() for kind in (*KINDS, "isolf")}
 
 
-@settings(max_examples=150, deadline=2000)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_any_bytes__give_a_parsed_payload_or_a_problem(data: st.DataObject) -> None:
     valid = data.draw(st.sampled_from([*SHORT.values(), payloads.zipped({"x.csv": SHORT["pal"].decode()})]))

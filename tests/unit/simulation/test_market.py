@@ -67,7 +67,7 @@ def test_payloads__are_the_same_bytes_in_any_order() -> None:
 def test_payloads__are_the_same_bytes_in_another_process(threads: str) -> None:
     environment = os.environ | {"OPENBLAS_NUM_THREADS": threads, "PYTHONHASHSEED": threads}  # noqa: TID251 - child only
     told = subprocess.run(  # noqa: S603 - our own interpreter and script
-        [sys.executable, "-c", DIGEST_SCRIPT], check=True, capture_output=True, text=True, env=environment, timeout=60
+        [sys.executable, "-c", DIGEST_SCRIPT], check=True, capture_output=True, text=True, env=environment, timeout=120
     )
     start = datetime(2026, 7, 14, 18, tzinfo=UTC)
     found = feed.due(seed=5, after=start, upto=start + timedelta(minutes=30))

@@ -143,7 +143,7 @@ def parse_or_refuse(payload: bytes) -> None:
     assert parsed.rows > 0
 
 
-@settings(max_examples=150, deadline=1000)
+@settings(max_examples=150)
 @given(
     st.sampled_from(list(Kind)),
     st.lists(st.tuples(st.floats(0, 1), st.integers(0, 8), st.binary(max_size=8)), min_size=1, max_size=4),
@@ -160,7 +160,7 @@ def test_parse__survives_mutated_and_truncated_files(
     parse_or_refuse(payload[: int(kept * len(payload))])
 
 
-@settings(max_examples=150, deadline=1000)
+@settings(max_examples=150)
 @given(st.binary(max_size=400))
 def test_parse__survives_any_bytes(tail: bytes) -> None:
     parse_or_refuse(tail)

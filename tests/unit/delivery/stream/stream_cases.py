@@ -27,6 +27,7 @@ from powerdesk.store.dataset import Licence
 from powerdesk.store.progress import Progress
 from powerdesk.store.queries import Asker
 from powerdesk.store.types import Request
+from servers.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     import ssl
@@ -47,7 +48,6 @@ TICKS = dataclasses.replace(
     ),
     sources=("better", "test"),
 )
-PATIENCE_S = 10.0
 EVERYBODY = "all"
 Message = dict[str, Any]
 

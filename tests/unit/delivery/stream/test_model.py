@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from desk_cases import HandClock, close
 from store_cases import HOUR, batch, row
-from stream_cases import PATIENCE_S, Client, Doorkeeper, connect, open_store, run, serving, subscribe
+from stream_cases import Client, Doorkeeper, connect, open_store, run, serving, subscribe
 
 from powerdesk.delivery.stream.hub import HubLimits
+from servers.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,10 +9,11 @@ import numpy as np
 import picows
 import pytest
 from store_cases import batch, row
-from stream_cases import PATIENCE_S, TICKS, connect, desk, dial, run, subscribe
+from stream_cases import TICKS, connect, desk, dial, run, subscribe
 
 from powerdesk.delivery.stream import asyncapi, frames, messages, server, session
 from powerdesk.delivery.stream.hub import HubLimits
+from servers.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 from store_cases import T0, batch, row
-from stream_cases import PATIENCE_S, TICKS, asker, connect, desk, run, subscribe
+from stream_cases import TICKS, asker, connect, desk, run, subscribe
 
 from powerdesk.delivery.stream import messages, sse
 from powerdesk.delivery.stream.hub import HubLimits
 from powerdesk.delivery.stream.session import TooManySocketsError
+from servers.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,0 +1,30 @@
+"""How long tests wait for what other threads, processes and servers do: what happens is seen at once."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+REQUIRED = "POWERDESK_REQUIRE_SERVICES"
+"""Set to 1 where a missing server is a failure, as in CI."""
+
+PATIENCE_S = 120.0 if os.environ.get(REQUIRED) == "1" else 60.0
+"""Bounds every wait for what should happen soon; CI has two cores and several runs on them."""
+
+LOOK_EVERY_S = 0.05
+
+
+def until(asked: Callable[[], T | None], *, what: str) -> T:
+    """Ask until the answer is true and return it; after PATIENCE_S fail with the last answer."""
+    pause, over = threading.Event(), time.monotonic() + PATIENCE_S
+    while not (answer := asked()):
+        if time.monotonic() > over:
+            raise AssertionError(f"{what} did not happen within {PATIENCE_S:g} s; last answer: {answer!r}")
+        pause.wait(LOOK_EVERY_S)
+    return answer
