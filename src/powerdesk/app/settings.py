@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from powerdesk.kernel import problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 PREFIX = "POWERDESK_"
 NOT_SETTINGS = frozenset(
@@ -176,7 +176,7 @@ def load(overrides: dict[str, Any] | None = None, *, environment: dict[str, str]
     try:
         return Settings.model_validate(merged)
     except ValidationError as error:
-        raise _explained(error) from error
+        raise _explained(error, overrides or {}) from error
 
 
 def of_side(mark: str) -> dict[str, str]:
@@ -235,13 +235,20 @@ def _keys(part: type[BaseModel]) -> Iterator[tuple[str, ...]]:
             yield (name,)
 
 
-def _explained(error: ValidationError) -> SettingsError:
+def _places(path: tuple[str | int, ...], given: Mapping[str, Any]) -> str:
+    """Return where a setting can be said: on the command line, when it was; in the environment; in the file."""
+    names = [part for part in path if isinstance(part, str)]  # an item of a list has no place of its own
+    option = f"--{names[0]}, " if names and names[0] in given else ""
+    return f"{option}{PREFIX}{'__'.join(names).upper()} or {FILE_NAME}"
+
+
+def _explained(error: ValidationError, given: Mapping[str, Any]) -> SettingsError:
     findings = tuple(
         problem.Finding(
             pointer=".".join(str(part) for part in fault["loc"]) or "settings",
             found="an unknown key" if fault["type"] == "extra_forbidden" else fault["msg"],
             allowed=_nearest(fault["loc"]) if fault["type"] == "extra_forbidden" else "see docs/reference/settings.md",
-            remedy=f"correct {PREFIX}{'__'.join(str(part).upper() for part in fault['loc'])} or {FILE_NAME}",
+            remedy=f"correct {_places(fault['loc'], given)}",
         )
         for fault in error.errors(include_input=False, include_url=False)
     )

@@ -68,13 +68,13 @@ def header(data: bytes, *, pointer: str) -> tuple[str, ...]:
     return names
 
 
-def unreadable(pointer: str, found: str) -> PayloadError:
+def unreadable(pointer: str, found: str, *, allowed: str = "a CSV report with its header") -> PayloadError:
     """Return the problem of a file that is no table."""
     return PayloadError(
         outcome=Outcome.SCHEMA,
         found=f"{pointer}: {found}",
-        allowed="a CSV report with its header",
-        remedy="look at the kept payload; the source may have changed its format",
+        allowed=allowed,
+        remedy="look at the file: it may be another one, or the source may have changed its format",
     )
 
 

@@ -39,6 +39,13 @@ class Sniffed:
     detail: str = ""
     retry_after_s: float | None = None
 
+    @property
+    def remedy(self) -> str:
+        """What to do about a body that is not data."""
+        if self.outcome is Outcome.SCHEMA:
+            return "look at the file: it is not what the market publishes, or not in UTF-8"
+        return "fetch it again later"
+
 
 def sniff(payload: bytes) -> Sniffed:
     """Return what the body is. Pages for people and throttle notes are told from data, whatever the status said."""

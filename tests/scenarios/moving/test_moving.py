@@ -12,7 +12,7 @@ from running_desk import DAY, NOON, HandClock, prices
 
 from powerdesk.access.queries import audit_log
 from powerdesk.access.types import Channel, Entitlement
-from powerdesk.app.moving import copying, moves, records, series
+from powerdesk.app.moving import copying, moves, records, series, sides
 from powerdesk.engines.ports.bus import Outgoing
 from powerdesk.engines.ports.tables import Cut, Selection
 from powerdesk.markets import datasets
@@ -47,6 +47,15 @@ def lived(folder: Path) -> str:
 def history(folder: Path) -> pa.Table:
     with running_desk.running(folder, clock=HandClock(running_desk.NOON + timedelta(hours=2))) as served:
         return served.desk.engines.tables.history(PRICES, selection=Selection(), cut=EVERYTHING)
+
+
+def test_a_folder_that_never_held_a_desk__is_no_source_and_stays_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "one.txt").write_text("dear")
+    for source in (tmp_path / "letters", tmp_path / "none"):
+        with pytest.raises(sides.NoSuchDeskError):
+            moves.move(source=str(source), target=str(tmp_path / "b"), until=None, report=silent)
+    assert [path.name for path in tmp_path.rglob("*")] == ["letters", "one.txt"]
 
 
 def test_copy__brings_every_revision_account_and_object_and_goes_on_counting(tmp_path: Path) -> None:

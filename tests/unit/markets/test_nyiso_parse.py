@@ -173,6 +173,19 @@ def test_hourly_averages__are_not_taken_for_day_ahead_prices() -> None:
         parse(payloads.nyiso_csv("damlbmp", PLAIN).encode(), name="20260601rtlbmp_zone.csv")
 
 
+@pytest.mark.parametrize("bad", ["NaN", "inf", "", "-", "1,5"])
+@pytest.mark.parametrize("part", range(3))
+def test_a_price_without_one_of_its_parts__is_refused_and_not_stored_as_if_it_had_none(bad: str, part: int) -> None:
+    header = payloads.nyiso_csv("damlbmp", PLAIN).splitlines()[0]
+    values = ["30.00", "2.00", "-3.00"]
+    whole = ",".join(values)
+    values[part] = f'"{bad}"'
+    lines = [header, f'"11/03/2026 00:00","WEST",61752,{",".join(values)}', f'"11/03/2026 01:00","WEST",61752,{whole}']
+    parsed = parse("\n".join(lines).encode())
+    assert (parsed.rows, parsed.rejected) == (1, 1)
+    assert any("row 2" in str(finding) for finding in parsed.findings)
+
+
 def test_drift__names_the_missing_column() -> None:
     for fault in (Fault.RENAMED_COLUMN, Fault.MISSING_COLUMN):
         with pytest.raises(PayloadError, match=r"no column LBMP \(\$/MWHr\)") as caught:

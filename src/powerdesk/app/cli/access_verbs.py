@@ -42,7 +42,7 @@ def reset_user(name: str, data: Data = None, output: Out = None) -> None:
     from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - HTTP loads only when a verb calls
 
     with connection.reach(data=data) as desk:
-        printing.one(desk.post(f"/v1/users/{name}/reset"), output=output)
+        printing.one(desk.post(f"/v1/users/{connection.segment(name)}/reset"), output=output)
 
 
 @users.command("unlock")
@@ -51,7 +51,7 @@ def unlock_user(name: str, data: Data = None) -> None:
     from powerdesk.app.cli import connection  # noqa: PLC0415 - HTTP loads only when a verb calls
 
     with connection.reach(data=data) as desk:
-        desk.post(f"/v1/users/{name}/unlock")
+        desk.post(f"/v1/users/{connection.segment(name)}/unlock")
         print(f"{name} may try again")
 
 
@@ -78,7 +78,7 @@ def list_keys(data: Data = None, output: Out = None) -> None:
     """List keys, never their secrets."""
     from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - HTTP loads only when a verb calls
 
-    with connection.reach(data=data) as desk:
+    with connection.reach(data=data, reading=True) as desk:
         printing.records(desk.get("/v1/keys")["keys"], output=output, columns=KEY_COLUMNS)
 
 
@@ -93,7 +93,7 @@ def rotate_key(
     from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - HTTP loads only when a verb calls
 
     with connection.reach(data=data) as desk:
-        made = desk.post(f"/v1/keys/{key_id}/rotate", {"overlap_hours": overlap_hours})
+        made = desk.post(f"/v1/keys/{connection.segment(key_id)}/rotate", {"overlap_hours": overlap_hours})
         printing.one({**made["key"], "secret": made["secret"]}, output=output)
 
 
@@ -103,7 +103,7 @@ def revoke_key(key_id: str, data: Data = None) -> None:
     from powerdesk.app.cli import connection  # noqa: PLC0415 - HTTP loads only when a verb calls
 
     with connection.reach(data=data) as desk:
-        desk.call("DELETE", f"/v1/keys/{key_id}")
+        desk.call("DELETE", f"/v1/keys/{connection.segment(key_id)}")
         print(f"{key_id} is revoked")
 
 
@@ -123,7 +123,7 @@ def verify_audit(data: Data = None, output: Out = None) -> None:
     """Check the hash chain of the audit log from the first row to the last."""
     from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - HTTP loads only when a verb calls
 
-    with connection.reach(data=data) as desk:
+    with connection.reach(data=data, reading=True) as desk:
         verdict = desk.get("/v1/audit/verify")
         printing.one(verdict, output=output)
     if not verdict["intact"]:

@@ -8,6 +8,7 @@ import ssl
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote, urlsplit
 
 import httpx
 import msgspec
@@ -66,6 +67,22 @@ class NotRunningError(Problem):
     status = 503
     slug = "not-running"
     title = "No desk is running"
+
+
+class NoDeskError(Problem):
+    """The folder that a reading verb names has never held a desk."""
+
+    status = 404
+    slug = "no-desk"
+    title = "No desk has been there"
+
+
+class AddressError(Problem):
+    """What --url gives is no address."""
+
+    status = 400
+    slug = "bad-address"
+    title = "The address cannot be used"
 
 
 class Answering(Protocol):
@@ -163,10 +180,19 @@ class _InProcess:
 
 @contextlib.contextmanager
 def reach(
-    *, data: Path | None, url: str | None = None, key: str | None = None, need_running: bool = False
+    *,
+    data: Path | None,
+    url: str | None = None,
+    key: str | None = None,
+    need_running: bool = False,
+    reading: bool = False,
 ) -> Iterator[Reached]:
-    """Yield the desk: remote when `url` is given, else the folder's owner, else one opened here for the moment."""
+    """Yield the desk: remote when `url` is given, else the folder's owner, else one opened here for the moment.
+
+    A verb that is only `reading` makes no desk where none has lived: the folder is then mistyped.
+    """
     if url is not None:
+        _check_address(url)
         with httpx.Client(timeout=TIMEOUT) as client:
             headers = {"Authorization": f"Bearer {key}"} if key else {}
             yield Reached(url.rstrip("/"), headers, _Network(client, url))
@@ -187,11 +213,28 @@ def reach(
             allowed="a running gateway",
             remedy="name the gateway's folder with --data, or its address with --url and --key",
         )
+    if reading and not (engines.is_shared(chosen.records.url) or engines.records_file(chosen.data).is_file()):
+        raise NoDeskError(
+            found=f"{chosen.data.absolute()}, where no desk has been",
+            allowed="the data folder of a desk",
+            remedy="name it with --data or POWERDESK_DATA; `powerdesk up` makes one",
+        )
     from powerdesk.app import desk as desks  # noqa: PLC0415 - engines load only when a desk opens
 
     with desks.opened(chosen) as desk:
         headers = {"Authorization": f"Bearer {desk.ownership.token}"}
         yield Reached(f"http://localhost:{chosen.port}", headers, _InProcess(desk), running=False)
+
+
+def _check_address(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise AddressError(found=repr(url), allowed="http://HOST:PORT or https://HOST", remedy="correct --url")
+
+
+def segment(text: str) -> str:
+    """Return a text as one segment of a path, whatever it holds."""
+    return quote(text, safe="").replace(".", "%2E") if set(text) <= {"."} else quote(text, safe="")
 
 
 def trusted(owner: ownership.Owner) -> ssl.SSLContext | bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 from pathlib import Path  # noqa: TC003 - typer reads annotations when it runs
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import parse_qs, urlsplit
@@ -51,7 +52,9 @@ def import_files(
         for path in files:
             try:
                 params = {"name": path.name, "dry_run": str(dry_run).lower()}
-                answer = desk.call("POST", f"/v1/imports/{source}", params=params, data=_bytes(path)).json()
+                answer = desk.call(
+                    "POST", f"/v1/imports/{connection.segment(source)}", params=params, data=_bytes(path)
+                ).json()
                 rows += answer["files"]
             except Problem as error:
                 show(error)
@@ -132,20 +135,44 @@ def get(
     from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - HTTP loads only when a verb calls
 
     how = printing.chosen(output or (Output.JSON if out else None))
-    params: dict[str, Any] = dict(pair.partition("=")[::2] for pair in where or ())
+    if how in BULK - {Output.CSV} and out is None and sys.stdout.isatty():
+        raise typer.BadParameter(f"{how.value} is no text for a terminal; give --out FILE, or a pipe")
+    params: dict[str, Any] = dict(map(_condition, where or ()))
     named: dict[str, Any] = {"market": market, "location": location, "market_run": run, "start": start, "end": end}
     named |= {"as_of": as_of, "columns": columns, "limit": limit}
     params |= {name: value for name, value in named.items() if value is not None}
-    with connection.reach(data=data, url=url, key=key) as desk:
-        if how in BULK:
-            _write_bulk(desk, dataset, params, how, out)
-        else:
-            _write_records(desk, dataset, params, how, out)
+    with connection.reach(data=data, url=url, key=key, reading=True) as desk:
+        written = (_write_bulk if how in BULK else _write_records)(desk, dataset, params, how, out)
+        if not written:
+            raise _nothing(desk, f"no row of {dataset}", params)
 
 
-def _write_bulk(desk: Reached, dataset: str, params: dict[str, Any], how: Output, out: Path | None) -> None:
-    import sys  # noqa: PLC0415 - used here only
+def _condition(pair: str) -> tuple[str, str]:
+    column, equals, value = pair.partition("=")
+    if not (column and equals):
+        raise typer.BadParameter(f"--where {pair!r} is no column=value, for example --where fuel=wind")
+    return column, value
 
+
+def _nothing(desk: Reached, found: str, params: dict[str, Any]) -> Problem:
+    """Return the problem of a question without an answer; a location that is not known is told from those that are."""
+    from powerdesk.app.cli.leaving import NothingFoundError  # noqa: PLC0415 - problems load only when needed
+
+    asked = ", ".join(f"{name} {value}" for name, value in params.items() if name not in ("columns", "limit"))
+    remedy = "widen the range or leave a condition out; `powerdesk locations search TEXT` finds names"
+    location = str(params.get("location", ""))
+    text = location.split(",", maxsplit=1)[0].rpartition(":")[2]
+    near = [row["id"] for row in desk.get("/v1/locations", search=text)["locations"]] if text else []
+    if near and location not in near:
+        remedy = f"did you mean {', '.join(near[:3])}?"
+    return NothingFoundError(
+        found=f"{found} with {asked}" if asked else found,
+        allowed="names as the data has them (SIM:HUB_NORTH, RT5), from start to before end, known by then",
+        remedy=remedy,
+    )
+
+
+def _write_bulk(desk: Reached, dataset: str, params: dict[str, Any], how: Output, out: Path | None) -> int:
     import pyarrow as pa  # noqa: PLC0415 - loads only for files
 
     from powerdesk.delivery.rest import encoding  # noqa: PLC0415 - as above
@@ -157,12 +184,12 @@ def _write_bulk(desk: Reached, dataset: str, params: dict[str, Any], how: Output
         sys.stdout.buffer.write(data)
     else:
         _write(out, data)
-    _leave_if_empty(table.num_rows)
+    return int(table.num_rows)
 
 
 def _bulk_pages(desk: Reached, dataset: str, params: dict[str, Any]) -> Iterator[bytes]:
     """Yield pages as Arrow streams; a limit is for the whole answer, not for a page."""
-    path = f"/v1/datasets/{dataset}/rows"
+    path = _rows_of(dataset)
     asked = {"limit": BULK_PAGE_ROWS, **params, "format": "arrow"}
     answer = desk.call("GET", path, params=asked)
     yield answer.content
@@ -172,7 +199,7 @@ def _bulk_pages(desk: Reached, dataset: str, params: dict[str, Any]) -> Iterator
         yield answer.content
 
 
-def _write_records(desk: Reached, dataset: str, params: dict[str, Any], how: Output, out: Path | None) -> None:
+def _write_records(desk: Reached, dataset: str, params: dict[str, Any], how: Output, out: Path | None) -> int:
     from powerdesk.app.cli import printing  # noqa: PLC0415 - used here only
 
     rows = [row for page in _pages(desk, dataset, params) for row in page["records"]]
@@ -183,24 +210,22 @@ def _write_records(desk: Reached, dataset: str, params: dict[str, Any], how: Out
         printing.records(rows, output=how, columns=columns)
     if out is not None:
         _write(out, printed.getvalue().encode())
-    _leave_if_empty(len(rows))
+    return len(rows)
+
+
+def _rows_of(dataset: str) -> str:
+    from powerdesk.app.cli import connection  # noqa: PLC0415 - HTTP loads only when a verb calls
+
+    return f"/v1/datasets/{connection.segment(dataset)}/rows"
 
 
 def _pages(desk: Reached, dataset: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield pages; a limit is for the whole answer, not for a page."""
-    page = desk.get(f"/v1/datasets/{dataset}/rows", **params, format="records")
+    page = desk.get(_rows_of(dataset), **params, format="records")
     yield page
     while page["next"] is not None and params.get("limit") is None:
-        page = desk.get(f"/v1/datasets/{dataset}/rows", **params, format="records", cursor=page["next"])
+        page = desk.get(_rows_of(dataset), **params, format="records", cursor=page["next"])
         yield page
-
-
-def _leave_if_empty(rows: int) -> None:
-    if rows == 0:
-        from powerdesk.app.cli.leaving import Exit  # noqa: PLC0415 - used here only
-
-        typer.echo("nothing found", err=True)
-        raise typer.Exit(Exit.NOTHING_FOUND)
 
 
 @app.command("datasets")
@@ -208,7 +233,7 @@ def list_datasets(data: Data = None, url: Url = None, key: Key = None, output: O
     """List the datasets."""
     from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - HTTP loads only when a verb calls
 
-    with connection.reach(data=data, url=url, key=key) as desk:
+    with connection.reach(data=data, url=url, key=key, reading=True) as desk:
         rows = desk.get("/v1/datasets")["datasets"]
         printing.records(rows, output=output, columns=("id", "title", "grain", "product", "position"))
 
@@ -219,11 +244,17 @@ def search_locations(
 ) -> None:
     """Find locations by part of their name."""
     from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - HTTP loads only when a verb calls
+    from powerdesk.app.cli.leaving import NothingFoundError  # noqa: PLC0415 - as above
 
-    with connection.reach(data=data, url=url, key=key) as desk:
+    with connection.reach(data=data, url=url, key=key, reading=True) as desk:
         rows = desk.get("/v1/locations", search=text, market=market)["locations"]
-        printing.records(rows, output=output, columns=("id", "market", "name", "kind", "zone"))
-    _leave_if_empty(len(rows))
+    if not rows:
+        raise NothingFoundError(
+            found=f"no location with {text!r}" + (f" in market {market}" if market else ""),
+            allowed="a part of a name or id of a location that the desk knows",
+            remedy="search for less of the name, or without --market",
+        )
+    printing.records(rows, output=output, columns=("id", "market", "name", "kind", "zone"))
 
 
 @feeds.command("list")
@@ -232,16 +263,19 @@ def list_feeds(data: Data = None, url: Url = None, key: Key = None, output: Out 
     from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - HTTP loads only when a verb calls
 
     columns = ("id", "market", "state", "since", "last_ok_at", "last_error", "next_try_at", "rows_24h")
-    with connection.reach(data=data, url=url, key=key) as desk:
+    with connection.reach(data=data, url=url, key=key, reading=True) as desk:
         printing.records(desk.get("/v1/feeds")["feeds"], output=output, columns=columns)
+
+
+DONE = {"pause": "paused", "resume": "resumed", "retry": "asked again"}
 
 
 def _tell_feed(feed: str, verb: str, data: Path | None, *, need_running: bool = False) -> None:
     from powerdesk.app.cli import connection  # noqa: PLC0415 - HTTP loads only when a verb calls
 
     with connection.reach(data=data, need_running=need_running) as desk:
-        desk.post(f"/v1/feeds/{feed}/{verb}")
-        typer.echo(f"{feed}: {verb}")
+        desk.post(f"/v1/feeds/{connection.segment(feed)}/{verb}")
+        typer.echo(f"{feed}: {DONE[verb]}")
 
 
 @feeds.command("pause")
@@ -266,7 +300,7 @@ def retry_feed(feed: str, data: Data = None) -> None:
 def live(
     location: Annotated[str, typer.Argument(help="Location id, e.g. SIM:HUB_NORTH.")],
     run: Annotated[str, typer.Option("--run", help="Market run.")] = "RT5",
-    updates: Annotated[int, typer.Option(help="Leave after so many updates; 0 goes on.")] = 0,
+    updates: Annotated[int, typer.Option(help="Leave after so many updates; 0 goes on.", min=0)] = 0,
     data: Data = None,
     url: Url = None,
     key: Key = None,
@@ -276,7 +310,8 @@ def live(
     from powerdesk.app.cli import connection, watching  # noqa: PLC0415 - HTTP loads only when a verb calls
 
     with connection.reach(data=data, url=url, key=key, need_running=True) as desk:
-        watching.show(desk, params={"location": location, "market_run": run}, updates=updates, output=output)
+        params = {"location": location, "market_run": run}
+        watching.show(desk, params=params, updates=updates, output=output, nothing=_nothing)
 
 
 @app.command()
@@ -296,4 +331,4 @@ def replay(
 
     params = {"location": location, "market_run": run, "replay_start": start, "replay_end": end, "speed": speed}
     with connection.reach(data=data, url=url, key=key, need_running=True) as desk:
-        watching.show(desk, params=params, updates=0, output=output)
+        watching.show(desk, params=params, updates=0, output=output, nothing=_nothing)

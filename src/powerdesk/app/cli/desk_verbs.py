@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from powerdesk.app.cli.root import Data, Key, Out, Url, app
+from powerdesk.app.cli.root import Data, Key, Out, Output, Url, app
 
 Port = Annotated[
     int | None, typer.Option("--port", help="The one visible port; 0 takes a free one.", show_default=False)
@@ -61,7 +61,8 @@ def status(data: Data = None, url: Url = None, key: Key = None, output: Out = No
     from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - HTTP loads only when a verb calls
 
     with connection.reach(data=data, url=url, key=key, need_running=True) as desk:
-        printing.one({"url": desk.base, **desk.get("/ready")}, output=output)
+        if printing.chosen(output) is not Output.CSV:  # which is one table
+            printing.one({"url": desk.base, **desk.get("/ready")}, output=output)
         printing.records(
             desk.get("/v1/feeds")["feeds"], output=output, columns=("id", "market", "state", "last_ok_at", "rows_24h")
         )

@@ -258,7 +258,7 @@ def explain(
     from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - HTTP loads only when a verb calls
 
     asked = {"location": location, "interval_start": interval, "market_run": run, "as_of": as_of}
-    with connection.reach(data=data, url=url, key=key) as desk:
+    with connection.reach(data=data, url=url, key=key, reading=True) as desk:
         found = desk.get("/v1/grid/explain", **{name: value for name, value in asked.items() if value is not None})
     contributions = {"contributions": found.pop("contributions")}
     printing.tables(found, contributions, output=output)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import sys
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 from powerdesk.kernel.problem import Problem
 
@@ -41,6 +44,14 @@ class FileUnusableError(Problem):
         return cls(found=f"{error.filename}: {error.strerror}", allowed=allowed, remedy="check the path and its rights")
 
 
+class NothingFoundError(Problem):
+    """The question was fine, and nothing answers it."""
+
+    status = 404
+    slug = "nothing-found"
+    title = "Nothing found"
+
+
 def code_of(status: int) -> Exit:
     """Return the exit code for a problem's status."""
     if status in REFUSED_STATUSES:
@@ -50,17 +61,40 @@ def code_of(status: int) -> Exit:
     return Exit.USAGE if status in USAGE_STATUSES else Exit.FAILED
 
 
+NO_ROOM = frozenset({errno.ENOSPC, errno.EFBIG, errno.EIO})
+
+
 def run(app: typer.Typer) -> None:
     """Run the application; a problem is printed as found / allowed / what to do."""
+    if sys.stdout is None:  # closed by the caller, who wants the exit code only
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open as long as the process
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except Problem as error:
         show(error)
         sys.exit(code_of(error.status))
     except BrokenPipeError:
-        with contextlib.suppress(OSError):
-            sys.stdout.close()
-        sys.exit(Exit.FAILED)
+        _leave_unwritten()
+    except OSError as error:
+        if error.errno not in NO_ROOM or error.filename is not None:
+            raise
+        show(_unwritable(error))
+        _leave_unwritten()
+
+
+def _unwritable(error: OSError) -> FileUnusableError:
+    return FileUnusableError(
+        found=f"standard output: {error.strerror}", allowed="a place with room", remedy="make room, or write elsewhere"
+    )
+
+
+def _leave_unwritten() -> NoReturn:
+    with contextlib.suppress(OSError):
+        sys.stdout.close()
+    sys.exit(Exit.FAILED)
 
 
 def show(error: Problem) -> None:

@@ -35,8 +35,11 @@ def records(rows: list[dict[str, Any]], *, output: Output | None, columns: tuple
 
 
 def one(row: dict[str, Any], *, output: Output | None) -> None:
-    """Print one thing: a line per fact, or one JSON line."""
-    if chosen(output) is Output.TABLE:
+    """Print one thing: a line per fact, one JSON line, or CSV of one row."""
+    how = chosen(output)
+    if how is Output.CSV:
+        _csv([{name: value if isinstance(value, str) else text(value) for name, value in row.items()}], list(row))
+    elif how is Output.TABLE:
         width = max((len(name) for name in row), default=0)
         for name, value in row.items():
             print(f"{name:<{width}}  {text(value, name=name)}")
@@ -100,7 +103,7 @@ def _table(rows: list[dict[str, Any]], names: list[str]) -> None:
         table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(text(row.get(name), name=name) for name in names))
-    Console(width=WIDEST).print(table)
+    Console(width=WIDEST, height=1).print(table)  # told both, it does not cut at 80 columns where TERM is dumb
 
 
 def _csv(rows: list[dict[str, Any]], names: list[str]) -> None:

@@ -17,6 +17,25 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+
+def _tell_version(asked: bool) -> None:  # noqa: FBT001 - typer gives a flag to its callback so
+    if asked:
+        from importlib import metadata  # noqa: PLC0415 - used here only
+
+        typer.echo(f"powerdesk {metadata.version('powerdesk')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--version", help="Tell the version and leave.", is_eager=True, callback=_tell_version)
+    ] = False,
+) -> None:
+    """One power-market desk: collect, store, read as of any moment, stream."""
+    del version
+
+
 Data = Annotated[
     Path | None, typer.Option("--data", help="Data folder of the desk (or POWERDESK_DATA).", show_default=False)
 ]

@@ -39,7 +39,7 @@ def list_tenants(data: Data = None, output: Out = None) -> None:
     """List the tenants with their plan and how much belongs to each."""
     from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - HTTP loads only when a verb calls
 
-    with connection.reach(data=data) as desk:
+    with connection.reach(data=data, reading=True) as desk:
         printing.records(desk.get("/v1/tenants")["tenants"], output=output)
 
 
@@ -50,11 +50,18 @@ def list_entitlements(
     output: Out = None,
 ) -> None:
     """List what tenants may read, line by line."""
-    from powerdesk.app.cli import connection, printing  # noqa: PLC0415 - HTTP loads only when a verb calls
+    from powerdesk.app.cli import connection, leaving, printing  # noqa: PLC0415 - HTTP loads only when a verb calls
 
-    with connection.reach(data=data) as desk:
+    with connection.reach(data=data, reading=True) as desk:
         grants = [line for line in desk.get("/v1/entitlements")["grants"] if tenant in (None, line["tenant"])]
         printing.records(grants, output=output, columns=GRANT_COLUMNS)
+        if not grants:
+            known = ", ".join(one["id"] for one in desk.get("/v1/tenants")["tenants"])
+            raise leaving.NothingFoundError(
+                found=f"no line of {'any tenant' if tenant is None else tenant}",
+                allowed=f"the tenants {known}",
+                remedy="a tenant without a line may read nothing: powerdesk entitlement set grants something",
+            )
 
 
 @entitlements.command("set")
@@ -68,7 +75,7 @@ def set_entitlements(
 
     body = _lines(file)
     with connection.reach(data=data) as desk:
-        desk.call("PUT", f"/v1/entitlements/{tenant}", body=body)
+        desk.call("PUT", f"/v1/entitlements/{connection.segment(tenant)}", body=body)
         print(f"{tenant}: {len(body['grants'])} lines")
 
 

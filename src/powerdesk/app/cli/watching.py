@@ -11,31 +11,41 @@ import typer
 
 from powerdesk.app.cli import printing
 from powerdesk.app.cli.connection import AnsweredProblem
-from powerdesk.app.cli.leaving import Exit
 from powerdesk.app.cli.root import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from powerdesk.app.cli.connection import Reached
+    from powerdesk.kernel.problem import Problem
 
 SPARK_POINTS = 40
 QUIET_S = 60.0
 """Heartbeats come every few seconds: a minute without any means the connection is dead."""
 
 
-def show(desk: Reached, *, params: dict[str, Any], updates: int, output: Output | None) -> None:
+def show(
+    desk: Reached,
+    *,
+    params: dict[str, Any],
+    updates: int,
+    output: Output | None,
+    nothing: Callable[[Reached, str, dict[str, Any]], Problem],
+) -> None:
     """Print rows as they arrive until enough came, the replay ended, or the user leaves.
 
-    Raise typer.Exit with NOTHING_FOUND after a replay without a row.
+    Raise what `nothing` makes after a replay without a row, and of a location that the desk does not know.
     """
     recent: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=SPARK_POINTS))
     seen = 0
     try:
         for kind, body in _events(desk, {"channel": "markets.prices", "from": "snapshot", **params}):
             if kind == "replay_end" and not seen:
-                typer.echo("nothing found", err=True)
-                raise typer.Exit(Exit.NOTHING_FOUND)
+                raise nothing(desk, "no price", params)
+            if kind == "snap_end" and not seen and "replay_start" not in params:
+                if not _is_known(desk, params["location"]):
+                    raise nothing(desk, "no price", params)
+                typer.echo(f"no price of {params['location']} in {params['market_run']} yet: waiting", err=True)
             if kind in ("replay_end", "bye"):
                 return
             if kind == "err":
@@ -47,6 +57,10 @@ def show(desk: Reached, *, params: dict[str, Any], updates: int, output: Output 
                     return
     except KeyboardInterrupt:
         return
+
+
+def _is_known(desk: Reached, location: str) -> bool:
+    return any(row["id"] == location for row in desk.get("/v1/locations", search=location)["locations"])
 
 
 def _events(desk: Reached, params: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

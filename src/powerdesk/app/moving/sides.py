@@ -53,11 +53,11 @@ def folder_of(place: str) -> Path:
 def opened(place: str, *, environment: Mapping[str, str], secret: bytes | None = None) -> Iterator[Side]:
     """Take the folder and open its engines. With the other side's `secret`, a folder that has none is made with it."""
     folder = folder_of(place)
-    if secret is None and not folder.is_dir():
+    chosen = settings.load({"data": str(folder)}, environment=dict(environment))
+    if secret is None and not _lived_in(folder, chosen):
         raise NoSuchDeskError(
             found=str(folder), allowed="the data folder of a desk", remedy="correct the path; nothing was changed"
         )
-    chosen = settings.load({"data": str(folder)}, environment=dict(environment))
     owned = ownership.take(folder)
     try:
         own = secret_of(chosen, otherwise=secret)
@@ -65,6 +65,11 @@ def opened(place: str, *, environment: Mapping[str, str], secret: bytes | None =
             yield Side(place=str(folder), engines=found, secret=own)
     finally:
         owned.release()
+
+
+def _lived_in(folder: Path, chosen: Settings) -> bool:
+    """Tell whether a desk lives in the folder: its records do, unless settings put them on a server."""
+    return folder.is_dir() and (engines.is_shared(chosen.records.url) or engines.records_file(folder).is_file())
 
 
 def _engines(chosen: Settings) -> Engines:

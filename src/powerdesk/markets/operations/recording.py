@@ -130,7 +130,9 @@ def record(unit: Unit, services: Services, *, event: PayloadReceivedV1, payload:
         detail=parsed.detail or (str(parsed.findings[0]) if parsed.findings else ""),
     )
     recorded = _recorded(event, parsed, accepted, lacking=lacking)
-    _note_recorded(unit, feed=feed, recorded=recorded, tables_of=parsed.tables, received_at=received_at)
+    _note_recorded(
+        unit, feed=feed, report=event.report, recorded=recorded, tables_of=parsed.tables, received_at=received_at
+    )
     return recorded
 
 
@@ -221,6 +223,7 @@ def _note_recorded(
     unit: Unit,
     *,
     feed: FeedSpec,
+    report: str,
     recorded: Recorded,
     tables_of: Mapping[str, pa.Table],
     received_at: datetime,
@@ -248,7 +251,8 @@ def _note_recorded(
             .where(sa.and_(fetched.c.feed == feed.id, fetched.c.sha256 == recorded.sha256, fetched.c.lag_s.is_(None)))
             .values(lag_s=(received_at - max(newest)).total_seconds())
         )
-    error = None if recorded.outcome is Outcome.OK else recorded.detail or recorded.outcome.value
+    met = recorded.outcome is not Outcome.OK and report != IMPORTED  # a person's file says nothing of the source
+    error = (recorded.detail or recorded.outcome.value) if met else None
     feed_states.note_recorded(
         unit, feed_id=feed.id, sha256=recorded.sha256, rows=recorded.rows, error=error, now=received_at
     )

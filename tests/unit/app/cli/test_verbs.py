@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
 import sys
 from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -18,7 +22,6 @@ from powerdesk.app.cli.program import app
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     import click
 
@@ -167,6 +170,33 @@ def test_import__counts_every_row_and_every_interval_that_a_file_owed(
         assert tuple(line[name] for name in ("rows", "duplicates", "rejected", "gaps")) == counts
 
 
+def test_import__of_a_file_cut_within_its_last_value_says_that_it_may_be(
+    run: Callable[..., Left], tmp_path: Path
+) -> None:
+    path = tmp_path / "20261103damlbmp.csv"
+    for text, said in (
+        (HEADER + "".join(HOURS[:20]).removesuffix("0\n"), True),
+        (HEADER + "".join(HOURS[:20]), False),
+        (HEADER + "".join(HOURS[:5] + HOURS[6:]).removesuffix("\n"), False),
+    ):
+        path.write_text(text)
+        for dry in (("--dry-run",), ()):
+            (line,) = run("import", "nyiso", path, *dry, "--data", tmp_path / "desk", "-o", "json").lines
+            assert any("may be cut" in finding for finding in line["findings"]) is said
+
+
+def test_import__of_a_refusal_of_the_source_is_refused_dry_and_wet(run: Callable[..., Left], tmp_path: Path) -> None:
+    path = tmp_path / "refused.xml"
+    path.write_text(
+        '<?xml version="1.0"?><OASISReport><ERROR><ERR_CODE>1000</ERR_CODE>'
+        "<ERR_DESC>No data</ERR_DESC></ERROR></OASISReport>"
+    )
+    for dry in (("--dry-run",), ()):
+        left = run("import", "caiso", path, *dry, "--data", tmp_path / "desk", "-o", "json")
+        assert [(line["dataset"], "OASIS 1000" in line["findings"][0]) for line in left.lines] == [(None, True)]
+        assert left.code == 1
+
+
 def test_get__writes_every_output(run: Callable[..., Left], filled: Path, tmp_path: Path) -> None:
     asked = ("get", "markets.prices", "--location", "NYISO:N.Y.C.", "--run", "DA", "--start", START, "--end", END)
     lines = run(*asked, "--data", filled, "-o", "json").lines
@@ -201,7 +231,9 @@ def test_get__narrows_by_any_key_limit_columns_and_moment(run: Callable[..., Lef
 def test_get__leaves_with_a_code_that_says_why(run: Callable[..., Left], filled: Path, tmp_path: Path) -> None:
     asked = ("get", "markets.prices", "--data", filled)
     nothing = run(*asked, "--location", "NYISO:NOWHERE")
-    assert (nothing.code, nothing.err) == (3, "nothing found\n")
+    assert (nothing.code, "no row of markets.prices with location NYISO:NOWHERE" in nothing.err) == (3, True)
+    mistyped = run(*asked, "--location", "nyiso:n.y.c.")
+    assert (mistyped.code, "did you mean NYISO:N.Y.C.?" in mistyped.err) == (3, True)
     assert run(*asked, "--location", "NYISO:NOWHERE", "-o", "csv", "--out", tmp_path / "x").code == 3
     naive = run(*asked, "--start", "2026-11-02")
     assert naive.code == 2
@@ -209,6 +241,52 @@ def test_get__leaves_with_a_code_that_says_why(run: Callable[..., Left], filled:
     assert run("get", "markets.weather", "--data", filled).code == 3
     unwritable = run(*asked, "-o", "parquet", "--out", tmp_path / "none" / "x.parquet")
     assert (unwritable.code, "The file cannot be used" in unwritable.err) == (2, True)
+
+
+def test_a_reading_verb__makes_no_desk_where_none_has_been(run: Callable[..., Left], tmp_path: Path) -> None:
+    for verb in (("get", "markets.prices"), ("datasets",), ("locations", "search", "hub"), ("feeds", "list"),
+                 ("key", "list"), ("tenant", "list"), ("audit", "verify")):  # fmt: skip
+        left = run(*verb, "--data", tmp_path / "mistyped")
+        assert (left.code, "No desk has been there" in left.err) == (3, True)
+    assert not (tmp_path / "mistyped").exists()
+
+
+@pytest.mark.parametrize("dataset", ["../../health", "..", "markets.prices/latest", "a b", "?x=1", "%2e%2e"])
+def test_a_name__stays_one_segment_of_the_path(run: Callable[..., Left], filled: Path, dataset: str) -> None:
+    left = run("get", dataset, "--data", filled)
+    assert left.code == 3
+    assert "GET /health" not in left.err
+
+
+def test_get__takes_conditions_only_as_column_and_value(run: Callable[..., Left], filled: Path) -> None:
+    for condition in ("location", "=NYISO:WEST"):
+        left = run("get", "markets.prices", "--where", condition, "--data", filled)
+        assert (left.code, "is no column=value" in left.err) == (2, True)
+
+
+def test_an_address__that_is_none_is_a_fault_of_usage(run: Callable[..., Left]) -> None:
+    for url in ("localhost:8600", "ftp://localhost", "http://", "nonsense"):
+        left = run("datasets", "--url", url)
+        assert (left.code, "The address cannot be used" in left.err) == (2, True)
+
+
+def test_version__is_told(run: Callable[..., Left]) -> None:
+    assert run("--version").out == f"powerdesk {metadata.version('powerdesk')}\n"
+
+
+@pytest.mark.parametrize("output", ["json", "csv", "table"])
+def test_a_closed_or_full_standard_output__ends_without_a_trace(filled: Path, output: str) -> None:
+    """In processes of their own, since it is about what the shell gives them."""
+    command = f"{shlex.quote(sys.executable)} -c 'from powerdesk.app.cli.program import main; main()'"
+    verb = f"{command} datasets --data {shlex.quote(str(filled))} -o {output}"
+    closed = subprocess.run(f"{verb} >&-", shell=True, capture_output=True, text=True, check=False)  # noqa: S602 - a shell is its subject
+    assert (closed.returncode, closed.stderr) == (0, "")
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    full = subprocess.run(f"{verb} > /dev/full", shell=True, capture_output=True, text=True, check=False)  # noqa: S602 - as above
+    assert full.returncode == 1
+    assert "standard output: No space left" in full.stderr
+    assert "Traceback" not in full.stderr
 
 
 def test_bulk_answers__follow_their_pages(
@@ -236,7 +314,7 @@ def test_catalogues__list_datasets_locations_feeds(run: Callable[..., Left], fil
 
 
 def test_feeds__pause_and_resume(run: Callable[..., Left], folder: Path) -> None:
-    assert run("feeds", "pause", "caiso", "--data", folder).out == "caiso: pause\n"
+    assert run("feeds", "pause", "caiso", "--data", folder).out == "caiso: paused\n"
     states = {row["id"]: row["state"] for row in run("feeds", "list", "--data", folder, "-o", "json").lines}
     assert states["caiso"] == "paused"
     assert run("feeds", "resume", "caiso", "--data", folder).code == 0

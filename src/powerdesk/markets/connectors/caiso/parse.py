@@ -49,6 +49,7 @@ _PRICE_COLUMNS = frozenset(
 )
 _LOAD_COLUMNS = frozenset({*_COMMON, "LOAD_TYPE", "TAC_AREA_NAME", "MW", "EXECUTION_TYPE"})
 _RENEWABLE_COLUMNS = frozenset({*_COMMON, "TRADING_HUB", "RENEWABLE_TYPE", "MARKET_RUN_ID_POS", "RENEW_POS", "MW"})
+REPORTS = "the header of an OASIS PRC_LMP, PRC_RTPD_LMP, PRC_INTVL_LMP, SLD_FCST or SLD_REN_FCST, or of an outlook CSV"
 _ACTUAL = "ACTUAL"
 _MOST = 0.5
 
@@ -75,7 +76,7 @@ def parse(payload: bytes, *, name: str | None = None, not_after: datetime | None
             outcome=sniffed.outcome,
             found=sniffed.detail,
             allowed="an OASIS zip, its CSV, or an outlook CSV",
-            remedy="fetch it again later",
+            remedy=sniffed.remedy,
             retry_after_s=sniffed.retry_after_s,
         )
     found = archives.members(payload, name=name)
@@ -94,7 +95,7 @@ def _member(member: Member, *, name: str | None, not_after: datetime | None) -> 
     for marker, reader in _READERS.items():
         if marker in names:
             return reader(member, names)
-    raise sheets.unreadable(member.name, f"columns {', '.join(names)[:200]!r}")
+    raise sheets.unreadable(member.name, f"columns {', '.join(names)[:200]!r}", allowed=REPORTS)
 
 
 def _prices(member: Member, names: tuple[str, ...]) -> Parsed:

@@ -37,6 +37,9 @@ _STAMP, _ZONE = "Time Stamp", "Time Zone"
 _HOUR, _FIVE_MINUTES, _QUARTER = (np.timedelta64(minutes, "m") for minutes in (60, 5, 15))
 _ENERGY_DECIMALS = 6
 """The energy part is computed from numbers of two decimals; rounding keeps equal values equal in binary."""
+REPORTS = (
+    "the header of damlbmp, realtime, pal, isolf or rtfuelmix of MIS, or of an OASIS export of DAM, RTC or RTD LBMP"
+)
 _HOURLY_AVERAGE = "rtlbmp"
 
 
@@ -67,7 +70,7 @@ def parse(payload: bytes, *, name: str | None = None, not_after: datetime | None
             outcome=sniffed.outcome,
             found=sniffed.detail,
             allowed="a MIS or OASIS CSV, plain, gzipped or zipped",
-            remedy="fetch it again later",
+            remedy=sniffed.remedy,
             retry_after_s=sniffed.retry_after_s,
         )
     found = archives.members(payload, name=name)
@@ -82,7 +85,7 @@ def _member(member: Member, not_after: datetime | None) -> Parsed:
     for recognise, reader in _READERS:
         if recognise(names):
             return reader(member, names, not_after)
-    raise sheets.unreadable(member.name, f"columns {', '.join(names)[:200]!r}")
+    raise sheets.unreadable(member.name, f"columns {', '.join(names)[:200]!r}", allowed=REPORTS)
 
 
 def _starting(names: tuple[str, ...], beginning: str) -> str:
@@ -150,7 +153,7 @@ def _prices(member: Member, names: tuple[str, ...], layout: _Prices, not_after: 
         stamp=layout.stamp,
         series=layout.name,
         zone=layout.zone,
-        valid=np.isfinite(numbers[:, 0]),
+        valid=np.isfinite(numbers).all(axis=1),
         not_after=not_after,
         pointer=member.name,
     )
