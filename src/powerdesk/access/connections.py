@@ -122,6 +122,18 @@ def from_loopback(connection: HTTPConnection) -> bool:
     return connection.client is not None and is_loopback(connection.client.host)
 
 
+def neighbourhood(address: str) -> str:
+    """Return what failures and tries are counted by: an IPv4 address, or the /64 network that one subscriber has."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address[:100]
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    mapped = found.ipv4_mapped
+    return str(mapped or ipaddress.IPv6Network((int(found) >> 64 << 64, 64)))
+
+
 def is_loopback(address: str) -> bool:
     """Tell whether the text is an address of this very machine."""
     try:

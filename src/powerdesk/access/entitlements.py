@@ -33,6 +33,8 @@ KEY_SCOPES = frozenset(
 IMPLIED_BY_API = frozenset({Channel.STREAM, Channel.EXCEL, Channel.GRAPHQL, Channel.FLIGHT, Channel.SDK})
 """Granted by a grant of api and by nothing else: a line that lists one of them without api gives nothing."""
 
+MOST_NAMED = 100
+"""Tuples that a refusal names; more than the markets and products of a desk make."""
 NEEDS_API = IMPLIED_BY_API | {Channel.API, Channel.COPILOT}
 PROGRAMS = frozenset({PrincipalKind.KEY, PrincipalKind.SERVICE})
 """Callers that need api for whatever they do, so that a key cannot take by download what it may not read."""
@@ -46,8 +48,10 @@ class RefusedError(Problem):
     title: ClassVar[str] = "Your tenant is not entitled to this"
 
     def __init__(self, *, missing: Sequence[Missing], dataset: str | None = None) -> None:
-        self.missing = tuple(missing)
-        named = ", ".join(f"{m.market} {m.product} by {m.channel.value}" for m in self.missing)
+        self.missing = tuple(missing[:MOST_NAMED])
+        named = ", ".join(f"{m.market} {m.product} by {m.channel.value}" for m in self.missing[:10])
+        left = len(missing) - 10
+        named += f" and {left} more" if left > 0 else ""
         super().__init__(
             found=f"no entitlement to {named}" + ("" if dataset is None else f" (dataset {dataset})"),
             allowed="what GET /v1/entitlements lists for your tenant",

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 class RateLimitedError(Problem):
-    """More calls or rows than the plan gives; nothing of this request was counted against it."""
+    """More calls or rows than the plan gives.
+
+    Nothing of this request was counted, except a call for each thousand rows that were read for nothing.
+    """
 
     status: ClassVar[int] = 429
     slug: ClassVar[str] = "rate-limited"
@@ -27,7 +30,7 @@ class RateLimitedError(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """At most `amount` of the unit (calls or rows) in any `window_s` seconds, for one principal and product."""
+    """At most `amount` of the unit (calls or rows) in any `window_s` seconds, for one account and product."""
 
     unit: str
     amount: int

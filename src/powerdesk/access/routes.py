@@ -81,7 +81,8 @@ def _guard(deps: AccessRoutes, name: str, policy: policies.Policy) -> dict[str, 
 
 
 def note_denial(services: AccessServices, principal: Principal, *, target: str, request_id: str) -> None:
-    """Put a refusal by policy into the audit log before the answer leaves."""
+    """Put a refusal by policy into the audit log before the answer leaves; RateLimitedError for one of too many."""
+    limiting.admit_denial(services.cache, principal=principal)
     act = services.act(principal, request_id=request_id)
     with services.records.unit() as unit:
         auditing.note(unit, act, entry=act.entry(action="route", target=target, outcome=audit.Outcome.DENIED))
@@ -98,7 +99,7 @@ def _request_id(request: Request) -> str:
 
 def _visitor(request: Request) -> signing_in.Visitor:
     return signing_in.Visitor(
-        address="" if request.client is None else request.client.host,
+        address="" if request.client is None else connections.neighbourhood(request.client.host),
         agent=request.headers.get("user-agent", ""),
         old_token=request.cookies.get(connections.COOKIE),
         request_id=_request_id(request),

@@ -128,6 +128,13 @@ class Principal:
     """Session or key id behind the request; revocation names it."""
     plan: str = "standard"
     """The tenant's rate plan (a name in access.limits.PLANS)."""
+    owner: str = ""
+    """The account that a key acts for; empty for everybody else."""
+
+    @property
+    def account(self) -> str:
+        """What limits count by: the keys of one account share them."""
+        return self.owner or self.id
 
 
 @dataclass(frozen=True, slots=True)

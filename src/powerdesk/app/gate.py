@@ -83,6 +83,10 @@ class Gate:
         """Return what the store's queries need."""
         return Asker(principal=caller.principal, channel=caller.channel)
 
+    def afford(self, caller: Caller | Asker, *, product: str) -> None:
+        """Raise RateLimitedError before anything is read when nothing is left of the caller's budget."""
+        limiting.afford(self.cache, principal=caller.principal, product=product)
+
     def spend(self, caller: Caller | Asker, *, product: str, rows: int) -> Mapping[str, str]:
         """Count a call and its rows; return the headers, or raise RateLimitedError."""
         standings = limiting.spend(self.cache, principal=caller.principal, product=product, rows=rows)
@@ -93,7 +97,8 @@ class Gate:
         self.reads.note(self._entry(caller, "read", what, audit.Outcome.DONE, {"rows": str(rows)}))
 
     def note_denial(self, caller: Caller | Asker, *, what: str, missing: Sequence[Missing]) -> None:
-        """Write a denial to the audit log; it is durable when this returns."""
+        """Write a denial to the audit log; it is durable when this returns. RateLimitedError for one of too many."""
+        limiting.admit_denial(self.cache, principal=caller.principal)
         lacking = {f"{m.market}/{m.product}": m.channel.value for m in missing}
         self.reads.note(self._entry(caller, "read", what, audit.Outcome.DENIED, lacking))
         self.reads.flush()
@@ -159,6 +164,10 @@ class StreamGate:
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back after any change of access; return how to stop that."""
         return self.gate.authenticator.on_change(lambda _version: callback())
+
+    def afford(self, asker: Asker, *, product: str) -> None:
+        """Raise RateLimitedError before anything is read when nothing is left of the asker's budget."""
+        self.gate.afford(asker, product=product)
 
     def spend(self, asker: Asker, *, product: str, rows: int) -> None:
         """Count a call and its rows; raise RateLimitedError when the budget cannot take it."""

@@ -59,6 +59,7 @@ def router(desk: Desk) -> APIRouter:
         """Say why a price is what it is: energy, losses, each binding constraint, and what these leave unexplained."""
         caller = desk.gate.caller(request)
         place, instant, at = _read(location, interval_start, as_of)
+        desk.gate.afford(caller, product=datasets.CONGESTION)
         cut = store_queries.snapshot(desk.store, as_of=at or caller.at, knowledge=knowledge)
         asker = desk.gate.asker(caller)
         try:

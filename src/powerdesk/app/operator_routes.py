@@ -15,7 +15,7 @@ from powerdesk.app import bodies, importing, remaking
 from powerdesk.app.desk import BACKUP
 from powerdesk.app.moving import moves
 from powerdesk.app.roles import Part
-from powerdesk.delivery.stream import sse
+from powerdesk.delivery.stream import session, sse
 from powerdesk.engines.ports.faults import EngineUnavailableError
 from powerdesk.kernel import intervals, problem
 from powerdesk.markets import jobs as market_jobs
@@ -239,6 +239,7 @@ def stream_router(desk: Desk, hub: Hub | None) -> APIRouter:
         )
         pairs = request.query_params.multi_items()
         sse.read(pairs)
+        session.check_room(hub, asker)
         events = sse.events(hub, asker, pairs, last_event_id=request.headers.get("last-event-id"))
         return StreamingResponse(events, media_type=sse.MEDIA_TYPE, headers={"Cache-Control": "no-store"})
 

@@ -41,6 +41,10 @@ class Gate(Protocol):
         """Return what store queries need."""
         ...
 
+    def afford(self, caller: Caller, *, product: str) -> None:
+        """Raise RateLimitedError before anything is read when nothing is left of the caller's budget."""
+        ...
+
     def spend(self, caller: Caller, *, product: str, rows: int) -> Mapping[str, str]:
         """Count one call and its rows; return the rate-limit headers or raise RateLimitedError."""
         ...
@@ -50,7 +54,7 @@ class Gate(Protocol):
         ...
 
     def note_denial(self, caller: Caller, *, what: str, missing: Sequence[Missing]) -> None:
-        """Put a denial into the audit log before the answer leaves."""
+        """Put a denial into the audit log before the answer leaves; raise RateLimitedError for one of too many."""
         ...
 
     def note_export(self, caller: Caller, *, what: str, rows: int, sha256: str) -> None:

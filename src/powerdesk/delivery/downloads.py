@@ -112,6 +112,8 @@ def _make(downloads: Downloads, request: Request, body: bytes) -> dict[str, Any]
     if ordered.format not in BULK_FORMATS:
         raise DownloadError(found=f"format {ordered.format!r}", allowed=", ".join(BULK_FORMATS), remedy="choose one")
     asked = _asked(downloads.store, ordered)
+    declared = queries.dataset(downloads.store, ordered.dataset)
+    downloads.gate.afford(caller, product=declared.product)
     asker = queries.Asker(principal=caller.principal, channel=Channel.DOWNLOAD)
     missing = queries.left_out(downloads.store, asker, request=asked.request)
     if missing and not asked.request.allow_partial:
@@ -122,7 +124,6 @@ def _make(downloads: Downloads, request: Request, body: bytes) -> dict[str, Any]
         raise DownloadError(
             found=f"more than {MAX_ROWS} rows", allowed=f"at most {MAX_ROWS} a file", remedy="ask for a shorter range"
         )
-    declared = queries.dataset(downloads.store, ordered.dataset)
     downloads.gate.spend(caller, product=declared.product, rows=written.rows)
     return _offered(downloads, caller, ordered, written, left_out=tuple(each.market for each in missing))
 

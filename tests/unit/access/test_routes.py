@@ -468,6 +468,27 @@ def test_entitlements__of_another_tenant_are_out_of_reach(desk: Desk) -> None:
     assert {g["tenant"] for g in desk.signed_in("alien").ask("GET", "/v1/entitlements").json()["grants"]} == set()
 
 
+def test_sign_in__storm_from_one_network_is_limited_like_one_from_one_address(desk: Desk) -> None:
+    storm = [desk.visitor(client=(f"2001:db8::{number:x}", 1)) for number in range(61)]
+    codes = [visitor.ask("POST", f"/sign-in/code{number}").status_code for number, visitor in enumerate(storm)]
+    assert codes == [410] * 60 + [429]
+    assert desk.visitor(client=("2001:db8:0:1::1", 1)).ask("POST", "/sign-in/code").status_code == 410
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("10.0.0.9", "10.0.0.9"),
+        ("::ffff:10.0.0.9", "10.0.0.9"),
+        ("2001:db8::9", "2001:db8::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("testclient", "testclient"),
+    ],
+)
+def test_tries__are_counted_by_what_one_subscriber_has(address: str, counted: str) -> None:
+    assert connections.neighbourhood(address) == counted
+
+
 @pytest.mark.parametrize(("address", "status"), [("127.0.0.1", 200), ("::1", 200), ("10.0.0.9", 401), ("odd", 401)])
 def test_operator_token__counts_from_this_machine_only(desk: Desk, address: str, status: int) -> None:
     program = desk.visitor(client=(address, 1))

@@ -9,11 +9,28 @@ from powerdesk.access.types import PrincipalKind
 from powerdesk.engines.ports.cache import Rate
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from powerdesk.access.types import Principal
     from powerdesk.engines.ports.cache import Allowance, Cache
 
 STRANGER_TRIES = limits.Budget(unit="calls", amount=60, window_s=60)
 """Bounds what somebody without a credential can make the desk hash and write."""
+DENIALS = limits.Budget(unit="calls", amount=1_200, window_s=60)
+"""Bounds what an account that is refused everything can make the desk write to its audit log."""
+ROWS_PER_CALL = 1_000
+"""A read that was made and is then refused for its rows costs a call for so many of them."""
+
+
+def afford(cache: Cache, *, principal: Principal, product: str) -> None:
+    """Raise RateLimitedError, before anything is read, when a budget for the product has nothing left."""
+    if principal.kind in {PrincipalKind.SYSTEM, PrincipalKind.OPERATOR}:
+        return
+    budgets = _plan(principal).budgets(product)
+    looked = [(budget, _hit(cache, principal, product, budget, 0)) for budget in budgets]
+    for budget, found in looked:
+        if found.remaining < 1:
+            raise _limited(budget, 1, found, _standings(looked))
 
 
 def spend(
@@ -22,22 +39,33 @@ def spend(
     """Count against every budget of the principal's plan for the product; return how each stands.
 
     `limits.headers` turns the answer into headers. RateLimitedError when a budget cannot take it; then none is
-    counted. The house itself and its operator spend nothing.
+    counted, but for a call per ROWS_PER_CALL rows, which somebody has read for nothing. The house itself and its
+    operator spend nothing.
     """
     if principal.kind in {PrincipalKind.SYSTEM, PrincipalKind.OPERATOR}:
         return ()
-    plan = limits.PLANS.get(principal.plan, limits.STANDARD)
-    asked = [(budget, {"calls": calls, "rows": rows}[budget.unit]) for budget in plan.budgets(product)]
-    looked = [(budget, cost, _hit(cache, principal, product, budget, 0)) for budget, cost in asked]
-    standings = tuple(limits.Standing(budget, found.remaining, found.reset_after_s) for budget, _, found in looked)
-    for budget, cost, found in looked:
-        if cost > found.remaining:
-            raise _limited(budget, cost, found, standings)
-    counted = [(budget, cost, _hit(cache, principal, product, budget, cost)) for budget, cost in asked]
-    for budget, cost, found in counted:
+    costs = {"calls": calls, "rows": rows}
+    budgets = _plan(principal).budgets(product)
+    looked = [(budget, _hit(cache, principal, product, budget, 0)) for budget in budgets]
+    for budget, found in looked:
+        if costs[budget.unit] > found.remaining:
+            for other, left in looked:
+                if other.unit == "calls":
+                    _hit(cache, principal, product, other, min(rows // ROWS_PER_CALL, left.remaining))
+            raise _limited(budget, costs[budget.unit], found, _standings(looked))
+    counted = [(budget, _hit(cache, principal, product, budget, costs[budget.unit])) for budget in budgets]
+    for budget, found in counted:
         if not found.granted:  # another thread took what was left between the look and the hit
-            raise _limited(budget, cost, found, standings)
-    return tuple(limits.Standing(budget, found.remaining, found.reset_after_s) for budget, _, found in counted)
+            raise _limited(budget, costs[budget.unit], found, _standings(looked))
+    return _standings(counted)
+
+
+def admit_denial(cache: Cache, *, principal: Principal) -> None:
+    """Count a refusal that is about to be audited; RateLimitedError beyond DENIALS, which nothing has to write down."""
+    rate = Rate(amount=DENIALS.amount, window_s=DENIALS.window_s)
+    found = cache.hit(f"denied/{principal.account}", rate)
+    if not found.granted:
+        raise _limited(DENIALS, 1, found, ())
 
 
 def admit_stranger(cache: Cache, *, address: str) -> None:
@@ -47,9 +75,17 @@ def admit_stranger(cache: Cache, *, address: str) -> None:
         raise _limited(STRANGER_TRIES, 1, found, ())
 
 
+def _plan(principal: Principal) -> limits.Plan:
+    return limits.PLANS.get(principal.plan, limits.STANDARD)
+
+
+def _standings(counted: Sequence[tuple[limits.Budget, Allowance]]) -> tuple[limits.Standing, ...]:
+    return tuple(limits.Standing(budget, found.remaining, found.reset_after_s) for budget, found in counted)
+
+
 def _hit(cache: Cache, principal: Principal, product: str, budget: limits.Budget, cost: int) -> Allowance:
     rate = Rate(amount=budget.amount, window_s=budget.window_s)
-    return cache.hit(f"spend/{principal.id}/{product}/{budget.unit}", rate, cost=cost)
+    return cache.hit(f"spend/{principal.account}/{product}/{budget.unit}", rate, cost=cost)
 
 
 def _limited(

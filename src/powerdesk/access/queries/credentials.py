@@ -154,6 +154,7 @@ def _key(reader: Reader, row: Any, now: datetime) -> Credential:
         grants=grants(reader, tenant=row.tenant),
         session=row.id,
         plan=plan(reader, tenant=row.tenant),
+        owner=row.owner,
     )
     return Credential(row.id, principal, row.expires_at, row.last_used_at)
 

@@ -38,6 +38,7 @@ def router(rest: Rest, *, reason: Reason) -> APIRouter:
         """Say what was due and is there, every gap with its reason, how fresh the newest row is, what was restated."""
         caller = rest.gate.caller(request)
         declared = queries.dataset(rest.store, dataset_id)
+        rest.gate.afford(caller, product=declared.product)
         asked = parameters.read(
             declared, request.query_params.multi_items(), accept="", display_only=caller.display_only
         )
@@ -55,6 +56,7 @@ def router(rest: Rest, *, reason: Reason) -> APIRouter:
             span=queries.Span(start, end),
             cut=cut,
         )
+        rest.gate.spend(caller, product=declared.product, rows=0)
         rest.gate.note_read(caller, what=f"{dataset_id}/quality", rows=len(found.groups))
         body = _body(found, start, end, cut.as_of, reason)
         body["left_out"] = [{"market": m.market, "product": m.product, "channel": m.channel.value} for m in refused]

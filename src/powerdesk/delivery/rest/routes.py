@@ -117,6 +117,7 @@ def _described(store: Store, declared: Dataset) -> dict[str, Any]:
 def _sample(rest: Rest, caller: Caller, declared: Dataset) -> dict[str, Any]:
     """Return `sample`: the newest row of the series that were heard of last, or `sample_refused`: why there is none."""
     try:
+        rest.gate.afford(caller, product=declared.product)
         made = reading.newest(rest.store, rest.gate.asker(caller), declared=declared, rows=SAMPLE_ROWS, now=caller.at)
         rest.gate.spend(caller, product=declared.product, rows=made.rows)
     except problem.Problem as error:
@@ -134,10 +135,13 @@ async def _served(
     Handing a read of a millisecond to a thread and back costs more than the read.
     """
     asking = _asking(rest, request, dataset_id)
+
+    def made() -> Response:
+        rest.gate.afford(asking.caller, product=asking.declared.product)
+        return read(rest, request, asking)
+
     try:
-        if _light(rest, asking, newest=read is _latest):
-            return read(rest, request, asking)
-        return await run_in_threadpool(read, rest, request, asking)
+        return made() if _light(rest, asking, newest=read is _latest) else await run_in_threadpool(made)
     except entitlements.RefusedError as refused:
         await run_in_threadpool(rest.gate.note_denial, asking.caller, what=dataset_id, missing=refused.missing)
         raise
@@ -165,7 +169,9 @@ def _rows(rest: Rest, request: Request, asking: Asking) -> Response:
     caller, declared, asked = asking.caller, asking.declared, asking.asked
     asker = rest.gate.asker(caller)
     if asked.estimate:
-        return _json(reading.estimate(rest.store, asker, asked=asked, now=caller.at))
+        found = reading.estimate(rest.store, asker, asked=asked, now=caller.at)
+        rest.gate.spend(caller, product=declared.product, rows=0)
+        return _json(found)
     tag = _etag(rest.store, asking, request.scope["query_string"])
     seen = request.headers.get("if-none-match")
     if seen is not None and encoding.has_tag(seen, tag):

@@ -55,6 +55,10 @@ class Gatekeeper(Protocol):
         """Call back (on any thread) after a change of grants, sessions or keys; return how to stop that."""
         ...
 
+    def afford(self, asker: Asker, *, product: str) -> None:
+        """Raise a Problem with retry_after_s, before anything is read, when nothing is left of the asker's budget."""
+        ...
+
     def spend(self, asker: Asker, *, product: str, rows: int) -> None:
         """Count a call and its rows; raise a Problem with retry_after_s when the rate is exceeded."""
         ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -107,6 +106,8 @@ class Hub:
         self._channels: dict[str, Channel] = {}
         self._activating = asyncio.Lock()
         self._workers = ThreadPoolExecutor(max_workers=3, thread_name_prefix="stream")
+        self._checker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="stream-access")
+        """Asks who may still listen: never behind reads, however long they take."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._unsubscribe: list[Callable[[], None]] = []
         self._rechecking = False
@@ -143,7 +144,8 @@ class Hub:
             for group in channel.groups.values():
                 group.close()
         self._channels.clear()
-        await asyncio.get_running_loop().run_in_executor(None, self._workers.shutdown)
+        for pool in (self._workers, self._checker):
+            await asyncio.get_running_loop().run_in_executor(None, pool.shutdown)
 
     def notify(self, *, dataset: str, commit: int) -> None:
         """Say that a dataset is readable up to a commit: by the projector's thread, or by a consumer of the bus."""
@@ -347,9 +349,9 @@ class Hub:
                 self._wake(channel)
             for session in tuple(self.sessions):
                 session.check_entitlements()
+            self.recheck()  # what ends by itself, as a key does on its day, calls nobody back
             if loop.time() >= next_beat:
                 next_beat = loop.time() + self.limits.heartbeat_s
-                self.recheck()
                 for session in tuple(self.sessions):
                     session.beat()
 
@@ -358,7 +360,8 @@ class Hub:
             while self._recheck_again:
                 self._recheck_again = False
                 sessions = tuple(session for session in self.sessions if session.asker is not None)
-                found = await self.in_thread(functools.partial(self._renewed, sessions))
+                loop = asyncio.get_running_loop()
+                found = await loop.run_in_executor(self._checker, self._renewed, sessions)
                 for session, asker in zip(sessions, found, strict=True):
                     session.renewed(asker)
         finally:

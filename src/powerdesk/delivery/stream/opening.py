@@ -121,6 +121,8 @@ class Opening:
         known = session.resume.seq.get(self.sid)
         if start is None:
             start = "now" if known is None and session.resume is not tokens.UNREADABLE else "resume"
+        product = self.declared.product
+        await self.hub.in_thread(lambda: self.hub.gate.afford(self.asker, product=product))
         if start == "now" and self.sub.replay is None:  # any other counts its call with its rows, once they are read
             await self._spend(0)
         session.subscribers[self.sid] = self.subscriber

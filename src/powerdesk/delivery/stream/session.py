@@ -76,6 +76,19 @@ class TooManySocketsError(problem.Problem):
     title = "Too many open streams"
 
 
+def check_room(hub: Hub, asker: Asker, *, besides: Session | None = None) -> None:
+    """Raise TooManySocketsError when the asker's account, or everybody together, has as many streams as may be open."""
+    others = [other for other in hub.sessions if other is not besides]
+    account, limits = asker.principal.account, hub.limits
+    own = sum(1 for other in others if other.asker and other.asker.principal.account == account)
+    if own >= limits.sockets_per_principal or len(others) >= limits.sockets:
+        raise TooManySocketsError(
+            found=f"{own} open streams of {account}, {len(others)} in all",
+            allowed=f"{limits.sockets_per_principal} of an account with all its keys, {limits.sockets} in all",
+            remedy="close one, or put more subscriptions into each",
+        )
+
+
 class Session:
     """A client. The carrier calls `received`, `drained` and `lost`; everything happens on the hub's loop."""
 
@@ -317,7 +330,7 @@ class Session:
 
     def welcome(self, asker: Asker, *, resume: str | None) -> None:
         """Open the session for an asker; raise TooManySocketsError when it has too many."""
-        self._count(asker)
+        check_room(self.hub, asker, besides=self)
         self._hello_timer.cancel()
         self._credential = replace(self._credential, bearer=None, cookie=None)
         self.asker = asker
@@ -333,15 +346,6 @@ class Session:
             limits=messages.Limits(subscriptions=limits.subscriptions, queue=limits.queue_bytes),
         )
         self.send(frames.of_message(welcome))
-
-    def _count(self, asker: Asker) -> None:
-        others = sum(1 for other in self.hub.sessions if other.asker and other.asker.principal.id == asker.principal.id)
-        if others >= self.hub.limits.sockets_per_principal:
-            raise TooManySocketsError(
-                found=f"{others} open streams of {asker.principal.id}",
-                allowed=f"{self.hub.limits.sockets_per_principal}",
-                remedy="close one, or put more subscriptions into each",
-            )
 
     async def _serve(self, message: messages.ClientMessage) -> None:
         if isinstance(message, messages.Ping):

@@ -83,6 +83,44 @@ def test_headers__say_policy_and_standing() -> None:
     }
 
 
+def test_afford__refuses_before_anything_is_read_once_a_budget_is_spent(spend: Any, house: Any) -> None:
+    asking = Principal(id="p", kind=PrincipalKind.KEY, tenant="t", name="p", plan="small")
+    limiting.afford(house.services.cache, principal=asking, product="prices")
+    spend(rows=100)
+    with pytest.raises(limits.RateLimitedError, match="0 left"):
+        limiting.afford(house.services.cache, principal=asking, product="prices")
+    limiting.afford(house.services.cache, principal=asking, product="weather")
+    limiting.afford(house.services.cache, principal=OPERATOR, product="prices")
+
+
+def test_reads_refused_for_their_rows__cost_calls_so_that_they_end(house: Any) -> None:
+    principal = Principal(id="p", kind=PrincipalKind.KEY, tenant="t", name="p", plan="trial")
+    made = 0
+    with pytest.raises(limits.RateLimitedError, match="0 left"):  # noqa: PT012 - the reads that come before it
+        while made < 1_000:
+            limiting.afford(house.services.cache, principal=principal, product="prices")
+            made += 1
+            with pytest.raises(limits.RateLimitedError):
+                limiting.spend(house.services.cache, principal=principal, product="prices", rows=3_000_000)
+    assert made == 1
+
+
+def test_keys_of_one_account__share_its_budget(spend: Any, house: Any) -> None:
+    for key in ("key:1", "key:2", "key:3"):
+        program = Principal(id=key, kind=PrincipalKind.KEY, tenant="t", name=key, plan="small", owner="p")
+        limiting.spend(house.services.cache, principal=program, product="prices")
+    with pytest.raises(limits.RateLimitedError):
+        spend("p")
+
+
+def test_denials__are_bounded_by_account(house: Any) -> None:
+    programs = [Principal(id=f"key:{n}", kind=PrincipalKind.KEY, tenant="t", name="", owner="p") for n in range(2)]
+    for number in range(limiting.DENIALS.amount):
+        limiting.admit_denial(house.services.cache, principal=programs[number % 2])
+    with pytest.raises(limits.RateLimitedError):
+        limiting.admit_denial(house.services.cache, principal=programs[0])
+
+
 def test_strangers__are_bounded_by_address(house: Any) -> None:
     for _ in range(limiting.STRANGER_TRIES.amount):
         limiting.admit_stranger(house.services.cache, address="10.0.0.1")

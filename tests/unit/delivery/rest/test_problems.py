@@ -104,6 +104,35 @@ def test_an_error_of_ours__is_a_problem_without_its_traceback(served: RunningDes
     assert answer.headers["x-frame-options"] == "DENY"
 
 
+def test_what_only_counts_or_judges_rows__is_counted_like_a_read(served: RunningDesk) -> None:
+    served.tenant("curious", [Entitlement("SIM", "*", "api")], plan="trial")
+    secret = served.key("curious", Channel.API).secret
+    client, params = served.bearer(secret), {"market": "SIM"}
+    principal = served.desk.access.authenticator.key(secret).principal
+    limiting.spend(served.desk.engines.cache, principal=principal, product="prices", calls=598)
+    assert client.get(ROWS, params={**params, "estimate": "true"}).status_code == 200
+    assert client.get("/v1/datasets/markets.prices/quality", params=params).status_code == 200
+    for path, asked in ((ROWS, {**params, "estimate": "true"}), ("/v1/datasets/markets.prices/quality", params)):
+        assert_problem(client.get(path, params=asked), 429)
+    made = client.post("/v1/downloads", json={"dataset": "markets.prices", "query": params})
+    assert made.status_code == 429
+
+
+def test_refusals__name_so_many_markets_and_are_audited_so_often(served: RunningDesk) -> None:
+    served.tenant("stranger", [])
+    secret = served.key("stranger", Channel.API).secret
+    client = served.bearer(secret)
+    many = {"market": ",".join(f"M{number}" for number in range(5_000))}
+    answer = client.get(ROWS, params=many)
+    assert_problem(answer, 403)
+    assert len(answer.content) < 50_000
+    principal = served.desk.access.authenticator.key(secret).principal
+    for _ in range(limiting.DENIALS.amount - 1):
+        limiting.admit_denial(served.desk.engines.cache, principal=principal)
+    for path in (ROWS, "/v1/payloads", "/v1/keys"):
+        assert_problem(client.get(path, params={"market": "SIM"} if path == ROWS else {}), 429)
+
+
 def test_limits__are_said_with_every_answer_and_with_429(served: RunningDesk) -> None:
     served.tenant("busy", [Entitlement("SIM", "*", "api")], plan="trial")
     secret = served.key("busy", Channel.API).secret

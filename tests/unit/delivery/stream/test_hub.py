@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -299,6 +300,32 @@ def test_revocation__reaches_an_open_socket_within_a_second(tmp_path: Path) -> N
         assert loop.time() - began < 1.0
 
     at_desk(tmp_path, body)
+
+
+def test_a_credential_that_ends_by_itself__is_noticed_without_waiting_for_a_heartbeat(tmp_path: Path) -> None:
+    async def body(served: Desk) -> None:
+        client = await connect(served)
+        await subscribe(client)
+        del served.gate.askers["all"]  # as a key does on its day: nobody calls back
+        assert (await client.until("bye"))["reason"] == "revoked"
+
+    at_desk(tmp_path, body, limits=HubLimits(heartbeat_s=1_000.0))
+
+
+def test_revocation__waits_for_no_read(tmp_path: Path) -> None:
+    async def body(served: Desk) -> None:
+        client = await connect(served)
+        await subscribe(client)
+        release = threading.Event()
+        reads = [asyncio.ensure_future(served.hub.in_thread(release.wait)) for _ in range(3)]
+        try:
+            served.gate.set("all", None)
+            assert (await client.until("bye"))["reason"] == "revoked"
+        finally:
+            release.set()
+            await asyncio.gather(*reads)
+
+    at_desk(tmp_path, body, limits=HubLimits(heartbeat_s=1_000.0))
 
 
 def test_entitlement__that_runs_out_ends_the_subscription(tmp_path: Path) -> None:
