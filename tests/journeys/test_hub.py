@@ -57,7 +57,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             process.terminate()
 
 
-@pytest.mark.parametrize("part", ["desk", "grid", "access"])
+@pytest.mark.parametrize("part", ["desk", "detail", "grid", "access"])
 def test_journeys__of_a_trader_on_a_running_desk(desk: Path, part: str) -> None:
     with _prices_that_tick(desk):
         done = _npm("journeys", part, **_way_in(desk))

@@ -33,7 +33,7 @@ beforeEach(async () => {
 })
 afterEach(() => expect(hub.complaints).toEqual([]))
 
-const amount = (text: string) => Number(text.replace('−', '-').replaceAll(',', ''))
+const amount = (text: string) => Number(text.replace('−', '-').replaceAll('\u202f', ''))
 
 async function openMap(query = ''): Promise<void> {
   await hub.page.goto(`${hub.base}/map?market=SIM${query}`)

@@ -38,6 +38,19 @@ describe.skipIf(process.env['HUB_URL'] !== undefined)('states of the panels', ()
     expect(await hub.page.locator('.price-row').count()).toBe(0)
   })
 
+  for (const path of ['/map', '/constraints']) {
+    it(`of ${path} without any market: not a skeleton for ever, but who may see it and what would be here`, async () => {
+      await hub.mode('refused')
+      await hub.page.goto(hub.base + path)
+      await hub.page.locator('.state', { hasText: 'Not entitled' }).waitFor()
+      expect(await axeViolations(hub.page)).toEqual([])
+      await hub.mode('empty')
+      await hub.page.goto(hub.base + path)
+      await hub.page.getByText('No market yet').waitFor()
+      expect(await hub.page.locator('.skeleton').count()).toBe(0)
+    })
+  }
+
   for (const [path, missing, empty] of [['/map?market=SIM', /SIM × network × hub/, 'No network of SIM yet'], ['/constraints?market=SIM', /SIM × congestion × hub/, 'Nothing bound in SIM in seven days']] as const) {
     it(`of the grid at ${path}: refused names the grant, empty says what would be here`, async () => {
       await hub.mode('refused')
@@ -57,6 +70,7 @@ describe.skipIf(process.env['HUB_URL'] !== undefined)('states of the panels', ()
     await hub.page.goto(`${hub.base}/prices?market=NYISO`)
     await hub.page.getByText(/unreachable since/).first().waitFor()
     await hub.page.locator('.price-row.stale').first().waitFor()
+    await hub.page.locator('.page-head .figure .value .dim').first().waitFor()
     expect(await hub.page.locator('.price-row.stale').first().innerText()).toMatch(/\d/)
   })
 

@@ -146,7 +146,7 @@ const map = await page.evaluate(() => new Promise((resolve) => {
   }
   turn(120)
 }))
-say(`map of ${/(\d+) buses, (\d+) lines/.exec(map.buses)?.[0]}, panned and zoomed, median frame`, median(map.frames), 'ms')
+say(`map of ${/[\d\u202f]+ buses, [\d\u202f]+ lines/.exec(map.buses)?.[0]}, panned and zoomed, median frame`, median(map.frames), 'ms')
 say('map, slowest frame of 120', Math.max(...map.frames), 'ms')
 await close()
 fixture?.closeAllConnections()

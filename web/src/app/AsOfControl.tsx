@@ -3,11 +3,13 @@ import { Icon } from '@/components/Icon'
 import { Popover } from '@/components/Popover'
 import { instantText, isoInstant } from '@/lib/time/format'
 import { serverNow } from '@/lib/time/use-now'
-import { DAY_MS, HOUR_MS, instantOfWall } from '@/lib/time/zone'
+import { DAY_MS, HOUR_MS, instantOfWall, isDay } from '@/lib/time/zone'
 import { useClock, useScope } from '@/lib/url/scope'
 import { setParams } from '@/lib/url/use-place'
 
 const STEPS = [['1 h ago', HOUR_MS], ['6 h ago', 6 * HOUR_MS], ['1 d ago', DAY_MS], ['7 d ago', 7 * DAY_MS]] as const
+
+const WALL = /^\d{4}-\d{2}-\d{2} \d{2}:\d{2}$/
 
 /** The switch "as known at": a moment, and every panel of every page shows only what was published by then. */
 export function AsOfControl() {
@@ -16,12 +18,12 @@ export function AsOfControl() {
   const [text, setText] = useState('')
   const shown = asOf === undefined ? 'now' : instantText(clock.zone, Date.parse(asOf)).slice(5)
 
-  const show = () => setText(instantText(clock.zone, asOf === undefined ? serverNow() : Date.parse(asOf)).replace(' ', 'T'))
+  const show = () => setText(instantText(clock.zone, asOf === undefined ? serverNow() : Date.parse(asOf)))
   const choose = (instant: number | undefined, close: () => void) => {
     setParams({ as_of: instant === undefined ? null : isoInstant(Math.floor(instant / 1000) * 1000) })
     close()
   }
-  const typed = instantOfWall(clock.zone, text)
+  const typed = WALL.test(text.trim()) && isDay(text.trim().slice(0, 10)) ? instantOfWall(clock.zone, text.trim().replace(' ', 'T')) : undefined
   return (
     <Popover name="As known at" hotkey="a" buttonClass={asOf === undefined ? 'chip' : 'chip active'} menuClass="as-of-menu" onOpen={show} button={<><Icon name="clock" size={14} /><span className="name">As known at</span> {shown}</>}>
       {(close) => (
@@ -31,7 +33,7 @@ export function AsOfControl() {
         }}>
           <p className="small dim">Show only what was published by this moment. Live updates stop.</p>
           <label className="row"><span className="visually-hidden">Moment in {clock.abbreviation}</span>
-            <input className="input" type="datetime-local" autoFocus value={text} onChange={(event) => setText(event.target.value)} />
+            <input className="input" type="text" placeholder="YYYY-MM-DD HH:MM" autoFocus value={text} onChange={(event) => setText(event.target.value)} />
             <span className="dim">{clock.abbreviation}</span>
           </label>
           <div className="row">

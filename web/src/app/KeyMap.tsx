@@ -8,7 +8,7 @@ const KEYS: readonly [keys: string[], words: string][] = [
   [['Enter'], 'Open the detail of the row'],
   [['Esc'], 'Close the detail, leave the search'],
   [['p'], 'Pin the row to the top, or let it go'],
-  [['['], 'One day back in the detail, one interval on the map; ] on; t today or the newest'],
+  [['['], 'One interval back, in the detail and on the map; ] on; { and } go by days in the detail; t today or the newest'],
   [['Space'], 'On the map: play the day, pause'],
   [['←'], 'On the map: arrows walk the buses, with Shift they move the map; b binding lines, n lines of the bus, + - 0 zoom'],
   [['c'], 'Choose columns: Space shows or hides, Alt and up or down moves'],

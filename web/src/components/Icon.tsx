@@ -16,6 +16,7 @@ const PATHS = {
   out: 'M14 4h6v6M20 4l-9 9M18 14v6H4V6h6',
   sort_up: 'M12 5v14M6 11l6-6 6 6',
   sort_down: 'M12 19V5M6 13l6 6 6-6',
+  calendar: 'M4 6h16v14H4zM4 10h16M8 3v4M16 3v4',
   clock: 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 7v5l3 2',
   left: 'M15 5l-7 7 7 7',
   right: 'M9 5l7 7-7 7',

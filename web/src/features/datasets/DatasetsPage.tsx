@@ -38,7 +38,7 @@ export default function DatasetsPage() {
                         <td><Link to={`/datasets/${one.id}`}>{one.title}</Link> <code className="dim">{one.id}</code><p className="dim small">{one.meaning}</p></td>
                         <td className="small">{one.grain}</td>
                         <td className="nowrap">{unitsOf(one) || <span className="dim">none</span>}</td>
-                        <td className="nowrap">late {spanText(one.freshness.late_after_s)}, stale {spanText(one.freshness.stale_after_s)}</td>
+                        <td className="nowrap"><div>late {spanText(one.freshness.late_after_s)}</div><div>stale {spanText(one.freshness.stale_after_s)}</div></td>
                         <td className="small">{one.publication.meaning}</td>
                         <td><span className="tag">{one.product}</span></td>
                       </tr>

@@ -5,7 +5,7 @@ import { EmptyState, QueryStates } from '@/components/states'
 import { getJson } from '@/lib/api/client'
 import type { Cell, Columns, Dataset, DatasetColumn } from '@/lib/api/types'
 import { instantText } from '@/lib/time/format'
-import { numberText, unitIn } from '@/lib/units/format'
+import { countText, numberText, unitIn } from '@/lib/units/format'
 import { useClock, useScope } from '@/lib/url/scope'
 import { useColumns } from '@/lib/url/use-columns'
 
@@ -13,7 +13,7 @@ function cellText(column: DatasetColumn, cell: Cell | undefined, zone: string): 
   if (cell === null || cell === undefined) return '–'
   if (column.dtype === 'instant' && typeof cell === 'string') return instantText(zone, Date.parse(cell))
   if (typeof cell === 'number' && column.dtype === 'float64') return numberText(cell)
-  return String(cell)
+  return typeof cell === 'number' ? countText(cell) : String(cell)
 }
 
 const SAMPLE_ROWS = 5

@@ -17,11 +17,12 @@ import { clickedSort, parseOneSort, sortedBy } from '@/lib/sorting'
 import { chosenClock } from '@/lib/time/markets'
 import { useNowEvery } from '@/lib/time/use-now'
 import { addDays, dayOf, dayStart } from '@/lib/time/zone'
-import { numberText, unitIn } from '@/lib/units/format'
+import { countText, numberText, unitIn } from '@/lib/units/format'
 import { useScope } from '@/lib/url/scope'
-import { setParams, useParam } from '@/lib/url/use-place'
+import { place, setParams, useParam } from '@/lib/url/use-place'
 import { ConstraintDetail } from './ConstraintDetail'
 import { GridTools } from './GridTools'
+import { NoMarket } from './NoMarket'
 import { StandingNotice } from './StandingNotice'
 import { boardColumns } from './board-columns'
 import { useFactors } from './factors'
@@ -34,7 +35,7 @@ const FILTERS: readonly [id: string, words: string, keep: (row: BoardRow) => boo
   ['all', 'All', () => true], ['now', 'Binding now', (row) => row.now > 0], ['rt', 'RT, not DA', (row) => row.since === 'rt'], ['da', 'DA, not RT', (row) => row.since === 'da'],
 ]
 const rowId = (row: BoardRow) => row.name
-const open = (id: string) => setParams({ row: id })
+const open = (id: string) => setParams({ row: id }, place().params.has('row') ? 'replace' : 'push')
 const close = () => setParams({ row: null, span: null })
 
 /** Seven days of what bound, the past ones read once and today's with every interval. */
@@ -73,15 +74,15 @@ function Figures({ rows, newest, unit }: { rows: readonly BoardRow[]; newest: nu
       <KeyFigure name="Dearest" unit={unit} note={dearest?.name}>{dearest === undefined ? '–' : numberText(dearest.now)}</KeyFigure>
       <KeyFigure name="RT, not DA" note="this hour">{newest === undefined ? '–' : rows.filter((row) => row.since === 'rt').length}</KeyFigure>
       <KeyFigure name="DA, not RT" note="this hour">{newest === undefined ? '–' : rows.filter((row) => row.since === 'da').length}</KeyFigure>
-      <KeyFigure name="Bound in 7 days" note="constraints">{rows.length}</KeyFigure>
+      <KeyFigure name="Bound in 7 days" note="DA or RT">{countText(rows.length)}</KeyFigure>
     </>
   )
 }
 
-function Absence({ market, isFiltered }: { market: string | undefined; isFiltered: boolean }) {
+function Absence({ market, isFiltered }: { market: string; isFiltered: boolean }) {
   if (isFiltered) return <EmptyState title="No constraint answers" action={<button type="button" className="button" onClick={() => setParams({ q: null, show: null }, 'replace')}>Show all</button>}>Nothing that bound in seven days answers the search and the filter.</EmptyState>
   return (
-    <EmptyState title={`Nothing bound in ${market ?? 'this market'} in seven days`} action={<Link className="button" to="/datasets/grid.shadow_prices">Look at the dataset</Link>}>
+    <EmptyState title={`Nothing bound in ${market} in seven days`} action={<Link className="button" to="/datasets/grid.shadow_prices">Look at the dataset</Link>}>
       Constraints appear here with the first interval in which one binds. The simulated market publishes its own: powerdesk up --feeds sim.
     </EmptyState>
   )
@@ -90,6 +91,11 @@ function Absence({ market, isFiltered }: { market: string | undefined; isFiltere
 /** Which limits bind, what they cost, whom they move, and what changed since day-ahead. */
 export default function BoardPage() {
   const market = useOneMarket()
+  if (market === undefined) return <NoMarket title="Constraints">Constraints appear here with the first interval in which one binds.</NoMarket>
+  return <Board market={market} />
+}
+
+function Board({ market }: { market: string }) {
   const { rows, newest, day, unit, constraints, isLoading, isPartial, error, retry } = useBoard(market)
   const [search, type] = useSearch()
   const show = useParam('show') ?? 'all'
@@ -115,7 +121,7 @@ export default function BoardPage() {
       <PageHead title="Constraints" figures={<Figures rows={rows} newest={newest} unit={unit} />} />
       <div className="grid-split">
         <div className="grid-main">
-          <GridTools label="Search constraints" type={type} note={`${ordered.length} shown, ${market ?? ''}`}>
+          <GridTools label="Search constraints" type={type} note={`${countText(ordered.length)} shown, ${market}`}>
             <div className="segmented" role="group" aria-label="Which constraints">
               {FILTERS.map(([id, name]) => <button key={id} type="button" className="button small" aria-pressed={show === id} onClick={() => setParams({ show: id === 'all' ? null : id }, 'replace')}>{name}</button>)}
             </div>
@@ -128,7 +134,7 @@ export default function BoardPage() {
         </div>
         {selected === undefined ? null : (
           <Drawer title={<div className="drawer-title"><h2>{selected}</h2><AsOfBadge market={market} /></div>} onClose={close}>
-            {constraints === undefined || market === undefined ? <Skeleton lines={10} /> : chosen === undefined
+            {constraints === undefined ? <Skeleton lines={10} /> : chosen === undefined
               ? <EmptyState title="No constraint is called that">{market} declares no constraint of this name by the moment shown.</EmptyState>
               : <>
                 <Link className="button small" to="/map" patch={{ line: chosen.name }}>Show on the map</Link>

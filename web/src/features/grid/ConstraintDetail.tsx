@@ -93,7 +93,7 @@ function Effects({ market, constraint, at, run, unit, newest }: DetailProps) {
   const effects = topEffects(factors, direction, isBound ? now.shadow : 1, MOST_EFFECTS)
   return (
     <section className="explain" aria-label="Affected locations">
-      <h2>Affected locations <span className="dim small">{isBound ? `shift factor × ${numberText(now.shadow)}, ${run}` : `it does not bind in this ${run} interval: for each 1.00 of shadow price`}</span></h2>
+      <div><h2>Affected locations</h2><span className="dim small">{isBound ? `shift factor × ${numberText(now.shadow)}, ${run}` : `It does not bind in this ${run} interval: for each 1.00 of shadow price.`}</span></div>
       {effects.length === 0 ? <EmptyState title="No location is moved by it">Its shift factors are zero or not published.</EmptyState> : (
         <table className="grid-table dense">
           <thead><tr><th>Location</th><th className="number">Shift factor</th><th className="number">{unit}</th></tr></thead>

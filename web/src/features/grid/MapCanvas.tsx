@@ -1,10 +1,11 @@
 import { type KeyboardEvent, type PointerEvent, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { PlaceIndex } from '@/lib/grid/place-index'
+import { spread } from '@/lib/grid/spread'
 import { type Point, type Size, type View, fitted, formatView, panned, parseView, toLayout, toScreen, zoomed } from '@/lib/grid/view'
 import { token, useTheme } from '@/lib/theme'
 import { setParams, useParam } from '@/lib/url/use-place'
 import { draw } from './draw'
-import { type Mark, type Scene, busRadius, isSame } from './scene'
+import { type Mark, type Scene, busRadius, isSame, roomOf } from './scene'
 
 const LINE_REACH_PX = 7
 const PAN_PX = 60
@@ -13,7 +14,7 @@ const WHEEL_STEP = 1.0016
 const ARROWS: Readonly<Record<string, Point>> = { ArrowLeft: { x: -1, y: 0 }, ArrowRight: { x: 1, y: 0 }, ArrowUp: { x: 0, y: 1 }, ArrowDown: { x: 0, y: -1 } }
 
 interface CanvasProps {
-  scene: Omit<Scene, 'focus'>
+  scene: Omit<Scene, 'focus' | 'area'>
   label: string
   /** What a bus or a line is, read aloud and shown beside it. */
   tell: (mark: Mark) => readonly string[]
@@ -40,14 +41,19 @@ function useSize(): [(node: HTMLElement | null) => void, Size] {
 
 /** The map: drag and two fingers move it, the wheel and + - look closer, arrows walk the buses, b the binding lines, n the lines of a bus. */
 export function MapCanvas({ scene, label, tell, open }: CanvasProps) {
-  const { network, binding } = scene
+  const { binding } = scene
   const [host, size] = useSize()
+  const { layout, network } = useMemo(() => {
+    const layout = spread(scene.network.buses, size)
+    return { layout, network: { ...scene.network, buses: layout.buses } }
+  }, [scene.network, size])
+  const { area, shrunk } = layout
   const canvas = useRef<HTMLCanvasElement>(null)
   const theme = useTheme()
   const asked = useParam('look')
   const whole = useMemo(() => fitted(network.buses, size), [network, size])
   const [moved, setMoved] = useState<{ of: string | undefined; whole: View; view: View } | undefined>(undefined)
-  const view = moved?.of === asked && moved?.whole === whole ? moved.view : parseView(asked, whole)
+  const view = moved?.of === asked && moved?.whole === whole ? moved.view : parseView(asked, whole, shrunk)
   const [hovered, setHovered] = useState<Mark | undefined>(undefined)
   const [walked, setWalked] = useState<Mark | undefined>(undefined)
   const index = useMemo(() => new PlaceIndex(network.buses, network.branches), [network])
@@ -66,20 +72,20 @@ export function MapCanvas({ scene, label, tell, open }: CanvasProps) {
       if (node.height !== Math.round(size.height * ratio)) node.height = Math.round(size.height * ratio)
       ctx.setTransform(ratio, 0, 0, ratio, 0, 0)
       const known = new Map<string, string>()
-      draw(ctx, { ...scene, focus }, view, size, (name) => {
+      draw(ctx, { ...scene, network, area, focus }, view, size, (name) => {
         const held = known.get(name) ?? token(name)
         known.set(name, held)
         return held
       })
     })
     return () => cancelAnimationFrame(frame)
-  }, [scene, focus, view, size, theme])
+  }, [scene, network, area, focus, view, size, theme])
 
   const look = useCallback((next: View) => {
     setMoved({ of: asked, whole, view: next })
     window.clearTimeout(settling.current)
-    settling.current = window.setTimeout(() => setParams({ look: formatView(next, whole) }, 'replace'), SETTLE_MS)
-  }, [asked, whole])
+    settling.current = window.setTimeout(() => setParams({ look: formatView(next, whole, shrunk) }, 'replace'), SETTLE_MS)
+  }, [asked, whole, shrunk])
   useEffect(() => () => window.clearTimeout(settling.current), [])
   const middle = { x: size.width / 2, y: size.height / 2 }
   const pointOf = (event: { clientX: number; clientY: number }): Point => {
@@ -89,7 +95,7 @@ export function MapCanvas({ scene, label, tell, open }: CanvasProps) {
 
   const markAt = (point: Point): Mark | undefined => {
     const at = toLayout(view, size, point)
-    const bus = index.bus(at, (busRadius(network.buses.length, view) + 5) / view.scale)
+    const bus = index.bus(at, (busRadius(roomOf({ network, area }, view)) + 5) / view.scale)
     if (bus !== undefined) return { kind: 'bus', at: bus }
     const branch = index.branch(at, LINE_REACH_PX / view.scale)
     return branch === undefined ? undefined : { kind: 'branch', at: branch }
@@ -182,7 +188,7 @@ export function MapCanvas({ scene, label, tell, open }: CanvasProps) {
       <div className="map-buttons" role="group" aria-label="Look">
         <button type="button" className="button small" aria-label="Look closer" onClick={() => look(zoomed(view, size, middle, 1.4, whole))}>+</button>
         <button type="button" className="button small" aria-label="Look from further" onClick={() => look(zoomed(view, size, middle, 1 / 1.4, whole))}>−</button>
-        <button type="button" className="button small" aria-label="The whole grid" disabled={formatView(view, whole) === undefined} onClick={() => look(whole)}>Whole</button>
+        <button type="button" className="button small" aria-label="The whole grid" disabled={formatView(view, whole, shrunk) === undefined} onClick={() => look(whole)}>Whole</button>
       </div>
     </div>
   )

@@ -11,8 +11,7 @@ import { useDataset } from '@/lib/api/queries'
 import { type Run, dayIntervals, stepMs } from '@/lib/grid/intervals'
 import type { Network } from '@/lib/grid/network'
 import { isSameRead } from '@/lib/grid/queries'
-import { intervalText, isoInstant } from '@/lib/time/format'
-import { hourEndingLabel } from '@/lib/time/zone'
+import { hourEndingText, intervalText, isoInstant } from '@/lib/time/format'
 import { numberText } from '@/lib/units/format'
 import { useScope } from '@/lib/url/scope'
 import { ConstraintDetail } from './ConstraintDetail'
@@ -74,8 +73,8 @@ function FlowDay({ market, branch, run, cursor }: { market: string; branch: stri
 export function MapDrawer({ network, data, market, run, cursor, row, line, onClose }: DrawerProps) {
   const hasFlows = useDataset('grid.flows') !== undefined
   if (row === undefined && line === undefined) return null
-  const { at, clock } = cursor
-  const when = at === undefined ? '' : `${run} HE ${hourEndingLabel(clock.zone, at)}, ${intervalText(clock.zone, at, at + stepMs(run))} ${clock.abbreviation}`
+  const { at, clock, day, tz } = cursor
+  const when = at === undefined ? '' : `${run} ${day} ${hourEndingText(tz, clock.zone, at)}${intervalText(clock.zone, at, at + stepMs(run))} ${clock.abbreviation}`
   if (row !== undefined) {
     const bus = network.buses[network.busAt.get(row) ?? -1]
     const plants = network.generators.filter((one) => one.location === row)

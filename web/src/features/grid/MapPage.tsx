@@ -3,7 +3,7 @@ import { Link } from '@/components/Link'
 import { useSearch } from '@/components/SearchBox'
 import { VirtualTable } from '@/components/VirtualTable'
 import { AgeLabel, KeyFigure, PageHead } from '@/components/labels'
-import { EmptyState, QueryStates, Skeleton } from '@/components/states'
+import { EmptyState, QueryStates } from '@/components/states'
 import { useDataset } from '@/lib/api/queries'
 import { type Run, runOf, stepMs } from '@/lib/grid/intervals'
 import type { Network } from '@/lib/grid/network'
@@ -11,12 +11,13 @@ import { useNetwork, useNetworkAt, useNewest, useOneMarket } from '@/lib/grid/qu
 import { clickedSort, parseOneSort, sortedBy } from '@/lib/sorting'
 import { instantText, intervalText } from '@/lib/time/format'
 import { hourEndingLabel } from '@/lib/time/zone'
-import { numberText } from '@/lib/units/format'
-import { setParams, useParam } from '@/lib/url/use-place'
+import { countText, numberText } from '@/lib/units/format'
+import { place, setParams, useParam } from '@/lib/url/use-place'
 import { GridTools } from './GridTools'
 import { MapCanvas } from './MapCanvas'
 import { MapDrawer } from './MapDrawer'
 import { MapLegend } from './MapLegend'
+import { NoMarket } from './NoMarket'
 import { StandingNotice } from './StandingNotice'
 import { TimeSlider } from './TimeSlider'
 import { type Cursor, useCursor } from './cursor'
@@ -26,7 +27,7 @@ import type { Mark } from './scene'
 import './grid.css'
 
 const VIEWS = [['map', 'Map'], ['lines', 'Lines'], ['buses', 'Buses']] as const
-const open = (name: 'row' | 'line', id: string) => setParams({ row: null, line: null, [name]: id })
+const open = (name: 'row' | 'line', id: string) => setParams({ row: null, line: null, [name]: id }, place().params.has('row') || place().params.has('line') ? 'replace' : 'push')
 const close = () => setParams({ row: null, line: null })
 const openBus = (id: string) => open('row', id)
 const openLine = (id: string) => open('line', id)
@@ -40,7 +41,7 @@ function Figures({ network, data, cursor, run }: { network: Network; data: MapDa
   const rule = useDataset('markets.prices')?.freshness
   return (
     <>
-      <KeyFigure name={at === undefined ? 'Interval' : `${cursor.day} HE ${hourEndingLabel(clock.zone, at)}`} unit={clock.abbreviation} note={at === undefined || run === 'DA' ? run : <AgeLabel instant={at + stepMs(run)} rule={cursor.follows ? rule : undefined} />}>{at === undefined ? '–' : intervalText(clock.zone, at, at + stepMs(run))}</KeyFigure>
+      <KeyFigure name={at === undefined ? 'Interval' : `${cursor.day}${cursor.tz === 'market' ? ` HE ${hourEndingLabel(clock.zone, at)}` : ''}`} unit={clock.abbreviation} note={at === undefined || run === 'DA' ? run : <AgeLabel instant={at + stepMs(run)} rule={cursor.follows ? rule : undefined} />}>{at === undefined ? '–' : intervalText(clock.zone, at, at + stepMs(run))}</KeyFigure>
       <KeyFigure name={`${run} low – high`} unit={data.unit}>{prices.length === 0 ? '–' : <>{numberText(Math.min(...prices))} <span className="dim">–</span> {numberText(Math.max(...prices))}</>}</KeyFigure>
       <KeyFigure name="Binding limits" note={data.bindings[0] === undefined ? undefined : `dearest ${numberText(data.bindings[0].shadow)} ${data.unit}`}>{data.snapshot === undefined ? '–' : data.bindings.length}</KeyFigure>
       <KeyFigure name="Fullest line" unit="% of limit" note={network.branches[fullest]?.name}>{numberText((data.loadings[fullest] ?? Number.NaN) * 100, 0)}</KeyFigure>
@@ -112,7 +113,7 @@ function MapBody({ model, market, run }: { model: Network; market: string; run: 
       <PageHead title="Network map" figures={<Figures network={network} data={data} cursor={cursor} run={run} />} />
       <div className="grid-split">
         <div className="grid-main">
-          <GridTools label={view === 'lines' ? 'Search lines' : 'Search buses'} type={type} run={run} views={VIEWS} view={view} note={`${network.name}, ${network.buses.length} buses, ${network.branches.length} lines${network.unplaced > 0 ? `, ${network.unplaced} without a place` : ''}${network === model ? '' : `, as it stood from ${instantText(cursor.clock.zone, network.since)} ${cursor.clock.abbreviation}`}`} />
+          <GridTools label={view === 'lines' ? 'Search lines' : 'Search buses'} type={type} run={run} views={VIEWS} view={view} note={`${network.name}, ${countText(network.buses.length)} buses, ${countText(network.branches.length)} lines${network.unplaced > 0 ? `, ${network.unplaced} without a place` : ''}${network === model ? '' : `, as it stood from ${instantText(cursor.clock.zone, network.since)} ${cursor.clock.abbreviation}`}`} />
           {run === 'DA' ? null : <StandingNotice newestEnd={newest === undefined ? undefined : newest + stepMs(run)} />}
           {view !== 'map' ? <Tables view={view} network={network} data={data} search={search} /> : (
             <>
@@ -135,7 +136,7 @@ export default function MapPage() {
   const market = useOneMarket()
   const network = useNetwork(market)
   const run = runOf(useParam('run'))
-  if (market === undefined) return <><PageHead title="Network map" /><Skeleton lines={12} /></>
+  if (market === undefined) return <NoMarket title="Network map">A map needs the buses and branches of a grid model, and prices at them.</NoMarket>
   if (network.data === undefined || network.data === null) {
     return (
       <>

@@ -1,8 +1,9 @@
+import { DayInput } from '@/components/DayInput'
 import { Icon } from '@/components/Icon'
 import type { Run } from '@/lib/grid/intervals'
 import { stepMs } from '@/lib/grid/intervals'
-import { intervalText } from '@/lib/time/format'
-import { addDays, hourEndingLabel } from '@/lib/time/zone'
+import { hourEndingText, intervalText } from '@/lib/time/format'
+import { addDays } from '@/lib/time/zone'
 import type { Cursor } from './cursor'
 
 const STRIP_HEIGHT = 18
@@ -27,7 +28,7 @@ interface SliderProps {
 export function TimeSlider({ cursor, run, unit, sums }: SliderProps) {
   const { clock, intervals, at, playing } = cursor
   const index = at === undefined ? 0 : Math.max(0, intervals.findLastIndex((start) => start <= at))
-  const words = at === undefined ? 'no interval yet' : `${cursor.day} HE ${hourEndingLabel(clock.zone, at)}, ${intervalText(clock.zone, at, at + stepMs(run))} ${clock.abbreviation}`
+  const words = at === undefined ? 'no interval yet' : `${cursor.day} ${hourEndingText(cursor.tz, clock.zone, at)}${intervalText(clock.zone, at, at + stepMs(run))} ${clock.abbreviation}`
   const total = (cursor.dayEnd - cursor.dayStart) / stepMs(run)
   return (
     <div className="slider">
@@ -42,9 +43,7 @@ export function TimeSlider({ cursor, run, unit, sums }: SliderProps) {
           if (start !== undefined) cursor.choose(start)
         }} />
       </div>
-      <input className="input" type="date" aria-label="Operating day" value={cursor.day} onChange={(event) => {
-        if (event.target.value !== '') cursor.goToDay(event.target.value)
-      }} />
+      <DayInput day={cursor.day} choose={cursor.goToDay} />
       <button type="button" className="button small quiet desk-only" onClick={() => cursor.goToDay(addDays(cursor.day, -1))}>Day before</button>
       <button type="button" className="button small" disabled={cursor.follows} onClick={() => cursor.choose(undefined)}>{run === 'DA' ? 'This hour' : 'Newest'}</button>
     </div>

@@ -2,7 +2,7 @@ import { useCallback, useEffect, useMemo, useState } from 'react'
 import { type Run, dayIntervals, stepMs } from '@/lib/grid/intervals'
 import { isElsewhere } from '@/lib/row-keys'
 import { isoInstant } from '@/lib/time/format'
-import { type MarketClock, chosenClock } from '@/lib/time/markets'
+import { type MarketClock, type ZoneChoice, chosenClock } from '@/lib/time/markets'
 import { useNowEvery } from '@/lib/time/use-now'
 import { HOUR_MS, addDays, dayOf, dayStart } from '@/lib/time/zone'
 import { useScope } from '@/lib/url/scope'
@@ -12,6 +12,7 @@ const PLAY_MS = 450
 
 export interface Cursor {
   clock: MarketClock
+  tz: ZoneChoice
   day: string
   dayStart: number
   dayEnd: number
@@ -69,7 +70,7 @@ export function useCursor(market: string | undefined, run: Run, newest: number |
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || (isElsewhere(event.target) && event.key !== '[' && event.key !== ']')) return
-      if (event.target instanceof HTMLElement && event.target.closest('input[type="search"], input[type="date"], [role="dialog"]') !== null) return
+      if (event.target instanceof HTMLElement && event.target.closest('input:not([type="range"]), [role="dialog"]') !== null) return
       const isOnButton = event.target instanceof HTMLElement && event.target.closest('button, a') !== null
       if (event.key === '[') step(-1)
       else if (event.key === ']') step(1)
@@ -81,5 +82,5 @@ export function useCursor(market: string | undefined, run: Run, newest: number |
     window.addEventListener('keydown', onKey)
     return () => window.removeEventListener('keydown', onKey)
   }, [step, choose, toggle, playing])
-  return { clock, day, dayStart: start, dayEnd: end, intervals, at: found, follows: asked === undefined, playing, step, choose, goToDay, play: toggle }
+  return { clock, tz, day, dayStart: start, dayEnd: end, intervals, at: found, follows: asked === undefined, playing, step, choose, goToDay, play: toggle }
 }

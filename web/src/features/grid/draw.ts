@@ -3,11 +3,13 @@ import { type Point, type Size, type View, toScreen } from '@/lib/grid/view'
 import { HEAT_STEPS, heatStep } from '@/lib/units/heat'
 import { numberText } from '@/lib/units/format'
 import { Labels } from './labels'
-import { type Mark, type Scene, busRadius } from './scene'
+import { type Mark, type Scene, busRadius, roomOf } from './scene'
 
 /** Room around a bus, on average, from which its price is written beside it, and its name. */
 const LABELS_FROM_PX = 58
 const NAMES_FROM_PX = 118
+/** How far the ring around a chosen bus reaches beyond it. */
+const RING_PX = 6
 
 class Painter {
   private readonly places: Float32Array
@@ -26,8 +28,8 @@ class Painter {
     this.size = size
     this.token = token
     const { buses } = scene.network
-    this.radius = busRadius(buses.length, view)
-    this.room = view.scale / Math.sqrt(Math.max(1, buses.length))
+    this.room = roomOf(scene, view)
+    this.radius = busRadius(this.room)
     this.places = new Float32Array(buses.length * 2)
     this.visible = new Uint8Array(buses.length)
     buses.forEach((bus, at) => {
@@ -181,17 +183,29 @@ class Painter {
     this.ctx.stroke()
   }
 
+  /** Prices beside the buses, what matters first: the chosen, the ends of what binds, then those furthest from the middle. */
   private labels(): void {
-    const { network, snapshot, found } = this.scene
+    const { network, snapshot, found, scale, binding, selected } = this.scene
     const everywhere = this.room >= LABELS_FROM_PX
     if (!everywhere && found === undefined) return
-    const labels = new Labels(this.ctx, network, this.places, { gap: this.radius + 4, color: this.token('text'), halo: this.token('bg') })
-    network.buses.forEach((bus, at) => {
-      if (this.visible[at] === 0 || (found === undefined ? !everywhere : !found.has(at))) return
-      const price = snapshot?.price[at] ?? Number.NaN
-      const name = this.room >= NAMES_FROM_PX || found !== undefined ? `${bus.name}  ` : ''
-      labels.write(at, `${name}${Number.isFinite(price) ? numberText(price, 1) : ''}`)
+    const wanted = network.buses.flatMap((_, at) => (this.visible[at] === 0 || found?.has(at) === false ? [] : [at]))
+    const labels = new Labels(this.ctx, this.size, { color: this.token('text'), halo: this.token('bg') })
+    const ringed = new Set(selected.flatMap((mark) => (mark.kind === 'bus' ? [mark.at] : [])))
+    const first = new Set(ringed)
+    this.visible.forEach((shown, at) => {
+      if (shown === 1) labels.block(this.place(at), this.radius + (ringed.has(at) ? RING_PX : 0))
     })
+    network.branches.forEach(({ from, to }, at) => {
+      if (binding.has(at)) first.add(from).add(to)
+      if (this.isShown(at)) labels.line(this.place(from), this.place(to), binding.has(at) ? 4 : 1)
+    })
+    const price = (at: number) => snapshot?.price[at] ?? Number.NaN
+    const weight = (at: number) => (first.has(at) ? Infinity : Math.abs(price(at) - scale.centre) || 0)
+    const hasNames = this.room >= NAMES_FROM_PX || found !== undefined
+    for (const at of wanted.sort((a, b) => (weight(a) === weight(b) ? a - b : weight(b) - weight(a)))) {
+      const name = hasNames ? `${network.buses[at]?.name ?? ''}  ` : ''
+      labels.write(this.place(at), `${name}${Number.isFinite(price(at)) ? numberText(price(at), 1) : ''}`, this.radius + (ringed.has(at) ? RING_PX + 4 : 4), first.has(at) || found !== undefined)
+    }
   }
 
   private ring(mark: Mark, color: string, width: number): void {
@@ -199,7 +213,7 @@ class Painter {
     this.ctx.strokeStyle = this.token(color)
     if (mark.kind === 'bus') {
       this.ctx.beginPath()
-      this.ctx.arc(this.place(mark.at).x, this.place(mark.at).y, this.radius + 5, 0, 2 * Math.PI)
+      this.ctx.arc(this.place(mark.at).x, this.place(mark.at).y, this.radius + RING_PX - 1, 0, 2 * Math.PI)
       this.ctx.stroke()
       return
     }

@@ -11,7 +11,10 @@ export interface Mark {
 }
 
 export interface Scene {
+  /** The network laid out for its window. */
   network: Network
+  /** Extent of the layout, in its units squared. */
+  area: number
   snapshot: Snapshot | undefined
   /** Binding limits by branch; of several on one the dearest. */
   binding: ReadonlyMap<number, Binding>
@@ -28,7 +31,12 @@ export function isSame(a: Mark | undefined, b: Mark | undefined): boolean {
   return a?.kind === b?.kind && a?.at === b?.at
 }
 
+/** Return the room around a bus in pixels, on average. */
+export function roomOf({ network, area }: Pick<Scene, 'network' | 'area'>, view: View): number {
+  return view.scale * Math.sqrt(area / Math.max(1, network.buses.length))
+}
+
 /** Return the radius of a bus in pixels: large where there is room, never so small that it vanishes. */
-export function busRadius(count: number, view: View): number {
-  return Math.max(1.4, Math.min(8, (0.16 * view.scale) / Math.sqrt(Math.max(1, count))))
+export function busRadius(room: number): number {
+  return Math.max(1.4, Math.min(8, 0.16 * room))
 }

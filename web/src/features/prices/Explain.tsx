@@ -1,5 +1,4 @@
 import { useQuery } from '@tanstack/react-query'
-import { useState } from 'react'
 import { Difference } from '@/components/Difference'
 import { PriceExplainer } from '@/components/PriceExplainer'
 import { SnippetTabs } from '@/components/SnippetTabs'
@@ -8,13 +7,14 @@ import { QueryStates } from '@/components/states'
 import { getJson } from '@/lib/api/client'
 import { instantCell, numberCell, rowsPath, textCell } from '@/lib/api/rows'
 import { snippets } from '@/lib/api/snippets'
-import { RUNS, type Run } from '@/lib/grid/intervals'
+import { RUNS, runOf } from '@/lib/grid/intervals'
 import type { Columns } from '@/lib/api/types'
 import type { MarketClock } from '@/lib/time/markets'
-import { intervalText, isoInstant } from '@/lib/time/format'
-import { dayOf, hourEndingLabel } from '@/lib/time/zone'
-import { numberText } from '@/lib/units/format'
+import { hourEndingText, intervalText, isoInstant } from '@/lib/time/format'
+import { dayOf } from '@/lib/time/zone'
+import { countText, numberText } from '@/lib/units/format'
 import { useScope } from '@/lib/url/scope'
+import { setParams, useParam } from '@/lib/url/use-place'
 import { DATASET, LIVE_RUN } from './model'
 
 interface ExplainProps {
@@ -29,8 +29,8 @@ const SLOT_MS = 300_000
 
 /** The chosen interval: every revision it had, where it came from, and the programs that give the same number. */
 export function Explain({ id, market, start, unit, clock }: ExplainProps) {
-  const { asOf } = useScope()
-  const [run, setRun] = useState<Run>(LIVE_RUN)
+  const { asOf, tz } = useScope()
+  const run = runOf(useParam('run'))
   const query = useQuery({
     queryKey: ['history', id, start, asOf],
     queryFn: ({ signal }) => getJson<Columns>(`/v1/datasets/${DATASET}/history`, { market, market_run: LIVE_RUN, location: id, interval_start: isoInstant(start), as_of: asOf }, signal),
@@ -38,10 +38,10 @@ export function Explain({ id, market, start, unit, clock }: ExplainProps) {
   })
   return (
     <section className="explain" aria-label="Interval">
-      <h2>{dayOf(clock.zone, start)} HE {hourEndingLabel(clock.zone, start)}, {intervalText(clock.zone, start, start + SLOT_MS)} <span className="dim">{clock.abbreviation}</span></h2>
+      <h2>{dayOf(clock.zone, start)} {hourEndingText(tz, clock.zone, start)}{intervalText(clock.zone, start, start + SLOT_MS)} <span className="dim">{clock.abbreviation}</span></h2>
       <div className="explain-head">
         <h3>What makes the price</h3>
-        <div className="segmented" role="group" aria-label="Market run">{RUNS.map((one) => <button key={one} type="button" className="button small" aria-pressed={run === one} onClick={() => setRun(one)}>{one}</button>)}</div>
+        <div className="segmented" role="group" aria-label="Market run">{RUNS.map((one) => <button key={one} type="button" className="button small" aria-pressed={run === one} onClick={() => setParams({ run: one === LIVE_RUN ? null : one }, 'replace')}>{one}</button>)}</div>
       </div>
       <PriceExplainer location={id} market={market} run={run} start={start} />
       <h3>How the RT5 price came to be known</h3>
@@ -70,7 +70,7 @@ export function Explain({ id, market, start, unit, clock }: ExplainProps) {
               <dl className="facts">
                 <dt>Source</dt><dd>{textCell(columns, 'source', last) || 'not stated'}</dd>
                 <dt>Received</dt><dd><InstantLabel instant={instantCell(columns, 'received_at', last)} market={market} seconds /></dd>
-                <dt>Read as of</dt><dd><InstantLabel instant={Date.parse(answer.as_of)} market={market} seconds />, store position {answer.commit}</dd>
+                <dt>Read as of</dt><dd><InstantLabel instant={Date.parse(answer.as_of)} market={market} seconds />, store position {countText(answer.commit)}</dd>
                 <dt>Lineage</dt><dd className="mono"><Lineage id={textCell(columns, 'lineage', last)} /></dd>
               </dl>
               <SnippetTabs snippets={read} />

@@ -3,7 +3,7 @@ import { useRef } from 'react'
 import type { Location } from '@/lib/api/types'
 import type { SeriesStore } from '@/lib/stream/series-store'
 import { chosenClock, marketClock } from '@/lib/time/markets'
-import { clockText } from '@/lib/time/format'
+import { clockText, intervalText } from '@/lib/time/format'
 import { useNowEvery } from '@/lib/time/use-now'
 import { dayHours, dayOf } from '@/lib/time/zone'
 import { numberText, signedText } from '@/lib/units/format'
@@ -35,7 +35,8 @@ export function HeatView({ store, rows, names, unit, selected, onOpen }: HeatPro
   const firstRow = rows[0] ?? 0
   const ofMarket = market ?? store.text('market', firstRow)
   const clock = chosenClock(tz, ofMarket)
-  const day = dayOf(clock.zone, asOf === undefined ? now : Date.parse(asOf))
+  const moment = asOf === undefined ? now : Date.parse(asOf)
+  const day = dayOf(clock.zone, moment)
   const hours = dayHours(clock.zone, day)
   const items = virtual.getVirtualItems()
   const inView = items.map((item) => store.keys[rows[item.index] ?? -1] ?? '').filter((id) => id !== '')
@@ -70,8 +71,8 @@ export function HeatView({ store, rows, names, unit, selected, onOpen }: HeatPro
                 {hours.map((hour) => {
                   const found = lookup(id, hour.start)
                   const known = Number.isFinite(found)
-                  const classes = known ? `heat-${heatStep(scale, found)}${found < 0 ? ' negative' : ''}` : hour.end <= now ? 'absent past' : 'absent'
-                  return <div role="cell" key={hour.start} className={classes} title={`${id}, HE ${hour.label}: ${text(found)} ${unit}`}>{known ? text(found, 0) : ''}</div>
+                  const classes = known ? `heat-${heatStep(scale, found)}${found < 0 ? ' negative' : ''}` : hour.end <= moment ? 'absent past' : 'absent'
+                  return <div role="cell" key={hour.start} className={classes} title={`${id}, ${tz === 'market' ? `HE ${hour.label}` : intervalText(clock.zone, hour.start, hour.end)}: ${text(found)} ${unit}`}>{known ? text(found, 0) : ''}</div>
                 })}
               </div>
             )

@@ -1,17 +1,25 @@
 import { Suspense, lazy, useEffect, useMemo } from 'react'
+import { DayInput } from '@/components/DayInput'
 import { Drawer } from '@/components/Drawer'
+import { Difference } from '@/components/Difference'
 import { Icon } from '@/components/Icon'
-import { AsOfBadge } from '@/components/labels'
+import { AgeLabel, AsOfBadge, type FreshnessRule, KeyFigure, ageTone } from '@/components/labels'
 import { EmptyState, QueryStates, Skeleton } from '@/components/states'
 import type { Location } from '@/lib/api/types'
+import { isoInstant } from '@/lib/time/format'
 import { chosenClock } from '@/lib/time/markets'
 import { useNowEvery } from '@/lib/time/use-now'
 import { addDays, dayHours, dayOf } from '@/lib/time/zone'
 import { useScope } from '@/lib/url/scope'
+import { numberText } from '@/lib/units/format'
 import { setParams, useParam } from '@/lib/url/use-place'
 import { DayTable } from './DayTable'
 import { Explain } from './Explain'
 import { type PriceDay, usePriceDay } from './day-data'
+import type { Figures } from './rows'
+
+const SLOT_MS = 300_000
+const goToDay = (day: string) => setParams({ day, at: null }, 'replace')
 
 const DayCharts = lazy(() => import('./DayCharts'))
 
@@ -25,11 +33,25 @@ interface DrawerProps {
   id: string
   location: Location | undefined
   unit: string
+  /** What the grid shows of it now. */
+  found: Figures | undefined
+  rule: FreshnessRule | undefined
   onClose: () => void
 }
 
+/** The newest figures, so that the detail needs no look back at the grid: on a phone it covers it. */
+function Newest({ found, unit, rule, isStale }: { found: Figures; unit: string; rule: FreshnessRule | undefined; isStale: boolean }) {
+  return (
+    <dl className={isStale ? 'figures stale' : 'figures'}>
+      <KeyFigure name="RT5" unit={unit} note={<AgeLabel instant={found.end} rule={rule} />}>{numberText(found.rt)}</KeyFigure>
+      <KeyFigure name="DA, this hour" unit={unit}>{numberText(found.da)}</KeyFigure>
+      <KeyFigure name="DART" unit={unit} note="DA − RT"><Difference value={found.dart} /></KeyFigure>
+    </dl>
+  )
+}
+
 /** One location's operating day: charts, hours, revisions of the chosen interval, and where the number came from. */
-export function PriceDrawer({ id, location, unit, onClose }: DrawerProps) {
+export function PriceDrawer({ id, location, unit, found, rule, onClose }: DrawerProps) {
   const { asOf, tz } = useScope()
   const market = location?.market ?? id.slice(0, id.indexOf(':'))
   const clock = useMemo(() => chosenClock(tz, market), [tz, market])
@@ -40,16 +62,25 @@ export function PriceDrawer({ id, location, unit, onClose }: DrawerProps) {
   const hours = useMemo(() => dayHours(clock.zone, day), [clock.zone, day])
   const query = usePriceDay(id, day, hours, asOf)
 
+  const chosen = at === undefined ? query.data && newestStart(query.data) : Date.parse(at)
   useEffect(() => {
+    const step = (by: number) => {
+      if (chosen === undefined) return
+      const next = chosen + by * SLOT_MS
+      const nextDay = dayOf(clock.zone, next)
+      setParams({ at: isoInstant(next), day: nextDay === today ? null : nextDay }, 'replace')
+    }
     const onKey = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.ctrlKey || event.target instanceof HTMLInputElement) return
-      if (event.key === '[') setParams({ day: addDays(day, -1), at: null }, 'replace')
-      else if (event.key === ']') setParams({ day: addDays(day, 1), at: null }, 'replace')
+      if (event.key === '[') step(-1)
+      else if (event.key === ']') step(1)
+      else if (event.key === '{') goToDay(addDays(day, -1))
+      else if (event.key === '}') goToDay(addDays(day, 1))
       else if (event.key === 't') setParams({ day: null, at: null }, 'replace')
     }
     window.addEventListener('keydown', onKey)
     return () => window.removeEventListener('keydown', onKey)
-  }, [day])
+  }, [day, chosen, clock.zone, today])
 
   const title = (
     <div className="drawer-title">
@@ -60,10 +91,11 @@ export function PriceDrawer({ id, location, unit, onClose }: DrawerProps) {
   )
   return (
     <Drawer title={title} onClose={onClose}>
+      {found === undefined ? null : <Newest found={found} unit={unit} rule={rule} isStale={ageTone((asOf === undefined ? now : Date.parse(asOf)) - found.end, rule) === 'alarm'} />}
       <div className="day-tools">
-        <button type="button" className="button small" onClick={() => setParams({ day: addDays(day, -1), at: null }, 'replace')} aria-label="One day back"><Icon name="left" size={14} /></button>
-        <input className="input" type="date" aria-label="Operating day" value={day} onChange={(event) => setParams({ day: event.target.value, at: null }, 'replace')} />
-        <button type="button" className="button small" onClick={() => setParams({ day: addDays(day, 1), at: null }, 'replace')} aria-label="One day on"><Icon name="right" size={14} /></button>
+        <button type="button" className="button small" onClick={() => goToDay(addDays(day, -1))} aria-label="One day back ({)"><Icon name="left" size={14} /></button>
+        <DayInput day={day} choose={goToDay} />
+        <button type="button" className="button small" onClick={() => goToDay(addDays(day, 1))} aria-label="One day on (})"><Icon name="right" size={14} /></button>
         <button type="button" className="button small quiet" disabled={day === today} onClick={() => setParams({ day: null, at: null }, 'replace')}>Today</button>
         <span className="dim small">{hours.length} hours{hours.length === 25 ? ', clocks go back' : hours.length === 23 ? ', clocks go forward' : ''}</span>
       </div>
@@ -72,7 +104,6 @@ export function PriceDrawer({ id, location, unit, onClose }: DrawerProps) {
           if (data.rtCount === 0 && !data.da.some(Number.isFinite)) {
             return <EmptyState title="Nothing known for this day" action={<button type="button" className="button" onClick={() => setParams({ day: null }, 'replace')}>Today</button>}>No price of {id} on {day} was published{asOf === undefined ? '' : ' by the chosen moment'}.</EmptyState>
           }
-          const chosen = at === undefined ? newestStart(data) : Date.parse(at)
           return (
             <>
               <Suspense fallback={<Skeleton lines={10} />}>

@@ -1,11 +1,12 @@
 import { useMemo } from 'react'
 import { Difference } from '@/components/Difference'
-import { AgeLabel, KeyFigure } from '@/components/labels'
+import { AgeLabel, type FreshnessRule, KeyFigure, ageTone } from '@/components/labels'
 import type { Location } from '@/lib/api/types'
 import { isHub } from '@/lib/kinds'
 import { hourEndingLabel } from '@/lib/time/zone'
 import { marketClock } from '@/lib/time/markets'
-import { countText, numberText } from '@/lib/units/format'
+import { useNowEvery } from '@/lib/time/use-now'
+import { countText, numberText, signedText } from '@/lib/units/format'
 import { useScope } from '@/lib/url/scope'
 import type { PricesModel } from './model'
 import { figures } from './rows'
@@ -18,6 +19,7 @@ interface FiguresProps {
   names: ReadonlyMap<string, Location>
   prices: DayAhead
   unit: string
+  rule: FreshnessRule | undefined
 }
 
 function reference(model: PricesModel, names: ReadonlyMap<string, Location>, market: string | undefined, hub: string | undefined): string | undefined {
@@ -30,8 +32,9 @@ function reference(model: PricesModel, names: ReadonlyMap<string, Location>, mar
 }
 
 /** The numbers of the head: the reference hub now, against day-ahead, and how far the market spreads. */
-export function PriceFigures({ model, rows, names, prices, unit }: FiguresProps) {
-  const { market, hub } = useScope()
+export function PriceFigures({ model, rows, names, prices, unit, rule }: FiguresProps) {
+  const { market, hub, asOf } = useScope()
+  const now = useNowEvery(10_000)
   const { membership } = model.store
   // eslint-disable-next-line react-hooks/exhaustive-deps -- the store changes in place; membership says when
   const id = useMemo(() => reference(model, names, market, hub), [model, membership, names, market, hub])
@@ -48,15 +51,16 @@ export function PriceFigures({ model, rows, names, prices, unit }: FiguresProps)
     high = Math.max(high, price)
     if (price < 0) negative += 1
   }
-  const zone = marketClock(names.get(id)?.market).zone
+  const clock = marketClock(names.get(id)?.market)
+  const isStale = ageTone((asOf === undefined ? now : Date.parse(asOf)) - found.end, rule) === 'alarm'
   const name = names.get(id)?.name ?? id
   return (
     <>
-      <KeyFigure name={`${name} RT5`} unit={unit} note={<><Difference value={found.change} /> <AgeLabel instant={found.end} /></>}>{numberText(found.rt)}</KeyFigure>
-      <KeyFigure name={`DA, HE ${hourEndingLabel(zone, found.start)}`} unit={unit}>{numberText(found.da)}</KeyFigure>
-      <KeyFigure name="DART" unit={unit} note="DA − RT"><Difference value={found.dart} /></KeyFigure>
+      <KeyFigure name={`${name} RT5`} unit={unit} note={<>{isStale ? null : <Difference value={found.change} />} <AgeLabel instant={found.end} rule={rule} /></>}>{isStale ? <span className="dim">{numberText(found.rt)}</span> : numberText(found.rt)}</KeyFigure>
+      <KeyFigure name={`DA, HE ${hourEndingLabel(clock.zone, found.start)} ${clock.abbreviation}`} unit={unit}>{numberText(found.da)}</KeyFigure>
+      <KeyFigure name="DART" unit={unit} note="DA − RT">{isStale ? <span className="dim">{signedText(found.dart)}</span> : <Difference value={found.dart} />}</KeyFigure>
       <KeyFigure name="RT5 low – high" unit={unit}>{numberText(low)} <span className="dim">–</span> {numberText(high)}</KeyFigure>
-      <KeyFigure name="Below zero" note={`of ${countText(rows.length)}`}>{negative}</KeyFigure>
+      <KeyFigure name="Below zero" note={`of ${countText(rows.length)}`}>{countText(negative)}</KeyFigure>
     </>
   )
 }

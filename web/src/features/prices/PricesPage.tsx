@@ -18,7 +18,7 @@ import { HeatView } from './HeatView'
 import { useGridKeys } from './grid-keys'
 import { DATASET, type PricesModel } from './model'
 import { unitIn } from '@/lib/units/format'
-import { type ColumnId, candidates, formatSort, nextSort, parseSort, shownRows, sorted } from './rows'
+import { type ColumnId, candidates, figures, formatSort, nextSort, parseSort, shownRows, sorted } from './rows'
 import { PriceTools } from './PriceTools'
 import { priceTsv } from './tsv'
 import { useFaces } from './use-faces'
@@ -32,7 +32,7 @@ function toggled(list: readonly string[], id: string): string {
 const sortBy = (column: ColumnId, add: boolean) => setParams({ sort: formatSort(nextSort(parseSort(place().params.get('sort')), column, add)) }, 'replace')
 const pin = (id: string) => setParams({ pin: toggled((place().params.get('pin') ?? '').split(',').filter(Boolean), id) }, 'replace')
 const openRow = (id: string) => setParams({ row: id, at: null }, place().params.has('row') ? 'replace' : 'push')
-const closeRow = () => setParams({ row: null, at: null, day: null })
+const closeRow = () => setParams({ row: null, at: null, day: null, run: null })
 
 /** Why there is no grid, when there is none. */
 function Absence({ model, empty, market }: { model: PricesModel; empty: boolean; market: string | undefined }) {
@@ -96,12 +96,13 @@ export default function PricesPage() {
     openRow(id)
   }, [rows, store])
 
+  const selectedRow = selected === undefined ? undefined : store.rows.get(selected)
   const filtered = search !== '' || kind !== undefined
   const isEmpty = rows.length === 0 && (!filtered || all.length === 0)
   const frozen = asOf === undefined && stream.phase === 'retrying'
   return (
     <>
-      <PageHead title="Live prices" figures={<PriceFigures model={model} version={version} rows={rows} names={names} prices={prices} unit={unit} />} />
+      <PageHead title="Live prices" figures={<PriceFigures model={model} version={version} rows={rows} names={names} prices={prices} unit={unit} rule={dataset?.freshness} />} />
       <Notices model={model} version={version} stream={stream} market={market} />
       <div className="price-split">
         <div ref={main} className={frozen ? 'price-main frozen' : 'price-main'}>
@@ -117,7 +118,7 @@ export default function PricesPage() {
               ? <PriceCards model={model} rows={rows} names={names} prices={prices} unit={unit} rule={dataset?.freshness} onOpen={open} />
               : <PriceGrid faces={faces.shown} scroller={scroller} model={model} version={version} rows={rows} names={names} prices={prices} unit={unit} rule={dataset?.freshness} sort={sort} pins={pins} active={activeNow} column={column} selected={selected} onSort={sortBy} onOpen={open} onPin={pin} />}
         </div>
-        {selected === undefined || model.phase === 'revoked' ? null : <PriceDrawer key={selected} id={selected} location={names.get(selected)} unit={unit} onClose={closeRow} />}
+        {selected === undefined || model.phase === 'revoked' ? null : <PriceDrawer key={selected} id={selected} location={names.get(selected)} unit={unit} found={selectedRow === undefined ? undefined : figures(store, selectedRow, prices)} rule={dataset?.freshness} onClose={closeRow} />}
       </div>
     </>
   )

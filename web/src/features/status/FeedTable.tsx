@@ -7,7 +7,7 @@ import { problemOf } from '@/lib/api/problem'
 import { useRole } from '@/lib/api/queries'
 import type { Feed, FeedState } from '@/lib/api/types'
 import { useNowEvery } from '@/lib/time/use-now'
-import { countText } from '@/lib/units/format'
+import { countText, numberText } from '@/lib/units/format'
 
 const STATES: Record<FeedState, [Tone, string]> = {
   running: ['ok', 'running'],
@@ -52,7 +52,7 @@ function NextTry({ feed }: { feed: Feed }) {
 }
 
 function Outcomes({ outcomes }: { outcomes: Record<string, number> }) {
-  return <span className="outcomes">{Object.entries(outcomes).map(([name, count]) => <span key={name} className={name === 'OK' ? '' : 'dim'}>{name} {countText(count)}</span>)}</span>
+  return <span className="outcomes">{Object.entries(outcomes).map(([name, count]) => <span key={name} className={name.toUpperCase() === 'OK' ? '' : 'dim'}>{name} {countText(count)}</span>)}</span>
 }
 
 export function FeedTable({ feeds }: { feeds: readonly Feed[] }) {
@@ -72,7 +72,7 @@ export function FeedTable({ feeds }: { feeds: readonly Feed[] }) {
             <td data-head="State"><StateWords feed={feed} />{feed.last_error === null ? null : <div className="feed-error small" title={feed.last_error}>{feed.last_error}</div>}</td>
             <td data-head="Last answer" className="number"><AgeLabel instant={instant(feed.last_ok_at)} /></td>
             <td data-head={feed.state === 'unreachable' ? 'Next try' : 'Next run'} className="number"><NextTry feed={feed} /></td>
-            <td data-head="Lag p50" className="number">{feed.p50_publication_lag_s === null ? '–' : <>{feed.p50_publication_lag_s.toFixed(1)} <span className="dim">s</span></>}</td>
+            <td data-head="Lag p50" className="number">{feed.p50_publication_lag_s === null ? '–' : <>{numberText(feed.p50_publication_lag_s, 1)} <span className="dim">s</span></>}</td>
             <td data-head="Rows 24 h" className="number">{countText(feed.rows_24h)}</td>
             <td data-head="Answers 24 h"><Outcomes outcomes={feed.outcomes} /></td>
             <td data-head="Payload" className="mono">{feed.last_payload_sha256 === null ? <span className="dim">none</span> : <a href={`/v1/payloads/${feed.last_payload_sha256}`} title={`Raw payload, sha256 ${feed.last_payload_sha256}`} aria-label={`${feed.last_payload_sha256.slice(0, 8)}, last raw payload of ${feed.title}`}>{feed.last_payload_sha256.slice(0, 8)}</a>}</td>

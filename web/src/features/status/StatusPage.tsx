@@ -42,7 +42,7 @@ function Figures({ feeds, cells }: { feeds: readonly Feed[]; cells: readonly Qua
       <KeyFigure name="Feeds ok" note={`of ${feeds.length}`}><span className={ok < feeds.length ? 'warn' : undefined}>{ok}</span></KeyFigure>
       <KeyFigure name="Complete, last 24 h" note={expected === 0 ? undefined : `${countText(expected - present)} of ${countText(expected)} intervals missing`}>{expected === 0 ? '–' : shareText(present / expected)}</KeyFigure>
       <KeyFigure name="Late or stale" note="dataset and market"><span className={late > 0 ? 'warn' : undefined}>{late}</span></KeyFigure>
-      <KeyFigure name="Gaps open">{known.reduce((sum, one) => sum + one.gap_count, 0)}</KeyFigure>
+      <KeyFigure name="Gaps open">{countText(known.reduce((sum, one) => sum + one.gap_count, 0))}</KeyFigure>
       <KeyFigure name="Restated, last 24 h" note="rows">{countText(known.reduce((sum, one) => sum + one.restatements.last_24h, 0))}</KeyFigure>
     </>
   )

@@ -27,6 +27,8 @@ export const locationsQuery = queryOptions({
   queryKey: ['locations'],
   queryFn: ({ signal }) => getJson<{ locations: Location[] }>('/v1/locations', { limit: 20_000 }, signal).then((answer) => answer.locations),
   staleTime: 300_000,
+  // A desk that has just begun knows none yet.
+  refetchInterval: (query) => (query.state.data?.length === 0 ? 5000 : false),
 })
 
 export function useDataset(id: string): Dataset | undefined {

@@ -55,15 +55,17 @@ export function panned(view: View, by: Point): View {
   return { ...view, x: Math.max(0, Math.min(1, view.x - by.x / view.scale)), y: Math.max(0, Math.min(1, view.y + by.y / view.scale)) }
 }
 
-/** Return the text of a view for the address: middle and zoom against the fitted view. */
-export function formatView(view: View, whole: View): string | undefined {
+const PLAIN = { x: 1, y: 1 }
+
+/** Return the text of a view for the address: middle in the layout as it was declared, which this window `shrunk`, and zoom against the fitted view. */
+export function formatView(view: View, whole: View, shrunk: Point = PLAIN): string | undefined {
   const zoom = view.scale / whole.scale
   if (Math.abs(zoom - 1) < 1e-3 && Math.abs(view.x - whole.x) + Math.abs(view.y - whole.y) < 1e-3) return undefined
-  return `${view.x.toFixed(4)},${view.y.toFixed(4)},${zoom.toFixed(2)}`
+  return `${(view.x * shrunk.x).toFixed(4)},${(view.y * shrunk.y).toFixed(4)},${zoom.toFixed(2)}`
 }
 
-export function parseView(text: string | undefined, whole: View): View {
+export function parseView(text: string | undefined, whole: View, shrunk: Point = PLAIN): View {
   const [x, y, zoom] = (text ?? '').split(',').map(Number)
   if (x === undefined || y === undefined || zoom === undefined || !Number.isFinite(x + y + zoom)) return whole
-  return { x: Math.max(0, Math.min(1, x)), y: Math.max(0, Math.min(1, y)), scale: whole.scale * Math.max(1, Math.min(MOST_ZOOM, zoom)) }
+  return { x: Math.max(0, Math.min(1, x / shrunk.x)), y: Math.max(0, Math.min(1, y / shrunk.y)), scale: whole.scale * Math.max(1, Math.min(MOST_ZOOM, zoom)) }
 }

@@ -1,4 +1,5 @@
-import { DAY_MS, HOUR_MS, MINUTE_MS, dayOf, wallTime } from './zone'
+import type { ZoneChoice } from './markets'
+import { DAY_MS, HOUR_MS, MINUTE_MS, dayOf, hourEndingLabel, wallTime } from './zone'
 
 const two = (value: number) => String(value).padStart(2, '0')
 
@@ -18,6 +19,11 @@ export function instantText(zone: string, instant: number, withSeconds = false):
 export function intervalText(zone: string, start: number, end: number): string {
   const closing = clockText(zone, end)
   return `${clockText(zone, start)}–${closing === '00:00' ? '24:00' : closing}`
+}
+
+/** Return the hour-ending number where the market's own clock is told, such as `HE 20, `; nothing in UTC or local time, whose hours no market numbers. */
+export function hourEndingText(tz: ZoneChoice, zone: string, instant: number): string {
+  return tz === 'market' ? `HE ${hourEndingLabel(zone, instant)}, ` : ''
 }
 
 /** Return a short length of time: 8 s, 4 min, 3 h, 2 d. Negative lengths read "in 3 h". */

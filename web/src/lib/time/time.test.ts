@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { ageText, clockText, intervalText, isoInstant, parseInstant } from './format'
+import { ageText, clockText, hourEndingText, intervalText, isoInstant, parseInstant } from './format'
 import { chosenClock, marketClock } from './markets'
-import { DAY_MS, HOUR_MS, addDays, dayHours, dayOf, dayStart, hourEndingLabel, offsetMs } from './zone'
+import { DAY_MS, HOUR_MS, addDays, dayHours, dayOf, dayStart, hourEndingLabel, isDay, offsetMs } from './zone'
 
 const NEW_YORK = 'America/New_York'
 
@@ -94,5 +94,17 @@ describe('texts', () => {
     expect(chosenClock('market', 'NOWHERE').abbreviation).toBe('UTC')
     expect(chosenClock('market', 'CAISO').zone).toBe('America/Los_Angeles')
     expect(chosenClock('utc', 'CAISO').zone).toBe('UTC')
+  })
+})
+
+describe('what is told of a moment', () => {
+  it('numbers its hour only on the clock of the market', () => {
+    const second = Date.parse('2026-11-01T07:30:00Z')
+    expect(hourEndingText('market', 'America/Chicago', second)).toBe('HE 02*, ')
+    expect([hourEndingText('utc', 'UTC', second), hourEndingText('local', 'America/Chicago', second)]).toEqual(['', ''])
+  })
+
+  it('knows a day of the calendar from a text that Date.parse would roll over', () => {
+    expect(['2026-02-28', '2024-02-29', '2026-02-29', '2026-02-31', '2026-13-01', '26-01-01', '2026-1-1', ''].map(isDay)).toEqual([true, true, false, false, false, false, false, false])
   })
 })

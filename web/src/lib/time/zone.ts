@@ -80,6 +80,12 @@ export function instantOfWall(zone: string, text: string): number | undefined {
   return wall - offsetMs(zone, wall - offsetMs(zone, wall))
 }
 
+/** Whether the text is a calendar day, YYYY-MM-DD; 2026-02-31 is none, though Date.parse takes it for March. */
+export function isDay(text: string): boolean {
+  const midnight = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN
+  return !Number.isNaN(midnight) && new Date(midnight).toISOString().startsWith(text)
+}
+
 /** Return the first instant of the local day `YYYY-MM-DD` in `zone`. */
 export function dayStart(zone: string, day: string): number {
   const midnight = Date.parse(`${day}T00:00:00Z`)

@@ -1,6 +1,8 @@
 /** Numbers as the desk reads them: fixed decimals so that columns align, a true minus sign, never a bare NaN. */
 
 const MINUS = '−'
+/** Between thousands: a narrow space that does not break, the same on every page and read alike in America and Europe. */
+const GROUP = '\u202f'
 export const ABSENT = '–'
 
 const fixed = new Map<number, Intl.NumberFormat>()
@@ -17,7 +19,7 @@ function formatterOf(decimals: number): Intl.NumberFormat {
 /** Return the number with `decimals`; a missing value is a dash, never a zero; minus zero loses its sign. */
 export function numberText(value: number | null | undefined, decimals = 2): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return ABSENT
-  const text = formatterOf(decimals).format(Math.abs(value))
+  const text = formatterOf(decimals).format(Math.abs(value)).replaceAll(',', GROUP)
   const isZero = !/[1-9]/.test(text)
   return value < 0 && !isZero ? `${MINUS}${text}` : text
 }
@@ -43,9 +45,9 @@ export function direction(difference: number | null | undefined, decimals = 2): 
   return difference > 0 ? 'up' : 'down'
 }
 
-/** Return a count with thin grouping: 18 502. */
+/** Return a count: 18 502. */
 export function countText(value: number): string {
-  return formatterOf(0).format(value).replaceAll(',', ' ')
+  return numberText(value, 0)
 }
 
 /** Return a share as a percentage; 99.97 never rounds up to 100, because 100 means nothing is missing. */
@@ -68,7 +70,8 @@ export function unitIn(unit: string, currencies: Iterable<string>): string {
   return known.length === 1 ? unit.replace('currency', known[0] ?? 'currency') : unit
 }
 
-/** Return a length of time that a rule states: minutes below two hours, hours above. */
+/** Return a length of time that a rule states: minutes below two hours, hours to two days, days above. */
 export function spanText(seconds: number): string {
-  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`
+  return seconds <= 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`
 }

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { countText, direction, numberText, plainNumber, shareText, signedText, unitIn } from './format'
+import { countText, direction, numberText, plainNumber, shareText, signedText, spanText, unitIn } from './format'
 import { heatScale, heatStep } from './heat'
 
 describe('numbers', () => {
   it('keep their decimals and use a true minus', () => {
-    expect([31.2, -4.005, 1234.5].map((value) => numberText(value))).toEqual(['31.20', '−4.01', '1,234.50'])
+    expect([31.2, -4.005, 1234.5].map((value) => numberText(value))).toEqual(['31.20', '−4.01', '1\u202f234.50'])
   })
 
   it('show a missing value as a dash, never as zero', () => {
@@ -32,8 +32,11 @@ describe('numbers', () => {
     expect(shareText(null)).toBe('–')
   })
 
+  it('tell how long a rule allows in the largest unit that reads well', () => {
+    expect([900, 3600, 7200, 93_600, 172_800, 34_560_000].map(spanText)).toEqual(['15 min', '60 min', '2 h', '26 h', '48 h', '400 d'])
+  })
   it('group counts', () => {
-    expect(countText(18502)).toBe('18 502')
+    expect(countText(18502)).toBe('18\u202f502')
   })
 })
 
