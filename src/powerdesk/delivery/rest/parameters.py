@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from powerdesk.delivery import value_lists
-from powerdesk.delivery.rest import encoding
+from powerdesk.delivery.rest import accepting, encoding
 from powerdesk.kernel import intervals, local_times, problem
 from powerdesk.kernel.belief import Knowledge
 from powerdesk.kernel.dtypes import Dtype
@@ -198,11 +198,8 @@ def _format(reading: _Reading, accept: str, *, display_only: bool) -> encoding.F
     named = reading.choice("format", {item.value: item.value for item in encoding.Format if item in allowed})
     if named is not None:
         return encoding.Format(named)
-    for part in accept.split(","):
-        wanted = encoding.ACCEPTED.get(part.partition(";")[0].strip().lower())
-        if wanted is not None and wanted in allowed:
-            return wanted
-    return encoding.Format.JSON
+    offered = [kind for kind, wanted in encoding.ACCEPTED.items() if wanted in allowed]
+    return encoding.ACCEPTED[accepting.chosen(accept, offered=offered)]
 
 
 def _system() -> tuple[str, ...]:

@@ -81,11 +81,16 @@ def test_formats__say_the_same(served: RunningDesk, operator: httpx.Client, name
         ("text/csv", "text/csv; charset=utf-8"),
         ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.stream"),
         ("application/vnd.apache.parquet;q=0.9, text/html", "application/vnd.apache.parquet"),
-        ("text/html", "application/json"),
+        ("text/csv;q=0.1, application/json;q=0.9", "application/json"),
+        ("text/html", "application/problem+json"),
+        ("text/csv;q=0", "application/problem+json"),
     ],
 )
-def test_accept__chooses_the_format(operator: httpx.Client, accept: str, media_type: str) -> None:
-    assert operator.get(ROWS, headers={"Accept": accept}).headers["content-type"] == media_type
+def test_accept__chooses_the_format_or_is_refused(operator: httpx.Client, accept: str, media_type: str) -> None:
+    answer = operator.get(ROWS, headers={"Accept": accept})
+    assert answer.headers["content-type"] == media_type
+    assert answer.status_code == (406 if "problem" in media_type else 200)
+    assert operator.get(ROWS, params={"format": "csv"}, headers={"Accept": accept}).status_code == 200
 
 
 def test_bulk_formats__carry_units_and_snapshot(served: RunningDesk, operator: httpx.Client) -> None:
