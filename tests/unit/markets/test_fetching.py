@@ -14,6 +14,8 @@ from powerdesk.markets import fetching, hosts
 from powerdesk.markets.connectors.caiso import fetch as caiso_fetch
 from powerdesk.markets.connectors.nyiso import fetch as nyiso_fetch
 from powerdesk.markets.types import Outcome, Request
+from servers import base
+from servers.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +62,7 @@ def fetcher(clock: HandClock) -> Iterator[fetching.Fetcher]:
         hosts=hosts.Hosts(clock=clock, seconds_per_request={"127.0.0.1": 5.0}),
         wait=clock.wait,
         jitter=np.random.default_rng(3),
-        limits=fetching.Limits(connect_s=2, read_s=2, total_s=5, max_bytes=200_000, attempts=3),
+        limits=fetching.Limits(connect_s=PATIENCE_S, read_s=PATIENCE_S, total_s=5, max_bytes=200_000, attempts=3),
     )
     yield made
     made.close()
@@ -122,9 +124,7 @@ def test_a_large_body__is_cut_off(fetcher: fetching.Fetcher, iso: IsoServer) -> 
 def test_a_host_that_does_not_answer__is_left_alone_then_tried_again(
     fetcher: fetching.Fetcher, clock: HandClock
 ) -> None:
-    with IsoServer() as gone:
-        url = gone.base_url + FILE
-    request = Request("nyiso", "da-prices", url)
+    request = Request("nyiso", "da-prices", f"http://127.0.0.1:{base.free_port()}{FILE}")
     first = nyiso_fetch.fetch(fetcher, request)
     assert (first.outcome, first.attempts) == (Outcome.TRANSIENT, 3)
     assert first.retry_after_s == 30.0
