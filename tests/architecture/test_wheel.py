@@ -46,12 +46,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def scripts(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Install the base lock and the wheel into an empty environment; return its folder of programs."""
     folder = tmp_path_factory.mktemp("empty") / "venv"
-    run(sys.executable, "-m", "venv", str(folder))
-    programs = folder / ("Scripts" if os.name == "nt" else "bin")
-    pip = (str(programs / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet")
-    run(*pip, "--require-hashes", "-r", str(ROOT / "requirements" / "base.txt"))
-    run(*pip, "--no-deps", str(wheel))
-    return programs
+    run(sys.executable, "-m", "venv", "--without-pip", str(folder))
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(folder), "install", "--quiet")
+    run(*pip, "--no-compile", "--require-hashes", "-r", str(ROOT / "requirements" / "base.txt"))
+    run(*pip, "--no-compile", "--no-deps", str(wheel))
+    return folder / ("Scripts" if os.name == "nt" else "bin")
 
 
 def run(*command: str, env: dict[str, str] | None = None, cwd: Path = ROOT) -> str:
