@@ -79,6 +79,7 @@ def cases(draw: st.DrawFn) -> CommitmentCase:
     load = np.array([[draw(whole(0, 60)), draw(whole(0, 60))] for _ in range(n)])
     beyond = draw(st.sampled_from([ENDLESS, 70.0]))
     limit = draw(whole(5, 60))
+    reserve_usd, shortfall_usd = draw(st.sampled_from([(90.0, 1000.0), (90.0, 1000.0), (ENDLESS, ENDLESS)]))
     return CommitmentCase(
         name="drawn",
         hours=draw(st.sampled_from([1.0, 0.5])),
@@ -90,12 +91,12 @@ def cases(draw: st.DrawFn) -> CommitmentCase:
         ),
         priced_loads=(PricedLoad("p", "a", np.full(n, 10.0), np.array([draw(whole(0, 80)) for _ in range(n)])),),
         reserves=(
-            Reserve("up", "spinning", np.array([draw(whole(0, 15)) for _ in range(n)]), 90.0),
+            Reserve("up", "spinning", np.array([draw(whole(0, 15)) for _ in range(n)]), reserve_usd),
             Reserve("down", "regulation_down", np.array([draw(whole(0, 8)) for _ in range(n)]), 40.0),
         ),
         lines=(Line("l", "a", "b", 100.0, limit, limit, beyond),),
         outages=(),
-        shortfall_usd_per_mwh=1000.0,
+        shortfall_usd_per_mwh=shortfall_usd,
     )
 
 
@@ -142,11 +143,11 @@ class Dispatching:
             self.unit(unit, at, on)
 
     def column(self, key: Any, cost: float = 0.0, low: float | None = 0.0, high: float | None = None) -> int:
-        """Return the column of a key, made when it is new."""
+        """Return the column of a key, made when it is new; at an endless cost it stays at zero."""
         if key not in self.names:
             self.names[key] = len(self.cost)
-            self.cost.append(self.hours * cost)
-            self.bounds.append((low, high))
+            self.cost.append(self.hours * cost if cost < ENDLESS else 0.0)
+            self.bounds.append((low, high if cost < ENDLESS else 0.0))
         return self.names[key]
 
     def system(self, case: CommitmentCase, t: int) -> None:
@@ -162,9 +163,7 @@ class Dispatching:
             net[unit.bus][self.column(("mw", at, t))] = 1.0
         line = case.lines[0]
         flow = self.column(("flow", t), 0.0, None, None)
-        over = self.column(("over", t), line.beyond_usd_per_mwh if line.beyond_usd_per_mwh < ENDLESS else 0.0)
-        if line.beyond_usd_per_mwh == ENDLESS:
-            self.bounds[over] = (0.0, 0.0)
+        over = self.column(("over", t), line.beyond_usd_per_mwh)
         self.equal.append((net["a"] | {flow: -1.0}, float(case.load_mw[t, 0])))
         self.equal.append((net["b"] | {flow: 1.0}, float(case.load_mw[t, 1])))
         self.upper.append(({flow: 1.0, over: -1.0}, line.limit_mw))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from powerdesk.grid.commitment.fleet import Fleet
     from powerdesk.grid.commitment_case import CommitmentCase
     from powerdesk.grid.types import BoolArray, FloatArray, IntArray
+    from powerdesk.solvers.budget import Budget
 
 MOST_STEPS = 80
 """Evaluations of the bound: on pglib-uc's cases of 610 and 934 units 60 more raise it by less than 1e-5."""
@@ -171,8 +172,8 @@ class Decomposition:
         asked = float((prices.energy * self.load_mw).sum() + (prices.reserve * self.asked_mw).sum())
         return Bound(float(best.usd().sum()) + free_usd + short_usd + asked, missing, missing_reserve, best)
 
-    def climb(self, *, most_steps: int = MOST_STEPS) -> Bound:
-        """Return the highest bound met on the way up from prices of the merit order."""
+    def climb(self, *, most_steps: int = MOST_STEPS, budget: Budget | None = None) -> Bound:
+        """Return the highest bound met on the way up from prices of the merit order, until the time ends."""
         from scipy import optimize  # noqa: PLC0415 - 15 MB of a process that plans days of few units without it
 
         start = self._merit_order()
@@ -188,6 +189,10 @@ class Decomposition:
             slope = np.concatenate((bound.missing_mw.ravel(), bound.missing_reserve_mw.ravel()))
             return -bound.usd, -scale * slope
 
+        def until(_: FloatArray) -> None:
+            if budget is not None and budget.left_s() <= 0.0:
+                raise StopIteration  # what ends scipy's search
+
         ceiling = self._most_reserve_price.ravel() / scale
         optimize.minimize(
             falling,
@@ -197,6 +202,7 @@ class Decomposition:
             bounds=optimize.Bounds(
                 np.append(np.full(n, -np.inf), np.zeros(ceiling.size)), np.append(np.full(n, np.inf), ceiling)
             ),
+            callback=until,
             options={"maxfun": most_steps, "maxiter": most_steps, "maxcor": 20},
         )
         return found[0]

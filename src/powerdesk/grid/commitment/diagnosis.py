@@ -88,7 +88,7 @@ def explain(model: Model, *, time_limit_s: float = TIME_LIMIT_S) -> None:
 
 def _elastic(model: Model) -> tuple[Programme, IntArray]:
     """Return the programme whose every row may give way, at no other cost, and its rows by position."""
-    programme = model.programme
+    programme = model.strict()
     n_row = programme.row_lower.size
     price = np.ones(n_row)
     for block in model.made.rows.blocks:

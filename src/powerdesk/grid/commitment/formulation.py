@@ -37,13 +37,18 @@ if TYPE_CHECKING:
 DOWN = "down"
 """A kind of reserve with this word in it is for less output."""
 
+DEARER = 10.0
+"""What gives way costs so many times what the dearest MW does; too little only leaves plans unfound, never unsound."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Layout:
     """Where things stand among the columns, ABSENT where there is none; (n, n_unit) unless said.
 
     `reserve` (n, n_unit, n_reserve), `variable` (n, n_variable), `served` (n, n_priced), `shed` (n, n_bus),
-    `short` (n, n_reserve), `link` (n, n_link); `balance` (n, n_island) and `requirement` (n, n_reserve) are rows.
+    `short` (n, n_reserve), `link` (n, n_link), `excess` (n, n_island) what an island cannot take; `balance`
+    (n, n_island) and `requirement` (n, n_reserve) are rows. Columns `giving` (k,) stand for what no plan may have, at
+    `given_usd` a MW and interval: more than anything costs, so that a search has something to go on from.
     """
 
     on: IntArray
@@ -55,9 +60,12 @@ class Layout:
     shed: IntArray
     short: IntArray
     link: IntArray
+    excess: IntArray
     order: IntArray
     balance: IntArray
     requirement: IntArray
+    giving: IntArray
+    given_usd: float
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -81,11 +89,11 @@ def upward(case: CommitmentCase) -> BoolArray:
 def build(case: CommitmentCase, *, fleet: Fleet, island: IntArray, matched: bool = True) -> Formulation:
     """Return the programme without limits of lines; `island` (n_bus,) numbers the parts that balance for themselves.
 
-    Without `matched` no start has a cost: a programme for prices, whose starts are given.
+    Without `matched` no start has a cost and nothing gives way: a programme for prices, whose states are given.
     """
-    maker = _Maker(case, fleet)
+    maker = _Maker(case, fleet, island=island, giving=matched)
     injection = maker.injection()
-    balance = maker.balance(injection, island)
+    balance = maker.balance(injection)
     requirement = maker.requirement()
     maker.states()
     maker.limits()
@@ -105,9 +113,12 @@ def build(case: CommitmentCase, *, fleet: Fleet, island: IntArray, matched: bool
         maker.shed,
         maker.short,
         maker.link,
+        maker.excess,
         order,
         balance,
         requirement,
+        maker.giving(),
+        maker.given_usd,
     )
     return Formulation(case, fleet, maker.columns, maker.rows, layout, injection, maker.constant_usd)
 
@@ -115,9 +126,10 @@ def build(case: CommitmentCase, *, fleet: Fleet, island: IntArray, matched: bool
 class _Maker:
     """A programme in the making."""
 
-    def __init__(self, case: CommitmentCase, fleet: Fleet) -> None:
-        self.case, self.fleet = case, fleet
+    def __init__(self, case: CommitmentCase, fleet: Fleet, *, island: IntArray, giving: bool) -> None:
+        self.case, self.fleet, self.island = case, fleet, island
         self.columns, self.rows = Columns(), Rows()
+        self.given_usd = _dearest_usd(case, fleet) if giving else np.inf
         self.n, self.n_bus = case.load_mw.shape
         n, n_unit, hours, columns = self.n, len(case.units), case.hours, self.columns
         width = fleet.width_mw.sum(axis=2)
@@ -144,23 +156,37 @@ class _Maker:
             columns, case.priced_loads, n, lambda one: (0.0, one.max_mw, -one.value_usd_per_mwh * hours)
         )
         self.link = _series(columns, case.links, n, lambda one: (one.min_mw, one.max_mw, 0.0))
-        dear = case.shortfall_usd_per_mwh * hours
-        self.shed = columns.add(
-            case.load_mw.shape,
-            upper=np.maximum(case.load_mw, 0.0),
-            cost=dear if np.isfinite(dear) else 0.0,
-            where=(case.load_mw > 0.0) & np.isfinite(dear),
+        self._shortfalls()
+
+    def _shortfalls(self) -> None:
+        """Add demand and reserve that are short, and what an island cannot take; without a price only to give way."""
+        case, columns = self.case, self.columns
+        price = np.array([one.shortfall_usd_per_mwh for one in case.reserves])
+        asked = np.array([one.requirement_mw for one in case.reserves]).reshape(-1, self.n).T
+        self.shed = self._priced(np.maximum(case.load_mw, 0.0), case.shortfall_usd_per_mwh)
+        self.short = self._priced(asked, np.broadcast_to(price, asked.shape))
+        shape = (self.n, int(self.island.max(initial=-1)) + 1)
+        most = float(self.fleet.high.sum(axis=1).max(initial=0.0)) + sum(
+            float(one.max_mw.max(initial=0.0)) for one in case.variable_units
         )
-        self.short = _series(
-            columns,
-            case.reserves,
-            n,
-            lambda one: (
-                0.0,
-                one.requirement_mw if np.isfinite(one.shortfall_usd_per_mwh) else 0.0,
-                one.shortfall_usd_per_mwh * hours if np.isfinite(one.shortfall_usd_per_mwh) else 0.0,
-            ),
-        )
+        may = np.full(shape, np.isfinite(self.given_usd))
+        self.excess = columns.add(shape, upper=most, cost=self.given_usd if may.any() else 0.0, where=may)
+
+    def _priced(self, most_mw: FloatArray, price: FloatArray | float) -> IntArray:
+        """Add what is short, up to `most_mw` at USD/MWh, or where that is infinite at the price of giving way."""
+        usd = np.where(np.isfinite(price), np.asarray(price) * self.case.hours, self.given_usd)
+        there = (most_mw > 0.0) & np.isfinite(usd)
+        return self.columns.add(most_mw.shape, upper=most_mw, cost=np.where(there, usd, 0.0), where=there)
+
+    def giving(self) -> IntArray:
+        """Return the columns of what no plan may have (k,)."""
+        case = self.case
+        unpriced = np.array([np.isinf(one.shortfall_usd_per_mwh) for one in case.reserves], bool)
+        every = [self.excess.ravel(), self.short[:, unpriced].ravel()]
+        if np.isinf(case.shortfall_usd_per_mwh):
+            every.append(self.shed.ravel())
+        held: IntArray = np.concatenate(every)
+        return np.asarray(held[held != ABSENT])
 
     def _startable(self) -> FloatArray:
         """Return where a start is possible (n, n_unit): not before a unit that was on has been down long enough."""
@@ -186,6 +212,7 @@ class _Maker:
             (self.shed, 1.0, np.arange(self.n_bus)),
             (self.link, -1.0, buses(case.links, "from_bus")),
             (self.link, 1.0, buses(case.links, "to_bus")),
+            (self.excess, -1.0, self._busiest()),
         ]
         column = np.hstack([one[0] for one in parts])
         value = np.hstack([np.broadcast_to(one[1], one[0].shape) for one in parts])
@@ -194,10 +221,17 @@ class _Maker:
         shape = (self.n * self.n_bus, self.columns.count)
         return sparse.csr_array(sparse.coo_array((value[kept], (row[kept], column[kept])), shape=shape))
 
-    def balance(self, injection: sparse.csr_array, island: IntArray) -> IntArray:
+    def _busiest(self) -> IntArray:
+        """Return each island's bus of the most load (n_island,)."""
+        load = self.case.load_mw.sum(axis=0)
+        every = [np.flatnonzero(self.island == one) for one in range(self.excess.shape[1])]
+        return np.array([one[np.argmax(load[one])] for one in every], np.int64)
+
+    def balance(self, injection: sparse.csr_array) -> IntArray:
         """Add a row for each interval and island: what enters is its load."""
-        count = int(island.max(initial=-1)) + 1
-        gather = sparse.csr_array((np.ones(self.n_bus), (island, np.arange(self.n_bus))), shape=(count, self.n_bus))
+        count = self.excess.shape[1]
+        place = (self.island, np.arange(self.n_bus))
+        gather = sparse.csr_array((np.ones(self.n_bus), place), shape=(count, self.n_bus))
         load = self.case.load_mw @ gather.T
         every = sparse.kron(sparse.eye_array(self.n), gather, format="csr")
         return self.rows.add_matrix("the balance", every @ injection, shape=(self.n, count), lower=load, upper=load)
@@ -320,6 +354,16 @@ class _Maker:
             upper=0.0,
             where=known & (low < before - fall),
         )
+
+
+def _dearest_usd(case: CommitmentCase, fleet: Fleet) -> float:
+    """Return more than a MW costs over an interval: a start for it, a minimum for it, any price of a shortfall."""
+    start = np.array([max((one.cost_usd for one in unit.start_costs), default=0.0) for unit in case.units])
+    most = np.maximum(fleet.high.max(axis=0, initial=0.0), 1.0)
+    usd = (np.abs(fleet.least_usd).max(axis=0, initial=0.0) + start) / most
+    priced = [one.shortfall_usd_per_mwh for one in case.reserves] + [case.shortfall_usd_per_mwh]
+    dear = max((one for one in priced if np.isfinite(one)), default=0.0) * case.hours
+    return DEARER * (1.0 + dear + float(np.abs(fleet.slope).max(initial=0.0)) + float(usd.max(initial=0.0)))
 
 
 def _series(columns: Columns, elements: tuple[Any, ...], n: int, of: Callable[[Any], tuple[Any, Any, Any]]) -> IntArray:

@@ -52,6 +52,17 @@ class Model:
             constant=self.made.constant_usd,
         )
         self.limits: list[Limits] = []
+        self.giving = self.made.layout.giving
+
+    def gives_mw(self, point: FloatArray) -> float:
+        """Return the MW by which a point does what no plan may; it may be older than the latest limits."""
+        return float(point[self.giving[self.giving < point.size]].sum())
+
+    def strict(self) -> Programme:
+        """Return the programme in which nothing gives way."""
+        upper = self.programme.upper.copy()
+        upper[self.giving] = 0.0
+        return self.programme.bounded(self.programme.lower, upper)
 
     def net_mw(self, point: FloatArray) -> FloatArray:
         """Return what enters each bus less its load (n, n_bus)."""
@@ -73,17 +84,21 @@ class Model:
     def add(self, limits: Limits) -> tuple[sparse.csr_array, FloatArray, FloatArray]:
         """Add limits to the programme; return their rows, what loads put on them, and the new columns' costs.
 
-        A new column is flow beyond a limit that has a price, along the line and against it.
+        A new column is flow beyond a limit that has a price or may give way, along the line and against it.
         """
         n_column = self.programme.cost.size
         rows, load = self._flows.rows(limits, self.made.injection)
-        soft = np.flatnonzero(np.isfinite(limits.beyond_usd_per_mwh))
+        hard = np.isinf(limits.beyond_usd_per_mwh)
+        given_usd = self.made.layout.given_usd
+        price = np.where(hard, given_usd, limits.beyond_usd_per_mwh * self.case.hours)
+        soft = np.flatnonzero(np.isfinite(price))
         shape = (limits.line.size, n_column + 2 * soft.size)
         value = np.repeat((-1.0, 1.0), soft.size)
         extra = sparse.coo_array((value, (np.tile(soft, 2), n_column + np.arange(2 * soft.size))), shape=shape)
         rows.resize(shape)
         made = sparse.csr_array(rows + extra)
-        cost = np.tile(limits.beyond_usd_per_mwh[soft] * self.case.hours, 2)
+        cost = np.tile(price[soft], 2)
+        self.giving = np.append(self.giving, n_column + np.flatnonzero(np.tile(hard[soft], 2)))
         self.programme = self.programme.grown(
             made, lower=-limits.limit_mw - load, upper=limits.limit_mw - load, cost=cost
         )

@@ -33,6 +33,9 @@ FULL_SHARE = 1e-6
 PRICE_CHORD_TOLERANCE = 1e-6
 """Finer than for states: a chord of a quadratic cost moves prices by half its own rise."""
 
+MOST_ROUNDS = 200
+"""Rounds of added limits; a round adds rows that were not there, so that more are the sign of a mistake."""
+
 BINDING_USD_PER_MWH = 1e-7
 """A shadow price of less is none."""
 
@@ -108,7 +111,7 @@ class _Pricing:
         """Return the optimum that breaks no limit of a line: its columns, and the duals of its rows."""
         layout = self.model.made.layout
         keep = np.concatenate((layout.balance.ravel(), layout.requirement.ravel()))
-        while True:
+        for _ in range(MOST_ROUNDS):
             programme = self.model.programme
             more = programme.cost.size - self.lower.size
             bounded = programme.bounded(
@@ -134,6 +137,12 @@ class _Pricing:
             point = small.whole_point(solution.primal)
             if not self.model.meet(point):
                 break
+        else:
+            raise linear.UnsolvedError(
+                found=f"limits that are still broken after {MOST_ROUNDS} rounds",
+                allowed="an optimum that keeps every limit",
+                remedy="report the case: each round adds limits that were not there",
+            )
         duals = np.zeros(programme.row_lower.size)
         duals[small.kept] = solution.row_duals
         return point, duals

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from powerdesk.grid.commitment import bridging, checking, committing, diagnosis, pricing
+from powerdesk.grid.commitment import bridging, checking, committing, diagnosis, neighbourhoods, pricing, searching
 from powerdesk.grid.commitment import fleet as fleets
 from powerdesk.grid.commitment.flows import Flows
 from powerdesk.grid.commitment.modelling import Model
-from powerdesk.grid.commitment.plan import InfeasibleCommitmentError
+from powerdesk.grid.commitment.plan import InfeasibleCommitmentError, UnverifiedCommitmentError
 from powerdesk.grid.commitment_case import (
     ENDLESS,
     CommitmentCase,
@@ -178,6 +178,80 @@ def test_commit__without_branch_and_bound_says_what_it_proves() -> None:
     found = committing.commit(held, gap=0.0, most_nodes=0)
     assert flawless(held, found)
     assert found.bound_usd <= best.objective_usd + 1e-6 <= found.objective_usd + 1e-5
+
+
+class CountingClock:
+    """A clock on which each look takes a second."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def __call__(self) -> float:
+        """Return how often it was looked at."""
+        self.looks += 1
+        return float(self.looks)
+
+
+def ended(held: CommitmentCase, limit_s: int, clock: CountingClock) -> Commitment | UnverifiedCommitmentError:
+    try:
+        return committing.commit(held, gap=0.0, time_limit_s=float(limit_s), clock=clock)
+    except UnverifiedCommitmentError as refused:
+        return refused
+
+
+LOOKS_BEYOND = 30
+"""Looks at the clock after the time has ended: each step that is still to come looks once and leaves."""
+
+
+@given(limit_s=st.integers(0, 60), scale=st.sampled_from([1.0, 1.2]), priced=st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_commit__ends_when_its_clock_does_and_says_what_it_has(limit_s: int, scale: float, *, priced: bool) -> None:
+    base = replace(case(requirement_mw=10.0), shortfall_usd_per_mwh=1000.0 if priced else ENDLESS)
+    held = replace(base, load_mw=scale * base.load_mw)
+    clock = CountingClock()
+    found = ended(held, limit_s, clock)
+    if isinstance(found, UnverifiedCommitmentError):
+        assert f"no plan within {limit_s} s" in found.found
+    else:
+        assert flawless(held, found)
+        assert found.bound_usd <= found.objective_usd
+        assert found.gap == pytest.approx((found.objective_usd - found.bound_usd) / abs(found.objective_usd))
+    assert clock.looks <= limit_s + LOOKS_BEYOND
+
+
+def test_commit__without_time_says_that_no_plan_was_found() -> None:
+    clock = CountingClock()
+    with pytest.raises(UnverifiedCommitmentError, match="no plan within 0 s"):
+        committing.commit(case(), time_limit_s=0.0, clock=clock)
+
+
+def test_commit__finds_a_plan_where_prices_alone_must_and_nothing_is_priced() -> None:
+    held = case(requirement_mw=10.0)
+    best = committing.commit(held, gap=0.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(searching, "MANY_STATES", 0)
+        patch.setattr(neighbourhoods, "MOST_OPEN", 4)
+        found = committing.commit(held, gap=0.0)
+    assert flawless(held, found)
+    assert found.objective_usd == pytest.approx(best.objective_usd, rel=1e-6)
+
+
+@given(seed=st.integers(0, 1000), n=st.integers(1, 48), n_unit=st.integers(1, 30), most=st.integers(1, 200))
+@settings(max_examples=60, deadline=None)
+def test_parts__open_what_loses_most_first_and_no_more_than_allowed(seed: int, n: int, n_unit: int, most: int) -> None:
+    random = np.random.default_rng(seed)
+    surplus, on = random.normal(0.0, 100.0, (n, n_unit)), random.random((n, n_unit)) < 0.5
+    unlike = (surplus > 0.0) != on
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbourhoods, "MOST_OPEN", most)
+        every = list(neighbourhoods.parts(on, surplus=surplus, given_usd=np.zeros(n), hours=1.0))
+    assert every[-1][unlike].all()
+    lost = [float(np.abs(surplus)[one.any(axis=1)][unlike[one.any(axis=1)]].sum()) for one in every]
+    assert max(lost[:-1], default=lost[-1]) <= lost[-1] + 1e-9
+    for one in every:
+        extra = one & ~unlike
+        assert extra.sum() <= max(most + 1, n * max(1, most // n))
+        assert one.any() or not unlike.any()
 
 
 def test_commit__too_little_capacity_names_the_hour() -> None:
