@@ -117,6 +117,11 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+def name_tag(name: str, pepper: Pepper) -> str:
+    """Return what failed sign-ins are counted by instead of a name as typed: it may be a password in the wrong field."""
+    return hmac.digest(pepper.derive("sign-in-name"), name.casefold().encode(), "sha256").hex()[:32]
+
+
 def csrf_token(session_token: str, pepper: Pepper) -> str:
     """Return the token that unsafe requests of this session must repeat; it says nothing about the session token."""
     return hmac.new(pepper.derive("csrf"), session_token.encode(), "sha256").hexdigest()

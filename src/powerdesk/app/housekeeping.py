@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from powerdesk.access import events as access_events
 from powerdesk.app.settings import SettingsError
+from powerdesk.delivery import downloads
 from powerdesk.engines.ports.jobs import JobSpec
 from powerdesk.grid import operations as grid_operations
 from powerdesk.markets import events as market_events
@@ -60,7 +61,7 @@ def define(
     note: Callable[[str, Mapping[str, str]], None],
     stopping: Callable[[], bool],
 ) -> None:
-    """Register the scheduled calculations and the daily retention.
+    """Register the scheduled calculations, the daily retention, and the end of downloads.
 
     `hubs` tells the hubs of each market, `note` writes what went to the audit log.
     """
@@ -71,6 +72,11 @@ def define(
     define_grid(services.store, jobs, hubs=hubs, stopping=stopping)
     spec = JobSpec(name=store_jobs.RETAIN, cron=store_jobs.RETAIN_CRON, lease_s=LEASE_S)
     jobs.define(spec, _retain(services, retention, note))
+
+    def forget_downloads(context: JobContext) -> str:
+        return f"{downloads.forget(services.store, cancelled=context.cancelled)} files of expired links deleted"
+
+    jobs.define(JobSpec(name=downloads.FORGET, cron=downloads.FORGET_CRON, lease_s=LEASE_S), forget_downloads)
 
 
 def _calculate(store: Store, calculation: Calculation, stopping: Callable[[], bool]) -> Callable[[JobContext], str]:

@@ -22,7 +22,8 @@ SECRETS = re.compile(
     r"""(pd_live_[0-9A-Za-z]{4})[0-9A-Za-z_]+
     |((?:sign-in|downloads)/)[^\s"'?<>]+
     |(bearer\s+)[^\s"',;]+
-    |((?:pd_session|token|password|secret|pepper|csrf)["']?\s*[=:]\s*)
+    |(://[^\s:/@"']*:)[^\s@/"']+(?=@)
+    |((?:pd_session|token|password|secret|secret_access_key|pepper|csrf)["']?\s*[=:]\s*)
      (?:"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|[^\s"';,&})\]]+)""",
     re.IGNORECASE | re.VERBOSE,
 )

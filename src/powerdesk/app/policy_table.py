@@ -71,6 +71,7 @@ JOBS: dict[str, Policy] = {
     "store.backup": OPERATOR,
     "store.calculate": OPERATOR,
     "store.retention": OPERATOR,
+    "delivery.downloads": OPERATOR,
     "grid.forecast": OPERATOR,
     "grid.surfaces": OPERATOR,
 }

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from powerdesk.store.queries import Store
 
 LINK_LIFETIME = timedelta(minutes=15)
+FOLDER, HOUR = "downloads", "%Y%m%dT%H"
+"""Where files lie: by the hour in which their link expires."""
+FORGET, FORGET_CRON = "delivery.downloads", "23 * * * *"
 MAX_ROWS = 5_000_000
 BULK_FORMATS = {"csv": encoding.Format.CSV, "parquet": encoding.Format.PARQUET, "arrow": encoding.Format.ARROW}
 
@@ -99,6 +102,20 @@ def router(downloads: Downloads) -> APIRouter:
     return routes
 
 
+def forget(store: Store, *, cancelled: Callable[[], bool]) -> int:
+    """Delete the files whose links have expired; return how many. Repeated every hour, else they would fill the disk."""
+    gone, hour = 0, f"{store.clock.now():{HOUR}}"
+    for key in store.objects.list(f"{FOLDER}/"):
+        of = key.split("/")[1]
+        if len(of) == len(hour) and of >= hour:  # a file of another shape is of a former release: its link is long past
+            continue
+        if cancelled():
+            break
+        store.objects.delete(key)
+        gone += 1
+    return gone
+
+
 def _make(downloads: Downloads, request: Request, body: bytes) -> dict[str, Any]:
     caller = downloads.gate.caller(request)
     try:
@@ -140,10 +157,10 @@ def _offered(
     downloads: Downloads, caller: Caller, ordered: Ordered, written: reading.Written, *, left_out: tuple[str, ...]
 ) -> dict[str, Any]:
     digest = hashlib.sha256(written.body).hexdigest()
-    key = f"downloads/{digest[:2]}/{digest}"
+    expires_at = caller.at + LINK_LIFETIME
+    key = f"{FOLDER}/{expires_at:{HOUR}}/{digest}"
     downloads.store.objects.put(key, written.body)
     downloads.gate.note_export(caller, what=ordered.dataset, rows=written.rows, sha256=digest)
-    expires_at = caller.at + LINK_LIFETIME
     link = Link(key, caller.principal.id, ordered.dataset, ordered.query, ordered.format, left_out, expires_at)
     declared = queries.dataset(downloads.store, ordered.dataset)
     return {

@@ -32,6 +32,9 @@ FRAMES = (
     "secret = {}",
     "x-csrf-token: {}",
     "POWERDESK_ACCESS__PEPPER={}",
+    "aws_secret_access_key={}",
+    "postgresql://desk:{}@db.example:5432/powerdesk refused",
+    "redis://:{}@cache",
 )
 
 

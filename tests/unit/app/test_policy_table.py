@@ -14,6 +14,7 @@ from powerdesk.access.types import Channel, Entitlement
 from powerdesk.app import gateway, policy_table
 from powerdesk.app.cli.program import app as commands
 from powerdesk.app.desk import BACKUP
+from powerdesk.delivery import downloads
 from powerdesk.grid import operations as grid_operations
 from powerdesk.markets import jobs
 from powerdesk.store import jobs as store_jobs
@@ -94,8 +95,8 @@ def test_jobs__each_have_a_policy(app: FastAPI, assembled: RunningDesk) -> None:
     defined = tuple(assembled.desk.engines.jobs._defined)
     assert len(defined) > 10
     of_grid = (grid_operations.FORECAST, grid_operations.SURFACES)
-    known = (jobs.POLL, jobs.REFILL, jobs.BACKFILL, store_jobs.CALCULATE, store_jobs.RETAIN, BACKUP, *of_grid)
-    kinds = {kind for name in defined for kind in known if name.startswith(kind)}
+    known = (jobs.POLL, jobs.REFILL, jobs.BACKFILL, store_jobs.CALCULATE, store_jobs.RETAIN, BACKUP, downloads.FORGET)
+    kinds = {kind for name in defined for kind in (*known, *of_grid) if name.startswith(kind)}
     assert all(name.startswith(tuple(kinds)) for name in defined)
     assert faults(app.state.policies, Kind.JOB, kinds) == []
 

@@ -13,6 +13,7 @@ from running_desk import prices
 from powerdesk.access.operations import accounts, entitling
 from powerdesk.access.queries import audit_log
 from powerdesk.access.types import OPERATOR, Channel, Entitlement
+from powerdesk.delivery import downloads
 
 if TYPE_CHECKING:
     import httpx  # noqa: TID251 - only its type
@@ -58,6 +59,19 @@ def test_links__end_after_a_quarter_of_an_hour(filled: RunningDesk) -> None:
     filled.clock.move(timedelta(seconds=1))
     late = filled.client().get(url)
     assert (late.status_code, "expired" in late.json()["found"]) == (403, True)
+
+
+def test_files__go_once_their_links_have_expired(filled: RunningDesk) -> None:
+    store = filled.desk.store
+    store.objects.put("downloads/fe/fe01", b"made by a former release")
+    url = order(filled.operator(), location="NYISO:D").json()["url"]
+    downloads.forget(store, cancelled=lambda: False)
+    assert filled.client().get(url).status_code == 200
+    assert not store.objects.exists("downloads/fe/fe01")
+    filled.clock.move(timedelta(hours=2))
+    assert downloads.forget(store, cancelled=lambda: True) == 0
+    assert downloads.forget(store, cancelled=lambda: False) > 0
+    assert store.objects.list("downloads/") == ()
 
 
 def test_altered_links__are_refused(filled: RunningDesk) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import sqlalchemy as sa
 
-from powerdesk.access import entitlements, limits, tables
+from powerdesk.access import entitlements, keys, limits, tables
 from powerdesk.access.operations import auditing, entitling
 from powerdesk.access.policies import ForbiddenError
 from powerdesk.access.queries import directory
@@ -136,7 +136,7 @@ def unlock_user(unit: Unit, act: Act, *, user: str) -> None:
     """Forget the failed sign-ins that make an account wait."""
     view = administered(unit, act.by, user=user)
     failures = tables.sign_in_failures.c
-    prefix = f"name/{view.name.casefold()}/"
+    prefix = f"name/{keys.name_tag(view.name, act.pepper)}/"
     unit.connection.execute(
         sa.delete(tables.sign_in_failures).where(failures.subject.startswith(prefix, autoescape=True))
     )

@@ -29,6 +29,8 @@ LINK_VALID = timedelta(minutes=15)
 MOST_SESSIONS = 50
 KEEP_ENDED = timedelta(days=30)
 TOKEN_BYTES = 32
+NO_NAME = "(no account's name)"
+"""What the log says of a name that is none: it may be a password typed into the wrong field."""
 NOBODY = Principal(id="nobody", kind=PrincipalKind.USER, tenant="-", name="nobody")
 
 
@@ -92,7 +94,11 @@ def sign_in(services: AccessServices, *, name: str, password: str, visitor: Visi
     act = services.act(NOBODY, request_id=visitor.request_id)
     with services.records.reader() as reader:
         view = directory.user_by_name(reader, name=name)
-        _check_wait(reader, _subjects(name, visitor.address), at=act.at)
+        subjects = _subjects(services.pepper, name, visitor.address)
+        if _was_here(reader, user="" if view is None else view.id, address=visitor.address):
+            # Guesses from elsewhere, however many, must not keep the owner out of where they sign in from.
+            subjects = {subject: rule for subject, rule in subjects.items() if rule is not passwords.BY_NAME}
+        _check_wait(reader, subjects, at=act.at)
     usable = view is not None and view.disabled_at is None and len(password) <= passwords.LONGEST
     verifier = view.verifier if view is not None and usable else None
     proven = services.identity.prove(verifier, password[: passwords.LONGEST])
@@ -101,7 +107,7 @@ def sign_in(services: AccessServices, *, name: str, password: str, visitor: Visi
     renewed = services.identity.enroll(password) if services.identity.outdated(view.verifier or "") else None
     with services.change() as unit:
         # Asked again: guesses sent side by side must not pass because none had been counted yet.
-        _check_wait(unit, _subjects(name, visitor.address), at=act.at)
+        _check_wait(unit, subjects, at=act.at)
         present = directory.user_by_id(unit, user=view.id)
         if present is None or present.verifier != view.verifier or present.disabled_at is not None:
             raise _refusal()
@@ -109,7 +115,7 @@ def sign_in(services: AccessServices, *, name: str, password: str, visitor: Visi
             unit.connection.execute(
                 sa.update(tables.users).where(tables.users.c.id == view.id).values(verifier=renewed)
             )
-        _forget_failures(unit, name=name, address=visitor.address)
+        _forget_failures(unit, act, name=name, address=visitor.address)
         return _open(unit, services, act, view=present, visitor=visitor, by_link=False)
 
 
@@ -117,7 +123,7 @@ def prove_again(services: AccessServices, act: Act, *, view: UserView, password:
     """Prove the password of somebody signed in; WrongPasswordError otherwise. Wrong ones count as failed sign-ins."""
     address = f"session {act.by.session}"
     with services.records.reader() as reader:
-        _check_wait(reader, _subjects(view.name, address), at=act.at)
+        _check_wait(reader, _subjects(act.pepper, view.name, address), at=act.at)
     if not services.identity.prove(view.verifier, password[: passwords.LONGEST]):
         with services.records.unit() as unit:
             _count_failure(unit, act, name=view.name, address=address)
@@ -274,12 +280,18 @@ def _bound_sessions(unit: Unit, act: Act, *, user: str) -> int:
     return ended.rowcount
 
 
-def _subjects(name: str, address: str) -> Mapping[str, passwords.LockRule]:
+def _was_here(reader: Reader, *, user: str, address: str) -> bool:
+    """Tell whether a person has had a session from an address, within the time that sessions are remembered."""
+    mine = (tables.sessions.c.user == user) & (tables.sessions.c.address == address[:100])
+    return reader.connection.execute(sa.select(tables.sessions.c.id).where(mine).limit(1)).first() is not None
+
+
+def _subjects(pepper: keys.Pepper, name: str, address: str) -> Mapping[str, passwords.LockRule]:
     """Return what counts failures of a sign-in, each with its rule."""
-    folded = name.casefold()[:200]
+    tag = keys.name_tag(name, pepper)
     return {
-        f"name/{folded}/at/{address[:100]}": passwords.BY_NAME_AND_ADDRESS,
-        f"name/{folded}/": passwords.BY_NAME,
+        f"name/{tag}/at/{address[:100]}": passwords.BY_NAME_AND_ADDRESS,
+        f"name/{tag}/": passwords.BY_NAME,
         f"address/{address[:100]}": passwords.BY_ADDRESS,
     }
 
@@ -315,7 +327,7 @@ def _count_failure(unit: Unit, act: Act, *, name: str, address: str) -> float:
     forgotten = act.at - passwords.FORGET_FAILURES_AFTER
     unit.connection.execute(sa.delete(tables.sign_in_failures).where(failures.last_failed_at < forgotten))
     longest = 0.0
-    for subject, rule in _subjects(name, address).items():
+    for subject, rule in _subjects(act.pepper, name, address).items():
         mine = failures.subject == subject
         counted = unit.connection.execute(sa.select(failures.failures).where(mine)).scalar()
         wait_s = passwords.wait_s((counted or 0) + 1, rule)
@@ -329,9 +341,10 @@ def _count_failure(unit: Unit, act: Act, *, name: str, address: str) -> float:
         else:
             unit.connection.execute(sa.update(tables.sign_in_failures).where(mine).values(**values))
         longest = max(longest, wait_s)
+    known = directory.user_by_name(unit, name=name)
     entry = act.entry(
         action="session.open",
-        target=name.casefold()[:200],
+        target=NO_NAME if known is None else known.name,
         outcome=audit.Outcome.FAILED,
         detail={"address": address[:100], "by": "password"},
     )
@@ -339,7 +352,7 @@ def _count_failure(unit: Unit, act: Act, *, name: str, address: str) -> float:
     return longest
 
 
-def _forget_failures(unit: Unit, *, name: str, address: str) -> None:
+def _forget_failures(unit: Unit, act: Act, *, name: str, address: str) -> None:
     """Begin anew for this name from this address; the address as a whole stays counted."""
-    subjects = [subject for subject in _subjects(name, address) if subject.startswith("name/")]
+    subjects = [subject for subject in _subjects(act.pepper, name, address) if subject.startswith("name/")]
     unit.connection.execute(sa.delete(tables.sign_in_failures).where(tables.sign_in_failures.c.subject.in_(subjects)))

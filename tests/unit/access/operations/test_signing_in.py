@@ -122,6 +122,27 @@ def test_guessing__one_name_from_many_addresses_waits_at_most_a_minute(house: An
     house.sign_in("ada")
 
 
+def test_guessing__from_everywhere_keeps_nobody_out_of_where_they_signed_in_before(house: Any) -> None:
+    house.user("ada")
+    house.sign_in("ada", address="10.0.0.7")
+    for number in range(passwords.BY_NAME.free + 12):
+        house.clock.move(seconds=wrong(house, address=f"10.1.{number // 250}.{number % 250}") or 0)
+    assert wrong(house, address="10.2.0.1") == passwords.BY_NAME.longest_s
+    assert wrong(house, address="10.2.0.2", password=PASSWORD) == passwords.BY_NAME.longest_s
+    assert house.sign_in("ada", address="10.0.0.7").token
+
+
+def test_a_password_typed_as_a_name__is_kept_nowhere(house: Any) -> None:
+    house.user("ada")
+    wrong(house, name=PASSWORD)
+    wrong(house, name="ADA")
+    with house.services.records.reader() as reader:
+        failed = [row.target for row in audit_log.rows(reader) if row.outcome == "failed"]
+        subjects = reader.connection.execute(sa.select(tables.sign_in_failures.c.subject)).scalars().all()
+    assert failed == [signing_in.NO_NAME, "ada"]
+    assert not any(word in subject for subject in subjects for word in ("otters", "ada"))
+
+
 def test_guessing__side_by_side_gains_nothing(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     house.user("ada")
     attempts = 12
