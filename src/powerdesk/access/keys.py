@@ -118,7 +118,7 @@ def token_hash(token: str) -> bytes:
 
 
 def name_tag(name: str, pepper: Pepper) -> str:
-    """Return what failed sign-ins are counted by instead of a name as typed: it may be a password in the wrong field."""
+    """Return what failed sign-ins are counted by, not a name as typed: it may be a password in the wrong field."""
     return hmac.digest(pepper.derive("sign-in-name"), name.casefold().encode(), "sha256").hex()[:32]
 
 

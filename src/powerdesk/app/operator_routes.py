@@ -10,8 +10,9 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
+from powerdesk.access import entitlements
 from powerdesk.access.types import Channel
-from powerdesk.app import bodies, importing, remaking
+from powerdesk.app import bodies, importing, registry, remaking
 from powerdesk.app.desk import BACKUP
 from powerdesk.app.moving import moves
 from powerdesk.app.roles import Part
@@ -98,12 +99,19 @@ def _add_feeds(routes: APIRouter, desk: Desk) -> None:
 
     @routes.get("/locations")
     def list_locations(request: Request, search: str = "", market: str = "", limit: int = 200) -> Response:
-        """Find locations by part of their id."""
-        desk.gate.caller(request)
+        """Find locations by part of their id, in the markets of which the caller may read anything."""
+        caller = desk.gate.caller(request)
+        readable = {
+            one
+            for one in registry.MARKETS
+            for product in registry.PRODUCTS
+            if entitlements.missing(caller.principal, market=one, product=product, channel=caller.channel, at=caller.at)
+            is None
+        }
         found = [
             place
             for place in desk.places.all()
-            if search.lower() in place["id"].lower() and market in ("", place["market"])
+            if search.lower() in place["id"].lower() and market in ("", place["market"]) and place["market"] in readable
         ]
         return bodies.answer({"locations": found[: min(max(limit, 1), MAX_LOCATIONS)], "count": len(found)})
 

@@ -32,7 +32,7 @@ ROUTES: dict[str, Policy] = {
     "POST /v1/feeds/{feed_id}/{verb}": DATA_ADMIN,
     "GET /v1/payloads": DATA_ADMIN,
     "GET /v1/payloads/{sha256}": DATA_ADMIN,
-    "GET /v1/jobs": SIGNED_IN,
+    "GET /v1/jobs": DATA_ADMIN,
     "POST /v1/imports/{source}": DATA_ADMIN,
     "POST /v1/backfills": DATA_ADMIN,
     "POST /v1/backfills/estimate": DATA_ADMIN,

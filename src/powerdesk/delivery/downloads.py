@@ -103,7 +103,7 @@ def router(downloads: Downloads) -> APIRouter:
 
 
 def forget(store: Store, *, cancelled: Callable[[], bool]) -> int:
-    """Delete the files whose links have expired; return how many. Repeated every hour, else they would fill the disk."""
+    """Delete the files whose links have expired; return how many. Done every hour, else they would fill the disk."""
     gone, hour = 0, f"{store.clock.now():{HOUR}}"
     for key in store.objects.list(f"{FOLDER}/"):
         of = key.split("/")[1]

@@ -292,6 +292,23 @@ def test_lineage__shows_readable_inputs_and_counts_the_others(
     allowed, answer = oracle(who, "api"), askers[who].get(f"/v1/lineage/{made_of_all}")
     if allowed is None:
         assert answer.status_code == 401
+    elif not allowed:
+        assert answer.status_code == 403
     else:
         assert {read["name"] for read in answer.json()["inputs"]} == allowed
         assert answer.json()["hidden_inputs"] == len(MARKETS) - len(allowed)
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_locations__are_told_of_readable_markets_only(askers: dict[str, httpx.Client], who: str) -> None:
+    allowed, answer = oracle(who, "api"), askers[who].get("/v1/locations", params={"limit": 20_000})
+    if allowed is None:
+        assert answer.status_code == 401
+    else:
+        assert {place["market"] for place in answer.json()["locations"]} & set(MARKETS) == allowed
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_jobs__are_told_to_those_who_run_the_desk(askers: dict[str, httpx.Client], who: str) -> None:
+    status = 401 if oracle(who, "api") is None else 200 if who == "operator" else 403
+    assert askers[who].get("/v1/jobs").status_code == status

@@ -15,6 +15,7 @@ from powerdesk.access import entitlements
 from powerdesk.delivery.rest import descriptions, direct, encoding, parameters, problems, reading
 from powerdesk.kernel import intervals, problem
 from powerdesk.store import lineage, queries
+from powerdesk.store.types import Request as RowsRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -105,6 +106,7 @@ def router(rest: Rest) -> APIRouter:
                 allowed="an id from a row's lineage column",
                 remedy="ask for the rows with columns=lineage",
             )
+        _check_readable(rest, caller, queries.dataset(rest.store, made.dataset))
         return _json({**_visible(rest, caller, made), "lost": lost})
 
     return routes
@@ -229,6 +231,14 @@ def _etag(store: Store, asking: Asking, query: bytes) -> str:
     rights = f"{caller.principal.id}|{caller.principal.grants.version}|{caller.channel.value}"
     digest = hashlib.sha256(f"{state}|{rights}".encode()).hexdigest()[:24]
     return f'"{digest}"' if fixed else f'W/"{digest}"'
+
+
+def _check_readable(rest: Rest, caller: Caller, declared: Dataset) -> None:
+    """Raise RefusedError, audited, when the caller may read the rows of no market of the dataset."""
+    missing = queries.left_out(rest.store, rest.gate.asker(caller), request=RowsRequest(declared.id))
+    if {one.market for one in missing} >= set(queries.licensed_markets(declared)):
+        rest.gate.note_denial(caller, what=f"lineage of {declared.id}", missing=missing)
+        raise entitlements.refused(missing, dataset=declared.id)
 
 
 def _visible(rest: Rest, caller: Caller, made: lineage.Lineage) -> dict[str, Any]:
