@@ -4,6 +4,10 @@ import { LOCATIONS } from './market.mjs'
 import { iso, latest, moved } from './rows.mjs'
 import { world } from './state.mjs'
 
+/** Updates a second, sent as the server conflates them for the hub; without FIXTURE_UPDATES a few, so that a tick can be seen. */
+const RATE = Number(process.env.FIXTURE_UPDATES ?? 0)
+const [UPDATES, EVERY_MS] = RATE > 0 ? [Math.ceil(RATE / 4), 250] : [5, 700]
+
 let seq = 48_211
 
 /** Run one subscription; returns what stops it. */
@@ -25,12 +29,12 @@ function subscription(send, sid, filter) {
   send({ t: 'snap_end', sid, seq })
   const timer = setInterval(() => {
     if (chosen.length === 0) return
-    const updates = Array.from({ length: 5 }, () => moved(chosen[Math.floor(Math.random() * chosen.length)], Date.now()))
+    const updates = Array.from({ length: UPDATES }, () => moved(chosen[Math.floor(Math.random() * chosen.length)], Date.now()))
     const columns = Object.fromEntries(Object.keys(updates[0]).map((name) => [name, updates.flatMap((update) => update[name])]))
     seq += 1
     send({ t: 'upd', sid, seq, prev, columns })
     prev = seq
-  }, 700)
+  }, EVERY_MS)
   return () => clearInterval(timer)
 }
 

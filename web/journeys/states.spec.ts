@@ -70,7 +70,7 @@ describe.skipIf(process.env['HUB_URL'] !== undefined)('states of the panels', ()
     await hub.page.goto(`${hub.base}/prices?market=NYISO`)
     await hub.page.getByText(/unreachable since/).first().waitFor()
     await hub.page.locator('.price-row.stale').first().waitFor()
-    await hub.page.locator('.page-head .figure .value .dim').first().waitFor()
+    await hub.page.locator('.page-head .figure .aged').first().waitFor()
     expect(await hub.page.locator('.price-row.stale').first().innerText()).toMatch(/\d/)
   })
 

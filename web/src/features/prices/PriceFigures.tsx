@@ -56,9 +56,9 @@ export function PriceFigures({ model, rows, names, prices, unit, rule }: Figures
   const name = names.get(id)?.name ?? id
   return (
     <>
-      <KeyFigure name={`${name} RT5`} unit={unit} note={<>{isStale ? null : <Difference value={found.change} />} <AgeLabel instant={found.end} rule={rule} /></>}>{isStale ? <span className="dim">{numberText(found.rt)}</span> : numberText(found.rt)}</KeyFigure>
+      <KeyFigure name={`${name} RT5`} unit={unit} note={<>{isStale ? null : <Difference value={found.change} />} <AgeLabel instant={found.end} rule={rule} /></>}>{isStale ? <span className="aged">{numberText(found.rt)}</span> : numberText(found.rt)}</KeyFigure>
       <KeyFigure name={`DA, HE ${hourEndingLabel(clock.zone, found.start)} ${clock.abbreviation}`} unit={unit}>{numberText(found.da)}</KeyFigure>
-      <KeyFigure name="DART" unit={unit} note="DA − RT">{isStale ? <span className="dim">{signedText(found.dart)}</span> : <Difference value={found.dart} />}</KeyFigure>
+      <KeyFigure name="DART" unit={unit} note="DA − RT">{isStale ? <span className="aged">{signedText(found.dart)}</span> : <Difference value={found.dart} />}</KeyFigure>
       <KeyFigure name="RT5 low – high" unit={unit}>{numberText(low)} <span className="dim">–</span> {numberText(high)}</KeyFigure>
       <KeyFigure name="Below zero" note={`of ${countText(rows.length)}`}>{countText(negative)}</KeyFigure>
     </>
