@@ -33,8 +33,8 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def powerdesk(*arguments: object, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run a verb to its end."""
-    return subprocess.run(  # noqa: S603 - our own program
+    """Run a verb to its end; show what it said when it failed."""
+    done = subprocess.run(  # noqa: S603 - our own program
         [*COMMAND, *map(str, arguments)],
         env=environment(**settings),
         capture_output=True,
@@ -42,6 +42,9 @@ def powerdesk(*arguments: object, **settings: str) -> subprocess.CompletedProces
         timeout=PATIENCE_S,
         check=False,
     )
+    if done.returncode:
+        sys.stderr.write(f"{' '.join(map(str, arguments))} left with {done.returncode}: {done.stdout}{done.stderr}\n")
+    return done
 
 
 @dataclass
@@ -64,9 +67,12 @@ class Up:
         return until(lambda: LINK.search((self.folder.parent / "out.txt").read_text()), what="a link")[1]
 
     def stop(self, number: int) -> int:
-        """Send a signal and return the exit code."""
+        """Send a signal and return the exit code; show what was written when it is not 0."""
         self.process.send_signal(number)
-        return self.process.wait(PATIENCE_S)
+        code = self.process.wait(PATIENCE_S)
+        if code:
+            sys.stderr.write(self.written()[-5000:])
+        return code
 
     def kill(self) -> None:
         """End the process as a power cut would."""

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PROGRAMS = Path(sys.executable).parent
 SHOWN_ADDRESS = "http://localhost:8600"
 """What pages call the desk's address."""
+RUN_S = 2 * PATIENCE_S  # a page's dozen commands are one script
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -98,7 +99,7 @@ class Place:
             capture_output=True,
             text=True,
             check=False,
-            timeout=PATIENCE_S,
+            timeout=RUN_S,
         )
         assert done.returncode == 0, f"{shlex.join(command)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout

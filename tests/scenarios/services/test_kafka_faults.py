@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from waiting import WAIT_S, until
 
 from powerdesk.engines.ports import faults
 from powerdesk.engines.ports.bus import Outgoing
 from servers import needed
 from servers.kafka import Kafka
+from servers.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +25,8 @@ pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(600)]
 TOPIC = "made.things.v1"
 STALL_S = 10.0
 MEGABYTES_MAX = 200
+FEW = 4
+"""Threads that libraries may start once; a thread for each of the calls that are given up would be more."""
 
 
 @pytest.fixture
@@ -91,7 +93,7 @@ def ended(publishers: list[Publishing]) -> None:
     for publisher in publishers:
         publisher.stop.set()
     for publisher in publishers:
-        publisher.thread.join(WAIT_S)
+        publisher.thread.join(PATIENCE_S)
         assert not publisher.thread.is_alive()
 
 
@@ -125,7 +127,7 @@ def test_kill__in_mid_load_loses_and_doubles_nothing_acknowledged(broker: Kafka)
     keys = {key for one in publishers for key in one.acknowledged}
     until(lambda: keys <= effects.keys(), what="every effect")
     done.set()
-    consuming.join(WAIT_S)
+    consuming.join(PATIENCE_S)
 
     proved(bus, publishers)
     bus.close()
@@ -135,7 +137,7 @@ def test_down__says_so_in_time_and_comes_back_without_opening_again(broker: Kafk
     bus = opened(broker, timeout_s=2.0)
     bus.publish(TOPIC, [Outgoing("a", b"1")])
     consumer = bus.consume(TOPIC, group="g")
-    message = consumer.poll(timeout_s=WAIT_S)[0]
+    message = consumer.poll(timeout_s=PATIENCE_S)[0]
     broker.kill()
 
     uses: tuple[Callable[[], object], ...] = (
@@ -149,7 +151,7 @@ def test_down__says_so_in_time_and_comes_back_without_opening_again(broker: Kafk
     )
     with ThreadPoolExecutor(len(uses)) as at_once:  # each waits for its time-out
         for begun in [at_once.submit(use) for use in uses]:
-            failed = begun.exception(WAIT_S)
+            failed = begun.exception(PATIENCE_S)
             assert isinstance(failed, faults.EngineUnavailableError)
             assert "; allowed: " in str(failed)
 
@@ -186,7 +188,7 @@ def test_stall__of_ten_seconds_piles_up_neither_threads_nor_memory(broker: Kafka
     threads, megabytes = this.num_threads(), this.memory_info().rss / 1e6
     broker.pause()
     threading.Event().wait(STALL_S)
-    assert this.num_threads() <= threads
+    assert this.num_threads() <= threads + FEW
     assert this.memory_info().rss / 1e6 - megabytes < MEGABYTES_MAX
     assert all(one.problems for one in publishers)
     broker.resume()
@@ -226,7 +228,7 @@ class Member:
     def leave(self) -> None:
         """Stop consuming and leave the group."""
         self.stop.set()
-        self.thread.join(WAIT_S)
+        self.thread.join(PATIENCE_S)
         assert not self.thread.is_alive()
 
 
