@@ -68,6 +68,12 @@ def test_rows__answer_the_newest_belief_known_at_the_cut(tables: Tables) -> None
     assert prices(tables.rows(PRICES.name, selection=Selection(), cut=replace(EVER, commit=1))) == [1.0]
 
 
+def test_in_memory__is_never_told_of_a_server(tables: Tables) -> None:
+    fill(tables, [belief(1)])
+
+    assert not (tables.shared and tables.in_memory(PRICES.name, since=START))
+
+
 def test_rows__have_every_declared_and_system_column_with_its_type(tables: Tables) -> None:
     fill(tables, [belief(1)])
 

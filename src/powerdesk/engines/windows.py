@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from powerdesk.engines.ports import cache as port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
 SLOTS = 60
 """A window is counted in this many slots: a hit is forgotten at most window/60 later than it could be."""
@@ -31,20 +31,19 @@ def slot(now_ms: int, rate: port.Rate) -> int:
 
 
 def allowance(
-    counted: Iterable[tuple[int, int]], *, rate: port.Rate, granted: bool, cost: int, now_ms: int
+    counted: Collection[tuple[int, int]], *, used: int, rate: port.Rate, granted: bool, cost: int, now_ms: int
 ) -> port.Allowance:
     """Return the verdict from what is counted after the hit: pairs (slot, units) by slot, none of them forgotten yet.
 
-    `reset_after_s` says when as much is forgotten as was short (anything at all, when the hit was granted); 0 when
-    nothing is counted.
+    `used` is the sum of their units. `reset_after_s` says when as much is forgotten as was short (anything at all, when
+    the hit was granted); 0 when nothing is counted.
     """
-    pairs = tuple(counted)
-    remaining = rate.amount - sum(units for _, units in pairs)
+    remaining = rate.amount - used
     short = 1 if granted else max(cost - remaining, 1)
-    if not pairs:
+    if not counted:
         return port.Allowance(granted=granted, remaining=remaining, reset_after_s=0.0)
-    last, freed = pairs[0][0], 0
-    for number, units in pairs:
+    last, freed = 0, 0
+    for number, units in counted:
         last, freed = number, freed + units
         if freed >= short:
             break

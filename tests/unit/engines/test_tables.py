@@ -245,6 +245,29 @@ def test_reads__while_rows_come_are_sorted_and_leave_memory_never_mix_columns(tm
     tables.close()
 
 
+def test_in_memory__tells_which_reads_ask_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = opened(tmp_path)
+    tables.define(SPEC)
+    tables.append(SPEC.name, batch_id="1", rows=batch(1, days=40))
+    assert tables.in_memory(SPEC.name, since=None)
+    tables.settle(SPEC.name)
+    tables.close()
+    tables = opened(tmp_path, recent_rows_max=40)
+    newest = START + timedelta(days=39)
+
+    def refused(*_: object) -> pa.Table:
+        raise AssertionError
+
+    monkeypatch.setattr(tables, "_fetch", refused)
+    assert tables.in_memory(SPEC.name, since=newest)
+    assert tables.rows(SPEC.name, selection=Selection(start=newest), cut=EVER).num_rows == 2
+    for since in (START, None):
+        assert not tables.in_memory(SPEC.name, since=since)
+        with pytest.raises(AssertionError):
+            tables.rows(SPEC.name, selection=Selection(start=since), cut=EVER)
+    tables.close()
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "disk"

@@ -88,7 +88,9 @@ class MemoryCache:
             granted = window.used + cost <= rate.amount
             if granted and cost:
                 _count(window, slot, cost)
-            return windows.allowance(window.slots, rate=rate, granted=granted, cost=cost, now_ms=now_ms)
+            return windows.allowance(
+                window.slots, used=window.used, rate=rate, granted=granted, cost=cost, now_ms=now_ms
+            )
 
     def _window(self, key: tuple[str, port.Rate]) -> _Window:
         window = self._windows.get(key)

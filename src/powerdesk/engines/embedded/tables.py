@@ -169,6 +169,10 @@ class DuckTables:
         """Return how many rows `rows` would return without a limit."""
         return self._answer(table, tables_answers.count, selection=selection, cut=cut)
 
+    def in_memory(self, table: str, *, since: datetime | None) -> bool:
+        """Tell whether all rows with a time of `since` or later are among the newest, which memory holds."""
+        return Scope(self._table(table).readable, Selection(start=since)).in_memory
+
     def position(self, table: str) -> int:
         """Return the highest commit applied, 0 when none."""
         return self._table(table).view.position

@@ -138,6 +138,13 @@ class Tables(Protocol):
         """Return how many rows `rows` would return without a limit; may be an upper bound by at most the revisions."""
         ...
 
+    def in_memory(self, table: str, *, since: datetime | None) -> bool:
+        """Tell, without waiting, whether this process holds all rows with a time of `since` or later (None: any time).
+
+        Reading them then waits for no disk and no server.
+        """
+        ...
+
     def position(self, table: str) -> int:
         """Return the highest commit applied, 0 when none."""
         ...

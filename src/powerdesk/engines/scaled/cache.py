@@ -135,7 +135,8 @@ class RedisCache:
             return self._alone.hit(key, share, cost=cost)
         granted, at_ms, kept = answer
         pairs = sorted(zip(map(int, kept[::2]), map(int, kept[1::2]), strict=True))
-        return windows.allowance(pairs, rate=rate, granted=bool(granted), cost=cost, now_ms=int(at_ms))
+        used = sum(units for _, units in pairs)
+        return windows.allowance(pairs, used=used, rate=rate, granted=bool(granted), cost=cost, now_ms=int(at_ms))
 
     def _tried(self, work: Callable[[], Any]) -> Any:
         """Return what `work` gives, None when Redis is away."""
