@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import os
 import shutil
 import socket
 import sys
@@ -68,7 +69,10 @@ def _folder(folder: Path) -> Iterator[Examined]:
     remedy = "" if enough else f"free at least {FREE_WANTED_GB:g} GB, or choose another folder with --data"
     yield Examined("disk", "ok" if enough else "bad", f"{free_gb:.1f} GB free at {existing}", remedy)
     owner = ownership.find(folder) if folder.exists() else None
-    if owner is None:
+    if not (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
+        remedy = "choose another folder with --data, or correct its rights"
+        yield Examined("folder", "bad", f"{existing} cannot be written to", remedy)
+    elif owner is None:
         yield Examined("folder", "ok", f"{folder}: nobody works in it")
     else:
         yield Examined("folder", "ok", f"{folder}: process {owner.pid} works in it at {owner.url}")

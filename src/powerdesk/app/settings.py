@@ -203,12 +203,16 @@ def _put(tree: dict[str, Any], path: list[str], value: str) -> None:
 
 
 def _from_file(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
     try:
+        if not path.is_file():
+            return {}
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(found=f"{path}: {error}", allowed="TOML", remedy="correct the line named") from error
+    except OSError as error:
+        raise SettingsError(
+            found=f"{path}: {error.strerror}", allowed="a file that can be read, or none", remedy="correct --data"
+        ) from error
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

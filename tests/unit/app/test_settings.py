@@ -106,6 +106,21 @@ def test_a_file_with_an_unknown_key__is_refused(tmp_path: Path) -> None:
     assert "settings.toml" in caught.value.remedy
 
 
+def test_a_folder_that_cannot_be_looked_into__is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(settings.SettingsError, match="File name too long") as caught:
+        settings.load({"data": str(tmp_path / ("x" * 300))}, environment={})
+    assert caught.value.remedy == "correct --data"
+
+
+def test_a_fault__names_every_place_where_the_setting_can_be_said() -> None:
+    with pytest.raises(settings.SettingsError) as said:
+        settings.load({"feeds": "sim,simm"}, environment={})
+    assert said.value.remedy == "correct --feeds, POWERDESK_FEEDS or settings.toml"
+    with pytest.raises(settings.SettingsError) as given:
+        settings.load(environment={"POWERDESK_SIM__SEED": "x"})
+    assert given.value.remedy == "correct POWERDESK_SIM__SEED or settings.toml"
+
+
 @pytest.mark.parametrize(
     ("given", "allowed"),
     [

@@ -405,6 +405,13 @@ def test_key_list__has_no_options_that_its_route_refuses(run: Callable[..., Left
     assert run("key", "list", "--data", folder, "--url", "http://localhost:1").code == 2
 
 
+def test_doctor__says_where_no_desk_can_be_made(run: Callable[..., Left], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    left = run("doctor", "--data", tmp_path / "file", "-o", "json")
+    (folder,) = (line for line in left.lines if line["what"] == "folder")
+    assert (left.code, folder["level"], bool(folder["do"])) == (1, "bad", True)
+
+
 def test_doctor__says_what_it_found(run: Callable[..., Left], folder: Path) -> None:
     left = run("doctor", "--data", folder, "-o", "json")
     found = {row["what"]: row for row in left.lines}
