@@ -1,7 +1,8 @@
-"""Made networks for the tests of the grid."""
+"""Made networks for the tests of the grid; its modules are importable under importlib mode."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from powerdesk.grid import matpower
 if TYPE_CHECKING:
     from powerdesk.grid.types import Network
 
+sys.path.insert(0, str(Path(__file__).parent))
 TWO_ISLANDS = Path(__file__).with_name("two_islands.m")
 
 

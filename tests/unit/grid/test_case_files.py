@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pglib_case
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,32 +23,10 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).resolve().parents[4] / "shared" / "data" / "networks"
 
-PGLIB: dict[str, Any] = {
-    "time_periods": 2,
-    "demand": [50.0, 60.0],
-    "reserves": [5, 6],
-    "thermal_generators": {
-        name: {
-            "must_run": must_run,
-            "power_output_minimum": 20.0,
-            "power_output_maximum": 80.0,
-            "ramp_up_limit": 30.0,
-            "ramp_down_limit": 31.0,
-            "ramp_startup_limit": 25.0,
-            "ramp_shutdown_limit": 26.0,
-            "time_up_minimum": 4,
-            "time_down_minimum": 3,
-            "power_output_t0": 40.0,
-            "unit_on_t0": 1,
-            "time_up_t0": 7,
-            "time_down_t0": 0,
-            "startup": [{"lag": 3, "cost": 100.0}],
-            "piecewise_production": [{"mw": 20.0, "cost": usd}, {"mw": 80.0, "cost": usd + 1500.0}],
-        }
-        for name, must_run, usd in (("coal", 1, 800.0), ("gas", 0, 600.0))
-    },
-    "renewable_generators": {"wind": {"power_output_minimum": [0, 0], "power_output_maximum": [9.0, 3.0]}},
-}
+PGLIB = pglib_case.of(
+    coal=pglib_case.unit(must_run=1, startup=[{"lag": 3, "cost": 100.0}], curve=(800.0, 2300.0)),
+    gas=pglib_case.unit(must_run=0, startup=[{"lag": 3, "cost": 100.0}], curve=(600.0, 2100.0)),
+)
 
 JULIA: dict[str, Any] = {
     "Parameters": {"Version": "0.3", "Time horizon (h)": 2},

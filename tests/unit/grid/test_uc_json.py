@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pglib_case
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,31 +22,11 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).resolve().parents[4] / "shared" / "data" / "networks"
 
-PGLIB: dict[str, Any] = {
-    "time_periods": 2,
-    "demand": [50.0, 60.0],
-    "reserves": [5, 6],
-    "thermal_generators": {
-        "coal": {
-            "must_run": 1,
-            "power_output_minimum": 20.0,
-            "power_output_maximum": 80.0,
-            "ramp_up_limit": 30.0,
-            "ramp_down_limit": 31.0,
-            "ramp_startup_limit": 25.0,
-            "ramp_shutdown_limit": 26.0,
-            "time_up_minimum": 4,
-            "time_down_minimum": 3,
-            "power_output_t0": 40.0,
-            "unit_on_t0": 1,
-            "time_up_t0": 7,
-            "time_down_t0": 0,
-            "startup": [{"lag": 3, "cost": 100.0}, {"lag": 8, "cost": 200.0}],
-            "piecewise_production": [{"mw": 20.0, "cost": 400.0}, {"mw": 80.0, "cost": 1900.0}],
-        }
-    },
-    "renewable_generators": {"wind": {"power_output_minimum": [0, 0], "power_output_maximum": [9.0, 3.0]}},
-}
+PGLIB = pglib_case.of(
+    coal=pglib_case.unit(
+        must_run=1, startup=[{"lag": 3, "cost": 100.0}, {"lag": 8, "cost": 200.0}], curve=(400.0, 1900.0)
+    )
+)
 
 JULIA: dict[str, Any] = {
     "Parameters": {
