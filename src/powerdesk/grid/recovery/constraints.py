@@ -89,7 +89,8 @@ class Found:
     """A class of branches that binds: `mu_usd_per_mwh` is the first branch's (< 0 at its upper limit).
 
     `alternatives` are first branches of classes that would explain the prices in its place. UNIDENTIFIED alone, within
-    an interval that is not: another susceptance of its line, without a limit, would explain the prices as well.
+    an interval that is not: another susceptance of its line, its outage or a line that is lacking would explain
+    the prices as well, without a limit.
     """
 
     branches: tuple[int, ...]
@@ -180,7 +181,7 @@ def recover(known: Candidates, *, prices: FloatArray, tick: float = types.TICK_U
         members = known.classes[support[at]]
         alone = len(members) == 1 and not others
         sure = Identifiability.IDENTIFIED if alone else Identifiability.GROUPED
-        verdict = Identifiability.UNIDENTIFIED if reason or doubts.lines[at] else sure
+        verdict = Identifiability.UNIDENTIFIED if reason or doubts.lines[at] or doubts.either[at] else sure
         found.append(Found(members, float(size[at] / known.length[support[at]]), others, verdict))
     if reason:
         return Recovery(tuple(found), residual, Identifiability.UNIDENTIFIED, reason)

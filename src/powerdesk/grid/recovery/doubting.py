@@ -7,10 +7,12 @@ A line of the model with a susceptance that is off by `d` moves prices p as a co
 so that every price is explained to rounding, held-out ones too: the residual cannot tell. What can is the sign: a limit
 makes its own line's ends differ by `mu T_line(from, to)` with `0 < T_line(from, to) <= 1`, in the direction of mu. If
 the ends differ the other way, or by much more than mu, another positive susceptance explains the constraint away. If
-they differ by mu to rounding although the line has others beside it, the line is out (`d = -b`).
+they differ by mu to rounding although the line has others beside it, the line is out (`d = -b`); where so little is
+beside it that a limit would look the same, the constraint is one of the two.
 
 A line that the model lacks shows as a chain of constraints from one of its ends to the other. Susceptance times mu is
-the same all along, so it cancels at the buses between, which limits of different lines do only by chance.
+the same all along, so it cancels at the buses between. Limits of different lines cancel by chance only: as likely as
+the uncertainty of the sum is a share of what meets there, and the chances of several buses multiply.
 """
 
 from __future__ import annotations
@@ -27,8 +29,14 @@ if TYPE_CHECKING:
 MOST_DIFFERENCE = 1.5
 """Price difference over mu from which a line is doubted: it would take a third of the susceptance, or three times."""
 
-SHARP = 0.02
-"""Uncertainty of what meets at a bus, over the largest of it, up to which cancelling there is no accident."""
+CHANCE = 0.02
+"""Chance up to which cancelling is no accident, and the topology another one."""
+
+EVEN = 0.5
+"""Chance up to which constraints that cancel may each be a limit or part of a line that is lacking."""
+
+BRIDGE = 1e-9
+"""Share beside a line up to which it is a bridge: its outage would part the network."""
 
 CLEAR = 3.0
 """Roundings that a limit's price difference must be away from an outage's, for the outage to be told by it."""
@@ -36,10 +44,14 @@ CLEAR = 3.0
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Doubts:
-    """Constraints (k,) that another susceptance of their line explains, or its outage; buses where some cancel."""
+    """Constraints (k,) that another susceptance of their line explains, or its outage; buses where some cancel.
+
+    `either`: a limit and an outage, or a limit and a line that is lacking, would look the same.
+    """
 
     lines: BoolArray
     outages: BoolArray
+    either: BoolArray
     buses: tuple[int, ...]
 
 
@@ -53,20 +65,29 @@ def doubts(sensitivities: Sensitivities, *, branches: IntArray, mu: FloatArray, 
     explained = (apart > 0.0) & (apart <= MOST_DIFFERENCE * size)
     own = np.arange(branches.size)
     beside = 1.0 - (rows[own, start] - rows[own, end])  # what other lines carry of a transfer between the ends
-    out = (np.abs(apart - size) <= 2.0 * error) & (beside * size > CLEAR * 2.0 * error)
+    as_out = (np.abs(apart - size) <= 2.0 * error) & (beside > BRIDGE)
+    clear = beside * size > CLEAR * 2.0 * error
     pressed = sensitivities.susceptance_mw[branches]
     bus = np.concatenate((start, end))
     push = np.concatenate((pressed * mu, -pressed * mu))
     unsure = np.tile(np.abs(pressed) * error, 2)
-    buses = [
-        one for one in np.flatnonzero(np.bincount(bus) > 1).tolist() if _cancel(push[bus == one], unsure[bus == one])
-    ]
-    return Doubts(~explained, out, tuple(buses))
+    by_chance, buses = 1.0, []
+    either = as_out & ~clear
+    for at in np.flatnonzero(np.bincount(bus) > 1).tolist():
+        here = np.flatnonzero(bus == at)
+        chance, two = _accident(push[here], unsure[here])
+        if chance <= EVEN:
+            by_chance *= chance
+            buses.append(at)
+            either[here[two] % branches.size] = True
+    return Doubts(~explained, as_out & clear, either, tuple(buses) if by_chance <= CHANCE else ())
 
 
-def _cancel(push: FloatArray, unsure: FloatArray) -> bool:
-    """Tell whether two of what meets at a bus (n,) cancel as sharply as they are known."""
+def _accident(push: FloatArray, unsure: FloatArray) -> tuple[float, IntArray]:
+    """Return how likely two of what meets at a bus (n,) cancel as they do by accident, and which; 1 where none do."""
     one, other = np.triu_indices(push.size, 1)
     left, doubt = np.abs(push[one] + push[other]), unsure[one] + unsure[other]
     size = np.maximum(np.abs(push[one]), np.abs(push[other]))
-    return bool(((left <= doubt) & (doubt <= SHARP * size)).any())
+    chance = np.where(left <= doubt, np.minimum(doubt / size, 1.0), 1.0)
+    at = int(np.argmin(chance))
+    return float(chance[at]), np.array([one[at], other[at]])
