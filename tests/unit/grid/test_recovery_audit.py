@@ -99,3 +99,10 @@ def test_audit__refuses_what_does_not_belong_together(fault: str) -> None:
         shadow[0, 0] = np.nan
     with pytest.raises(types.PanelError):
         audit.audit(prices=prices, shadow_prices=shadow, shift_factors=factors)
+
+
+@pytest.mark.parametrize("factor_tick", [float("nan"), float("inf"), -0.01])
+def test_audit__refuses_a_rounding_of_factors_that_would_explain_anything(factor_tick: float) -> None:
+    prices, shadow, factors = panel(11)
+    with pytest.raises(types.PanelError, match="rounded to"):
+        audit.audit(prices=prices, shadow_prices=shadow, shift_factors=factors, factor_tick=factor_tick)

@@ -79,6 +79,12 @@ def audit(
     """
     types.check_prices("prices", prices)
     types.check_tick(tick)
+    if not 0.0 <= factor_tick < np.inf:
+        raise types.PanelError(
+            found=f"shift factors rounded to {factor_tick}",
+            allowed="0 or more",
+            remedy="give what factors are rounded to, 0 where they are not rounded",
+        )
     n_interval, n_node = prices.shape
     types.check_shape("shadow_prices", shadow_prices, (n_interval, shift_factors.shape[0]))
     types.check_shape("shift_factors", shift_factors, (shift_factors.shape[0], n_node))
