@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from powerdesk.access import audit, keys, passwords, tables
 from powerdesk.access.operations import accounts, auditing
+from powerdesk.access.policies import SignInRequiredError
 from powerdesk.access.queries import credentials, directory
 from powerdesk.access.types import Principal, PrincipalKind
 from powerdesk.kernel.problem import Problem
@@ -153,6 +154,15 @@ def set_password(
         prove_again(services, act, view=view, password=current or "")
     verifier = services.identity.enroll(new)  # slow on purpose, so outside the transaction
     with services.change() as unit:
+        present = directory.user_by_id(unit, user=view.id)
+        mine = tables.sessions.c.id == credential.id
+        ended = unit.connection.execute(sa.select(tables.sessions.c.ended_at).where(mine)).scalar()
+        if ended is not None or present is None or present.verifier != view.verifier:
+            raise SignInRequiredError(
+                found="a session that ended, or a password that changed, meanwhile",
+                allowed="one change at a time, in a live session",
+                remedy="sign in again",
+            )
         unit.connection.execute(
             sa.update(tables.users)
             .where(tables.users.c.id == view.id)

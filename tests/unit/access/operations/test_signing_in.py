@@ -331,6 +331,25 @@ def test_set_password__ends_the_other_sessions(house: Any) -> None:
         house.services.authenticator.session(other)
 
 
+def test_set_password__by_a_thief_whose_session_is_taken_away_meanwhile_changes_nothing(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = house.user("ada")
+    stolen = house.credential("ada")
+    genuine = house.services.identity.enroll
+
+    def enroll(password: str) -> str:
+        with house.services.change() as unit:
+            accounts.forget_password(unit, house.services.act(OPERATOR), user=view.id)
+        return str(genuine(password))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(house.services.identity, "enroll", enroll)
+        with pytest.raises(SignInRequiredError, match="meanwhile"):
+            signing_in.set_password(house.services, stolen, current=PASSWORD, new="eight green herons")
+    wrong(house, password="eight green herons")
+
+
 def test_set_password__guessing_the_old_one_is_locked_too(house: Any) -> None:
     house.user("ada")
     mine = house.credential("ada")
