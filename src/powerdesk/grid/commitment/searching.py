@@ -60,7 +60,7 @@ PARTS_TIME_SHARE = 0.5
 """Of the time left, what all parts may take: the rest is for the bound."""
 
 PART_TIME_SHARE = 0.25
-"""Of the time left, what one part of a plan may take; on the published cases parts end by themselves before."""
+"""Of the time left, what one part of a plan may take."""
 
 PART_GAP_SHARE = 0.1
 MOST_CYCLES = 20
