@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PROGRAMS = Path(sys.executable).parent
 SHOWN_ADDRESS = "http://localhost:8600"
 """What pages call the desk's address."""
+DAY_AHEAD = "powerdesk get markets.prices --market SIM --run DA --limit 1 -o json || true"
 RUN_S = 2 * PATIENCE_S  # a page's dozen commands are one script
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -128,17 +129,19 @@ class Running:
             raise
 
     def _address(self) -> str:
-        """Return the desk's address once it has current prices."""
+        """Return the desk's address once it has current prices and the day's, which come after them."""
 
         def priced() -> str | None:
             assert self._process.poll() is None, "the desk ended"
             if not (self.place.data / "owner.json").exists():
                 return None
             told = json.loads(self.place.run("powerdesk", "status", "-o", "json").splitlines()[0])
-            return str(told["url"]).replace("127.0.0.1", "localhost") if told["first_prices"] else None
+            if not told["first_prices"] or not self.place.shell(DAY_AHEAD):
+                return None
+            return str(told["url"]).replace("127.0.0.1", "localhost")
 
         try:
-            return until(priced, what="a first price")
+            return until(priced, what="a first price of the day")
         except AssertionError as fault:
             raise AssertionError(f"{fault}\n{self._said()}") from fault
 

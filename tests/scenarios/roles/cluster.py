@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 PEPPER = "a pepper that every process of this test shares"
 LIBRARIES = ("*/faketime", "faketime")
+READY_S = 30.0
+"""More than readiness takes where every engine is asked in vain, on a busy machine too."""
+
 ROLES = ("gateway", "ingest", "stream", "jobs")
 
 
@@ -102,7 +105,7 @@ class Process:
             nonlocal answer
             assert running.poll() is None, self.said()
             try:
-                found = httpx.get(f"{self.url}/ready")
+                found = httpx.get(f"{self.url}/ready", timeout=READY_S)
             except httpx.TransportError as error:
                 answer = repr(error)
                 return False

