@@ -59,6 +59,7 @@ def up(settings: Settings, *, open_browser: bool, names: frozenset[str] = roles.
             _runner(opened, listening, open_browser=open_browser)
     finally:
         listening.close()
+        gc.unfreeze()  # what is never collected is told as a leak by libraries that count their objects when they end
 
 
 def _prepare(settings: Settings) -> None:
