@@ -153,7 +153,7 @@ def _prices(member: Member, names: tuple[str, ...], layout: _Prices, not_after: 
         stamp=layout.stamp,
         series=layout.name,
         zone=layout.zone,
-        valid=np.isfinite(numbers).all(axis=1),
+        valid=np.logical_and.reduce(np.isfinite(numbers), axis=1),
         not_after=not_after,
         pointer=member.name,
     )
