@@ -9,6 +9,9 @@ PY := $(BIN)/python
 ARGS ?=
 SUBJECT ?=
 
+# A desk is many processes: without kept bytecode each of them compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup up down logs check format test bench docs web wheel lock services services-stop clean

@@ -62,8 +62,7 @@ def install_lock(lock: str) -> None:
     if done(step=f"lock-{lock}", inputs=inputs):
         return
     print(f"installing requirements/{lock}.txt (hashed) into .venv ...", flush=True)
-    # Python compiles a module when it is first imported: most of these 9 000 never are.
-    pip("install", "--quiet", "--no-compile", "--require-hashes", "-r", str(path))
+    pip("install", "--quiet", "--require-hashes", "-r", str(path))
     mark(step=f"lock-{lock}", inputs=inputs)
 
 

@@ -32,6 +32,7 @@ REJECTED = "rejected"
 NOBODY = "*"
 """Series of a gap where no series is known."""
 _RUN_COLUMNS = ("market_run", "forecast_run")
+_HOUR_US = 3_600_000_000
 _SLIVER = timedelta(seconds=90)
 """A remainder shorter than this is the edge of a dispatch out of turn, not a missing interval."""
 
@@ -114,9 +115,10 @@ def due(coverage: Coverage, *, dataset: Dataset, now: datetime) -> Coverage:
 def owed(present: Spans, *, now: datetime, forecasts: Container[str]) -> tuple[Coverage, ...]:
     """Return what a file that nobody asked for owes: per run and each series it names, the operating days it is about.
 
-    Markets publish files of whole days, so one that begins late or ends early lacks something; it is about a day when
-    it holds more of it than one interval at its edge. A day of `forecasts` that is not over is owed as far as the file
-    goes, since what was foretold by then is not known; of other datasets `due` cuts off what is not published yet.
+    Markets publish files of whole days, some of one hour, so one that begins late or ends early lacks something. It is
+    about a day when it holds more of it than one interval at its edge. A day of `forecasts` that is not over is owed as
+    far as the file goes, since what was foretold by then is not known; of other datasets `due` cuts off what is not
+    published yet.
     The step is the most frequent length, the longest of equals.
     """
     found = []
@@ -136,7 +138,13 @@ def owed(present: Spans, *, now: datetime, forecasts: Container[str]) -> tuple[C
 
 
 def _days(market: str, first: int, last: int, step: int) -> tuple[datetime, datetime]:
-    """Return the bounds of the operating days that [first, last) is about: one interval over the edge is of none."""
+    """Return the bounds of the operating days that [first, last) is about: one interval over the edge is of none.
+
+    What lies within one clock hour, in shorter steps, is about that hour: some reports come hour by hour.
+    """
+    hour = first // _HOUR_US * _HOUR_US
+    if step < _HOUR_US and last <= hour + _HOUR_US:
+        return _instant(hour), _instant(hour + _HOUR_US)
     edge = step if last - first > 2 * step else 0
     calendar = calendars.calendar_of(market)
     begin = calendar.day_interval(calendar.operating_day(_instant(first + edge)))

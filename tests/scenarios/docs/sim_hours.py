@@ -31,7 +31,7 @@ def main() -> None:
             payload = payloads.payload(one, seed=SEED)
             with opened.engines.records.unit() as unit:
                 recording.import_payload(unit, opened.markets, feed_id="sim", payload=payload, name=one.kind.value)
-        opened.catch_up_if_alone()
+            opened.catch_up_if_alone()
 
 
 if __name__ == "__main__":

@@ -137,11 +137,13 @@ def test_owed__is_the_operating_day_of_each_series_of_a_file(held: set[tuple[str
     found = owed(spans(*((series, cell * 5, cell * 5 + 5) for series, cell in sorted(held))))
     assert (found.dataset, found.market, found.market_run, found.step) == ("markets.prices", "NYISO", "RT5", FIVE)
     assert found.series == tuple(sorted({series for series, _ in held}))
-    assert (found.start, found.end) == (MIDNIGHT - DAY, MIDNIGHT)
+    one_hour = len({cell * 5 // 60 for _, cell in held}) == 1
+    hour = T0 + timedelta(hours=min(cell for _, cell in held) * 5 // 60)
+    assert (found.start, found.end) == ((hour, hour + timedelta(hours=1)) if one_hour else (MIDNIGHT - DAY, MIDNIGHT))
 
 
 def test_owed__counts_whole_steps_of_the_day_whatever_a_dispatch_out_of_turn_cuts_off() -> None:
-    found = owed(spans(("NYISO:A", 3, 5), ("NYISO:A", 5, 10), ("NYISO:A", 10, 15), ("NYISO:A", 15, 17)))
+    found = owed(spans(("NYISO:A", 3, 5), ("NYISO:A", 5, 10), ("NYISO:A", 10, 15), ("NYISO:A", 75, 77)))
     assert (found.start, found.end, found.step) == (MIDNIGHT - DAY, MIDNIGHT, FIVE)
     assert gaps.owed(gaps.spans({}), now=LATER, forecasts=()) == ()
 
@@ -151,13 +153,13 @@ def test_owed__of_one_interval_beyond_midnight_is_that_interval_and_not_its_day(
     evening = [("NYISO:A", at, at + 5) for at in range(minute - 30, minute + 5, 5)]
     assert owed(spans(*evening)).end == MIDNIGHT + FIVE
     assert owed(spans(*evening, ("NYISO:A", minute + 5, minute + 10))).end == MIDNIGHT + DAY
-    assert (owed(spans(evening[-1])).start, owed(spans(evening[-1])).end) == (MIDNIGHT, MIDNIGHT + DAY)
+    assert (owed(spans(evening[-1])).start, owed(spans(evening[-1])).end) == (MIDNIGHT, MIDNIGHT + timedelta(hours=1))
     morning = [("NYISO:A", at, at + 5) for at in range(minute - 5, minute + 30, 5)]
     assert (owed(spans(*morning)).start, owed(spans(*morning)).end) == (MIDNIGHT - FIVE, MIDNIGHT + DAY)
 
 
 def test_owed__of_a_forecast_ends_with_the_file_until_the_day_is_over() -> None:
-    foretold = spans(("NYISO:A", 0, 5), ("NYISO:A", 5, 10), ("NYISO:A", 10, 15))
+    foretold = spans(("NYISO:A", -5, 0), ("NYISO:A", 0, 5), ("NYISO:A", 5, 10), ("NYISO:A", 10, 15))
     before = owed(foretold, now=MIDNIGHT - FIVE, forecasts=("markets.prices",))
     assert (before.start, before.end) == (MIDNIGHT - DAY, T0 + 3 * FIVE)
     assert owed(foretold, now=MIDNIGHT, forecasts=("markets.prices",)).end == MIDNIGHT
