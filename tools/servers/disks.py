@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from servers import waiting
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -32,14 +34,16 @@ def small(folder: Path, *, size: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def filled_up(folder: Path) -> Iterator[None]:
-    """Leave no byte free inside the block."""
+    """Leave no byte free inside the block, however often a server on the disk gives back some while it fills."""
     ballast = folder / "ballast"
-    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while file.write(bytes(1 << 16)):
-            pass
-    free = shutil.disk_usage(folder).free
-    if free:
-        pytest.fail(f"{free} bytes are still free in {folder}")
+
+    def full() -> bool:
+        with ballast.open("ab", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(bytes(1 << 16)):
+                pass
+        return not shutil.disk_usage(folder).free
+
+    waiting.until(full, what=f"filling the disk under {folder}")
     try:
         yield
     finally:

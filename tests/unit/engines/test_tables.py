@@ -300,10 +300,12 @@ def test_append__on_a_full_disk_is_refused_whole_and_goes_on_when_there_is_room(
 
 
 def test_upkeep__on_a_full_disk_leaves_everything_readable_and_is_done_later(small_disk: Path) -> None:
-    tables = opened(small_disk, recent_rows_max=0)
+    tables = opened(small_disk)
     tables.define(SPEC)
     for commit in (1, 2):
         tables.append(SPEC.name, batch_id=str(commit), rows=batch(commit, DAYS_OF_MANY))
+    tables.close()
+    tables = opened(small_disk, recent_rows_max=0)  # only now: an append would begin upkeep by itself, while the disk fills
     before = tables.history(SPEC.name, selection=Selection(), cut=EVER)
 
     with disks.filled_up(small_disk):
