@@ -86,6 +86,12 @@ def batch(commit: int, days: int = 40) -> pa.Table:
     return table
 
 
+def sorted_by_now(tables: DuckTables) -> None:
+    """Wait for the upkeep that the appends so far have begun."""
+    assert tables._settling is not None
+    tables._settling.result()
+
+
 def filled(folder: Path) -> pa.Table:
     """Write three batches; return the whole history."""
     tables = opened(folder)
@@ -151,6 +157,7 @@ def test_append__sorts_in_the_background_without_changing_answers(tmp_path: Path
         found = tables.rows(SPEC.name, selection=Selection(), cut=EVER)
         assert found.num_rows == 80
         assert set(found.column("load_mw").to_pylist()) == {float(commit)}
+    sorted_by_now(tables)
     tables.close()
 
     again = opened(tmp_path)
@@ -237,6 +244,8 @@ def test_reads__while_rows_come_are_sorted_and_leave_memory_never_mix_columns(tm
         asked = [threads.submit(looked, read) for read in reads]
         for commit in range(1, 41):
             tables.append(LIMITS.name, batch_id=str(commit), rows=_limits(commit, draw))
+            if commit % 10 == 0:
+                sorted_by_now(tables)  # so that the next append finds the worker free, and too many rows in memory
         done.set()
         answers = [one.result() for one in asked]
     assert [wrong for _, wrong in answers if wrong] == []
@@ -305,7 +314,7 @@ def test_upkeep__on_a_full_disk_leaves_everything_readable_and_is_done_later(sma
     for commit in (1, 2):
         tables.append(SPEC.name, batch_id=str(commit), rows=batch(commit, DAYS_OF_MANY))
     tables.close()
-    tables = opened(small_disk, recent_rows_max=0)  # only now: an append would begin upkeep by itself, while the disk fills
+    tables = opened(small_disk, recent_rows_max=0)  # only now: an append would begin upkeep while the disk fills
     before = tables.history(SPEC.name, selection=Selection(), cut=EVER)
 
     with disks.filled_up(small_disk):
@@ -326,8 +335,7 @@ def test_tables__that_duckdb_gave_up_on_are_opened_anew(small_disk: Path) -> Non
     tables.append(SPEC.name, batch_id="2", rows=batch(2, DAYS_OF_MANY))
     before = tables.history(SPEC.name, selection=Selection(), cut=EVER)
 
-    assert tables._settling is not None
-    tables._settling.result()
+    sorted_by_now(tables)
     tables._file.cursor().execute("create table unwritten (x double)")
     for _ in range(10):
         tables._file.cursor().execute("insert into unwritten select random() from range(50_000)")
