@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import socket  # noqa: TID251 - names of options
 import ssl
 from typing import TYPE_CHECKING, Any, cast
 
@@ -73,6 +74,21 @@ def test_port__serves_http_and_the_stream(tmp_path: Path, *, fast: bool) -> None
                 assert headers["date"].endswith("GMT")
         client.send({"t": "ping"})
         assert (await client.hear())["t"] == "pong"
+
+    at_desk(tmp_path, body, fast=fast)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_answers__leave_without_waiting_for_the_clients_receipt_of_their_first_piece(
+    tmp_path: Path, *, fast: bool
+) -> None:
+    async def body(served: Desk) -> None:
+        before = connections()  # what other tests left to the collector
+        async with raw(served.port) as (reader, writer):
+            writer.write(b"GET /one HTTP/1.1\r\nHost: a\r\n\r\n")
+            await answer(reader)
+            (ours,) = (each for each in connections() if each not in before)
+            assert ours.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
     at_desk(tmp_path, body, fast=fast)
 
