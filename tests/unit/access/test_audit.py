@@ -17,6 +17,7 @@ from powerdesk.access.operations import auditing
 from powerdesk.access.queries import audit_log, credentials
 from powerdesk.access.types import OPERATOR
 from powerdesk.engines.ports import records as records_port
+from servers.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -209,6 +210,13 @@ def test_reads__noted_by_many_threads_are_all_in_the_log(house: Any) -> None:
     assert verdict(house) == audit.Verdict(rows=500)
 
 
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let notes wait for each other until somebody hurries, on a busy machine too."""
+    monkeypatch.setattr(auditing, "LATE_S", PATIENCE_S)
+
+
+@pytest.mark.usefixtures("unhurried")
 def test_reads__share_transactions(house: Any) -> None:
     units = 0
     genuine = house.services.records.unit
@@ -223,7 +231,7 @@ def test_reads__share_transactions(house: Any) -> None:
     for number in range(200):
         reads.note(entry(number))
     reads.close()
-    assert units <= 3
+    assert units == 1
     assert verdict(house).rows == 200
 
 
@@ -236,6 +244,7 @@ def test_reads__wait_for_the_writer_when_too_many_wait(house: Any, monkeypatch: 
     assert verdict(house).rows == 100
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_reads__are_not_taken_silently_while_they_cannot_be_written(house: Any) -> None:
     failing = True
     genuine = house.services.records.unit

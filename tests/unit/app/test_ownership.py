@@ -12,6 +12,7 @@ import pytest
 
 from powerdesk.app import ownership
 from powerdesk.engines.embedded import files
+from servers.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +72,8 @@ def test_a_torn_announcement__is_no_owner(tmp_path: Path, text: str) -> None:
     owned.release()
 
 
-def test_those_who_look__do_not_hinder_an_owner(tmp_path: Path) -> None:
+def test_those_who_look__do_not_hinder_an_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ownership, "LOCK_TRIES", round(PATIENCE_S / ownership.LOCK_PAUSE_S))
     (tmp_path / ownership.OWNER_NAME).write_text("{}")
     stop = threading.Event()
 

@@ -6,7 +6,6 @@ Run as a program it is the parent that gets killed: it prints the id of its work
 from __future__ import annotations
 
 import os
-import select
 import subprocess
 import sys
 import threading
@@ -21,7 +20,7 @@ from servers.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from concurrent.futures import Future
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -31,7 +30,10 @@ def compute() -> Iterator[embedded.ProcessCompute]:
     opened.shutdown()
 
 
-def test_pool__starts_when_first_needed_and_grows_with_the_calls() -> None:
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a pipe with a name")
+def test_pool__starts_when_first_needed_and_grows_with_the_calls(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
     others = set(psutil.Process().children())
 
     def workers() -> int:
@@ -41,8 +43,11 @@ def test_pool__starts_when_first_needed_and_grows_with_the_calls() -> None:
     assert workers() == 0
     assert opened.submit(os.getpid).result(timeout=PATIENCE_S) != os.getpid()
     assert workers() == 1
-    waiting: list[Future[object]] = [opened.submit(select.select, [], [], [], 0.2) for _ in range(4)]
-    assert len([future.result(timeout=PATIENCE_S) for future in waiting]) == 4
+    waiting = [opened.submit(os.open, gate, os.O_RDONLY) for _ in range(4)]  # until somebody opens it to write
+    until(lambda: workers() == 4, what="a process for each call")
+    writing = os.open(gate, os.O_RDWR)
+    assert all(future.result(timeout=PATIENCE_S) > 0 for future in waiting)
+    os.close(writing)
     assert workers() == 4
     opened.shutdown()
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from stream_cases import Desk
 
-PATIENCE = 4
 CHANNEL = ("channel", TICKS.id)
 
 
@@ -43,7 +42,8 @@ class Source:
 
     async def next(self) -> dict[str, Any]:
         """Return the next message that is not a heartbeat."""
-        for _ in range(PATIENCE):
+        until = asyncio.get_running_loop().time() + PATIENCE_S
+        while asyncio.get_running_loop().time() < until:
             chunk = await asyncio.wait_for(anext(self.chunks), PATIENCE_S)
             fields = dict(line.split(": ", 1) for line in chunk.decode().removesuffix("\n\n").split("\n"))
             self.last_id = fields.get("id", self.last_id)
