@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from powerdesk.access import entitlements
 from powerdesk.kernel import problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from powerdesk.access.types import Missing
 
 PROTOCOL = 1
 MAX_MESSAGE_BYTES = 64 * 1024
@@ -112,7 +118,7 @@ class Ack(msgspec.Struct, frozen=True, tag_field="t", tag="ack"):
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """A problem as REST writes it: type, title, status, detail, and what was found, allowed and to be done."""
+    """A problem as REST writes it: what was found, allowed and to be done, and the entitlements that were missing."""
 
     type: str
     title: str
@@ -123,6 +129,7 @@ class Fault(msgspec.Struct, frozen=True):
     remedy: str
     errors: tuple[dict[str, str], ...] = ()
     retry_after: float | None = None
+    entitlement: tuple[Denied, ...] = ()
 
 
 class Err(msgspec.Struct, frozen=True, tag_field="t", tag="err"):
@@ -284,7 +291,13 @@ def fault(error: problem.Problem) -> Fault:
             for item in error.findings
         ),
         retry_after=error.retry_after_s,
+        entitlement=denied(error.missing) if isinstance(error, entitlements.RefusedError) else (),
     )
+
+
+def denied(found: Sequence[Missing]) -> tuple[Denied, ...]:
+    """Return missing tuples as the wire carries them."""
+    return tuple(Denied(market=each.market, product=each.product, channel=each.channel.value) for each in found)
 
 
 def _bad(*, pointer: str, found: str, allowed: str) -> BadMessageError:

@@ -271,7 +271,7 @@ class Opening:
         return limits.display_rows if self.asker.channel is Channel.HUB else limits.snapshot_rows
 
     def _ack(self, *, seq: int, series: int | None = None) -> Frame:
-        told = denied(self.denied)
+        told = messages.denied(self.denied)
         return frames.of_message(messages.Ack(id=self.sub.id, sid=self.sid, seq=seq, series=series, denied=told))
 
     def _gap(self, after: int, reason: str) -> Frame:
@@ -297,10 +297,3 @@ def missing(store: Store, asker: Asker, *, spec: Spec, markets: tuple[str, ...])
     """Return what the asker lacks now of the markets, by the same path as REST."""
     request = Request(dataset=spec.dataset, within={spec.market_column: markets})
     return queries.left_out(store, asker, request=request)
-
-
-def denied(found: tuple[Missing, ...]) -> tuple[messages.Denied, ...]:
-    """Return missing tuples as the wire carries them."""
-    return tuple(
-        messages.Denied(market=each.market, product=each.product, channel=each.channel.value) for each in found
-    )

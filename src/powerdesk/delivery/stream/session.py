@@ -260,7 +260,7 @@ class Session:
 
     def _revoke(self, sid: str, missing: tuple[Missing, ...]) -> None:
         self.drop(sid)
-        self.send(frames.of_message(messages.Revoked(sid=sid, denied=opening.denied(missing))))
+        self.send(frames.of_message(messages.Revoked(sid=sid, denied=messages.denied(missing))))
 
     def _job(self, name: str, work: opening.Work) -> None:
         task = self._jobs[name] = self.hub.spawn(self._guarded(work))
