@@ -125,7 +125,7 @@ class _Case:
 
     def _table(self, name: str) -> FloatArray | None:
         matrix = self.document.matrices.get(name)
-        if name == "dcline" and matrix is None:
+        if name == "dcline" and (matrix is None or not matrix.rows):
             return np.empty((0, WIDTHS[name]))
         if matrix is None or not matrix.rows:
             place = f"{self.file}:{matrix.at_line}" if matrix else self.file
