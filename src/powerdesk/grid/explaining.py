@@ -57,6 +57,8 @@ class Evidence:
     shift_factors: pa.Table
     constraints: pa.Table
     marginal_units: pa.Table | None = None
+    asked: str = "what was asked for"
+    """Location, run and instant in words, for a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def explain(evidence: Evidence) -> Explanation:
     prices = evidence.prices.filter(pc.is_valid(evidence.prices["price_per_mwh"]))
     if not prices.num_rows:
         raise NoPriceError(
-            found="no price in force",
+            found=f"no price of {evidence.asked}",
             allowed="a location, run and instant with a price known by then",
             remedy="read GET /v1/datasets/markets.prices/rows, or ask as of later",
         )

@@ -65,6 +65,7 @@ def evidence(
             store, asker, request=replace(in_force, dataset=datasets.CONSTRAINTS.id), cut=cut
         ).rows,
         marginal_units=_marginal_units(store, asker, of_interval, cut),
+        asked=f"{location} in {market_run} at {instant.isoformat()}",
     )
 
 

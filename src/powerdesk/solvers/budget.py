@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+WALL: Callable[[], float] = time.perf_counter
+"""The clock where none is given."""
+
 
 class Budget:
     """Seconds from now on by `clock`, which tells seconds from any origin and never falls."""
 
-    def __init__(self, limit_s: float, *, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, limit_s: float, *, clock: Callable[[], float] = WALL) -> None:
         self.limit_s, self._clock = limit_s, clock
         self._began_s = clock()
 

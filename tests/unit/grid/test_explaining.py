@@ -170,8 +170,9 @@ def test_a_price_without_parts__has_nothing_to_compare_with() -> None:
 
 
 def test_a_retracted_price__is_refused() -> None:
-    with pytest.raises(explaining.NoPriceError):
-        explaining.explain(evidence(3, price_per_mwh=None))
+    asked = replace(evidence(3, price_per_mwh=None), asked="SIM:NOWHERE in RT5")
+    with pytest.raises(explaining.NoPriceError, match="SIM:NOWHERE in RT5"):
+        explaining.explain(asked)
 
 
 def test_marginal_units__are_told_where_they_are_known() -> None:

@@ -85,6 +85,7 @@ def test_impute__of_a_panel_too_small_says_unidentified(shape: tuple[int, int]) 
     assert found.reason
 
 
-def test_impute__refuses_infinite_prices() -> None:
+@pytest.mark.parametrize("price", [np.inf, -1e200])
+def test_impute__refuses_prices_that_no_market_has(price: float) -> None:
     with pytest.raises(types.PanelError):
-        imputing.impute(congestion=np.full((10, 10), np.inf), seed=1)
+        imputing.impute(congestion=np.full((10, 10), price), seed=1)

@@ -72,9 +72,14 @@ def clear_whole(sensitivities: Sensitivities, *, engine: Engine, demand_mw: Floa
     ladder: tuple[str, ...] = (whole.CLARABEL,)
     if engine is Engine.ANGLE:
         ladder = whole.LADDER if len(sensitivities.network.buses) <= LARGE_BUSES else whole.LARGE_LADDER
-    outcome = held.attempt(ladder, engine=engine.value)
-    if outcome.clearing is None and outcome.infeasible:
-        Session(sensitivities).clear(demand_mw=demand_mw)  # raises with the conflict, unless the solver erred
-    if outcome.clearing is None:
-        raise refusals.unverified(outcome.words)
-    return outcome.clearing
+    words: list[str] = []
+    asked = False
+    for rung in ladder:
+        outcome = held.attempt((rung,), engine=engine.value)
+        if outcome.clearing is not None:
+            return outcome.clearing
+        words.append(outcome.words)
+        if outcome.infeasible and not asked:  # at once: the other rungs may take minutes to say it again
+            Session(sensitivities).clear(demand_mw=demand_mw)  # raises with the conflict, unless the solver erred
+            asked = True
+    raise refusals.unverified("; ".join(filter(None, words)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from powerdesk.grid import commitment_case
@@ -12,7 +11,7 @@ from powerdesk.grid.commitment.modelling import Model
 from powerdesk.grid.commitment.plan import Commitment, Status, UnverifiedCommitmentError
 from powerdesk.grid.commitment.searching import Search
 from powerdesk.grid.types import NetworkError
-from powerdesk.solvers.budget import Budget
+from powerdesk.solvers import budget as budgets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +32,7 @@ def commit(
     time_limit_s: float = DEFAULT_TIME_LIMIT_S,
     most_nodes: int | None = None,
     like: BoolArray | None = None,
-    clock: Callable[[], float] = time.perf_counter,
+    clock: Callable[[], float] = budgets.WALL,
 ) -> Commitment:
     """Return a plan proven to be within `gap` of the best, or the best found within the time limit.
 
@@ -45,7 +44,7 @@ def commit(
     Raises NetworkError for a case that does not fit together, InfeasibleCommitmentError with hours and units
     in conflict, UnverifiedCommitmentError.
     """
-    budget = Budget(time_limit_s, clock=clock)
+    budget = budgets.Budget(time_limit_s, clock=clock)
     found = commitment_case.faults(case, file=case.name)
     if found:
         raise NetworkError(

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 TICK_USD_PER_MWH = 0.01
 """What markets round prices to."""
 
+LARGEST_USD_PER_MWH = 1e9
+"""No market has a price beyond it; the squares of greater ones lose digits first and overflow at last."""
+
 
 class Identifiability(StrEnum):
     """Whether the data single an answer out."""
@@ -54,11 +57,12 @@ def check_finite(name: str, values: FloatArray) -> None:
 
 
 def check_prices(name: str, values: FloatArray) -> None:
-    """Raise PanelError unless it is a panel (n_interval, n_node) of finite values and NaN for what is missing."""
-    if values.ndim != 2 or np.isinf(values).any():  # noqa: PLR2004 - a panel
+    """Raise PanelError unless it is a panel (n_interval, n_node) of possible prices, and NaN for what is missing."""
+    beyond = np.abs(values) > LARGEST_USD_PER_MWH
+    if values.ndim != 2 or beyond.any():  # noqa: PLR2004 - a panel
         raise PanelError(
-            found=f"{name} of shape {values.shape}, {np.count_nonzero(np.isinf(values))} of them infinite",
-            allowed="a panel (intervals, nodes) of numbers, NaN where a price is missing",
+            found=f"{name} of shape {values.shape}, {np.count_nonzero(beyond)} of them beyond {LARGEST_USD_PER_MWH:g}",
+            allowed="a panel (intervals, nodes) of prices, NaN where one is missing",
             remedy="give one row per interval and one column per node",
         )
 
