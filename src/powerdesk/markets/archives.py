@@ -1,4 +1,7 @@
-"""Open zip and gzip payloads within bounds; member paths are ignored, only their last part is shown."""
+"""Open zip and gzip payloads within bounds; member paths are ignored, only their last part is shown.
+
+An archive may hold archives, as a folder of downloads put into one zip does; those hold files only.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,8 @@ MAX_RATIO = 400
 RATIO_FREE_BYTES = 4 << 20
 MAX_MEMBERS = 512
 _CHUNK = 1 << 20
+_FORKS = "__MACOSX/"
+"""Where an archive made on a Mac keeps what is no file of its own."""
 _ZIP_FAULTS = (
     zipfile.BadZipFile,
     zlib.error,
@@ -42,29 +47,40 @@ class Member:
 
 
 def members(payload: bytes, *, name: str | None = None) -> tuple[Member, ...]:
-    """Return the files inside a payload; a plain body is one member. Raises PayloadError."""
-    form = sniffing.sniff(payload).form
-    if form is Form.ZIP:
-        return _zip_members(payload)
-    if form is Form.GZIP:
-        return (Member(_bare(name or "payload"), _gunzip(payload)),)
+    """Return the files inside a payload and inside archives in it; a plain body is one member. Raises PayloadError."""
     if len(payload) > MAX_BYTES:
         raise _too_large(len(payload))
-    return (Member(_bare(name or "payload"), payload),)
+    allowed = _allowance(len(payload))
+    outer = _unpacked(Member(_bare(name or "payload"), payload), allowed)
+    if sniffing.sniff(payload).form is not Form.ZIP:
+        return outer
+    allowed -= sum(len(one.data) for one in outer)
+    found: list[Member] = []
+    for member in outer:
+        inner = _unpacked(member, allowed)
+        allowed -= sum(len(one.data) for one in inner if one is not member)
+        found.extend(inner)
+    if len(found) > MAX_MEMBERS:
+        raise _too_many(len(found))
+    return tuple(found)
 
 
-def _zip_members(payload: bytes) -> tuple[Member, ...]:
+def _unpacked(member: Member, allowed: int) -> tuple[Member, ...]:
+    """Return the files of an archive, of at most `allowed` bytes together, or the member itself when it is none."""
+    form = sniffing.sniff(member.data).form
+    if form is Form.ZIP:
+        return _zip_members(member.data, allowed)
+    if form is Form.GZIP:
+        return (Member(member.name, _gunzip(member.data, allowed), member.modified),)
+    return (member,)
+
+
+def _zip_members(payload: bytes, allowed: int) -> tuple[Member, ...]:
     try:
         with zipfile.ZipFile(io.BytesIO(payload)) as archive:
-            infos = [info for info in archive.infolist() if not info.is_dir()]
+            infos = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith(_FORKS)]
             if len(infos) > MAX_MEMBERS:
-                raise PayloadError(
-                    outcome=Outcome.SCHEMA,
-                    found=f"{len(infos)} files in one zip",
-                    allowed=f"at most {MAX_MEMBERS}",
-                    remedy="import the files in smaller archives",
-                )
-            allowed = _allowance(len(payload))
+                raise _too_many(len(infos))
             found: list[Member] = []
             for info in infos:
                 data = _read(archive, info, allowed)
@@ -87,8 +103,7 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, allowed: int) -> byte
     return b"".join(parts)
 
 
-def _gunzip(payload: bytes) -> bytes:
-    allowed = _allowance(len(payload))
+def _gunzip(payload: bytes, allowed: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     rest = payload
@@ -132,6 +147,15 @@ def _broken(form: str, fault: BaseException) -> PayloadError:
         found=f"a damaged {form} ({type(fault).__name__}: {str(fault)[:120]})",
         allowed=f"a whole {form}",
         remedy="fetch it again; if it stays damaged, look at the kept payload",
+    )
+
+
+def _too_many(count: int) -> PayloadError:
+    return PayloadError(
+        outcome=Outcome.SCHEMA,
+        found=f"{count} files in one zip",
+        allowed=f"at most {MAX_MEMBERS}",
+        remedy="import the files in smaller archives",
     )
 
 

@@ -92,6 +92,8 @@ def fuel_id(name: str) -> str:
 
 def merge(parsed: list[Parsed]) -> Parsed:
     """Return several files of one payload as one; a refusal in one keeps the tables of the others."""
+    if len(parsed) == 1:
+        return parsed[0]
     tables: dict[str, list[pa.Table]] = {}
     for one in parsed:
         for dataset, table in one.tables.items():

@@ -15,7 +15,7 @@ from powerdesk.kernel.problem import Finding
 from powerdesk.markets.types import Outcome, PayloadError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -29,12 +29,14 @@ _MAX_HEADER_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """Columns of one CSV file: text columns dictionary-encoded, numbers float64; `lines` (n,) are rows of the file."""
+    """Columns of CSV files: text columns dictionary-encoded, numbers float64; `lines` (n,) are rows of their file."""
 
     table: pa.Table
     lines: NDArray[np.int64]
     findings: tuple[Finding, ...]
     rejected: int
+    files: tuple[tuple[str, int], ...]
+    """Each file's name and how many of the rows, in order, are its own."""
 
     memory: dict[str, tuple[NDArray[np.int64], list[str | None]]] = field(default_factory=dict, repr=False)
     """Columns already decoded; the sheet itself never changes."""
@@ -55,6 +57,28 @@ class Sheet:
         values = self.table.column(name).to_numpy(zero_copy_only=False)
         return np.asarray(values, dtype=np.float64)
 
+    def faults(self, bad: NDArray[np.int64], found: str, allowed: str, remedy: str = "") -> tuple[Finding, ...]:
+        """Return what is wrong with the rows numbered `bad` (ascending): a finding for each file that has any."""
+        parts = np.split(bad, np.searchsorted(bad, np.cumsum([rows for _, rows in self.files])[:-1]))
+        return tuple(
+            rows_finding(name, self.lines[part].tolist(), found, allowed, remedy)
+            for (name, _), part in zip(self.files, parts, strict=True)
+            if part.size
+        )
+
+
+def joined(several: Sequence[Sheet]) -> Sheet:
+    """Return sheets with the same columns as one, in their order."""
+    if len(several) == 1:
+        return several[0]
+    return Sheet(
+        table=pa.concat_tables([one.table for one in several]),
+        lines=np.concatenate([one.lines for one in several]),
+        findings=tuple(finding for one in several for finding in one.findings),
+        rejected=sum(one.rejected for one in several),
+        files=tuple(file for one in several for file in one.files),
+    )
+
 
 def header(data: bytes, *, pointer: str) -> tuple[str, ...]:
     """Return the column names of the first line, stripped; raise PayloadError when it is not text or repeats a name."""
@@ -68,14 +92,15 @@ def header(data: bytes, *, pointer: str) -> tuple[str, ...]:
     return names
 
 
-def unreadable(pointer: str, found: str, *, allowed: str = "a CSV report with its header") -> PayloadError:
+def unreadable(
+    pointer: str,
+    found: str,
+    *,
+    allowed: str = "a CSV report with its header",
+    remedy: str = "look at the file: it may be another report or market's, or the source may have changed its format",
+) -> PayloadError:
     """Return the problem of a file that is no table."""
-    return PayloadError(
-        outcome=Outcome.SCHEMA,
-        found=f"{pointer}: {found}",
-        allowed=allowed,
-        remedy="look at the file: it may be another one, or the source may have changed its format",
-    )
+    return PayloadError(outcome=Outcome.SCHEMA, found=f"{pointer}: {found}", allowed=allowed, remedy=remedy)
 
 
 def read(
@@ -104,7 +129,7 @@ def read(
             table = _parse(data, names=names, text=(*text, *numeric), numeric=(), skip=malformed.append, threads=False)
         except pa.ArrowInvalid as fault:
             raise unreadable(pointer, f"rows that are no CSV ({str(fault)[:160]})") from fault
-        table, bad = _to_numbers(table, numeric=numeric, pointer=pointer)
+        table, bad = _to_numbers(table, _lines(table.num_rows, malformed), numeric=numeric, pointer=pointer)
         findings.extend(bad)
     if malformed:
         findings.append(
@@ -112,7 +137,8 @@ def read(
         )
     if table is None:  # pragma: no cover - either the fast or the careful reading set it
         raise unreadable(pointer, "no rows")
-    return Sheet(table, _lines(table.num_rows, malformed), tuple(findings), len(malformed))
+    lines = _lines(table.num_rows, malformed)
+    return Sheet(table, lines, tuple(findings), len(malformed), ((pointer, lines.size),))
 
 
 def _parse(
@@ -147,7 +173,9 @@ def _parse(
         raise
 
 
-def _to_numbers(table: pa.Table, *, numeric: tuple[str, ...], pointer: str) -> tuple[pa.Table, list[Finding]]:
+def _to_numbers(
+    table: pa.Table, lines: NDArray[np.int64], *, numeric: tuple[str, ...], pointer: str
+) -> tuple[pa.Table, list[Finding]]:
     findings: list[Finding] = []
     for name in numeric:
         column = table.column(name).cast(pa.string())
@@ -156,7 +184,7 @@ def _to_numbers(table: pa.Table, *, numeric: tuple[str, ...], pointer: str) -> t
         if bad.size:
             shown = ", ".join(repr(column[int(i)].as_py())[:40] for i in bad[:SHOWN])
             findings.append(
-                rows_finding(f"{pointer}#{name}", (bad + 2).tolist(), f"no numbers: {shown}", "numbers or empty cells")
+                rows_finding(f"{pointer}#{name}", lines[bad].tolist(), f"no numbers: {shown}", "numbers or empty cells")
             )
         table = table.set_column(table.schema.get_field_index(name), name, pa.array(values))
     return table, findings

@@ -25,6 +25,28 @@ def test_paths_in_a_zip__are_ignored() -> None:
     assert [(member.name, member.data) for member in members] == [("passwd", b"a"), ("y.csv", b"b")]
 
 
+def test_archives_in_a_zip__are_opened_once_and_what_a_mac_adds_is_left_out() -> None:
+    deep = zipped({"deep.zip": zipped({"x": b"x"})})
+    body = zipped({"m/a.zip": zipped({"a.csv": b"a"}), "b.csv.gz": gzip.compress(b"b"), "__MACOSX/m/._a.zip": b"\0\5"})
+    members = archives.members(body)
+    assert [(member.name, member.data) for member in members] == [("a.csv", b"a"), ("b.csv.gz", b"b")]
+    assert archives.members(deep)[0].name == "x"
+    (still,) = archives.members(zipped({"deepest.zip": deep}))
+    assert (still.name, still.data[:2]) == ("deep.zip", b"PK")
+
+
+def test_a_bomb_within_a_zip__is_refused_before_it_unfolds() -> None:
+    bomb = zipped({"a.zip": zipped({"a": b"\0" * (64 << 20)})})
+    with pytest.raises(PayloadError, match="after decompression"):
+        archives.members(bomb)
+
+
+def test_many_small_files_of_archives_in_a_zip__are_bounded() -> None:
+    few = zipped({f"{number}": b"x" for number in range(300)})
+    with pytest.raises(PayloadError, match="600 files"):
+        archives.members(zipped({"a.zip": few, "b.zip": few}))
+
+
 @pytest.mark.parametrize("pack", [lambda data: zipped({"a": data}), gzip.compress], ids=["zip", "gzip"])
 def test_a_bomb__is_refused_before_it_unfolds(pack: object) -> None:
     assert callable(pack)

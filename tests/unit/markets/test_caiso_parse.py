@@ -155,6 +155,62 @@ def test_a_report_without_ghg__has_null_ghg_and_no_finding() -> None:
     assert table.column("ghg_per_mwh").null_count == 8
 
 
+def _by_part(text: str) -> dict[str, str]:
+    """Return the files in which OASIS gives a report about all nodes: one for each part."""
+    head, *rows = text.splitlines()
+    return {
+        f"20260301_20260301_PRC_LMP_DAM_{part}_v12.csv": "\n".join([head, *(row for row in rows if f",{part}," in row)])
+        for part in payloads.OASIS_TYPES
+    }
+
+
+@pytest.mark.parametrize("day", [date(2025, 3, 9), date(2025, 11, 2), date(2026, 6, 1)])
+def test_a_report_of_one_file_for_each_part__gives_whole_prices(day: date) -> None:
+    low, high = payloads.day_bounds(day, payloads.PACIFIC)
+    text = payloads.oasis_csv("PRC_LMP", "DAM", nodes=NODES, low=low, high=high)
+    keys = [("location", "ascending"), ("interval_start", "ascending")]
+    one, other = (parse(body) for body in (text.encode(), payloads.zipped(_by_part(text))))
+    assert other.tables["markets.prices"].sort_by(keys).equals(one.tables["markets.prices"].sort_by(keys))
+    assert (other.rows, other.rejected, other.findings) == (one.rows, 0, ())
+
+
+def test_a_part_that_a_file_of_several_lacks__costs_its_price_and_names_its_row() -> None:
+    files = _by_part(CSV)
+    name = next(name for name in files if "MCC" in name)
+    lines = files[name].splitlines()
+    parsed = parse(
+        payloads.zipped({**files, name: "\n".join([*lines[:4], lines[4].removesuffix(",1") + "x,1", *lines[6:]])})
+    )
+    pointers = [finding.pointer for finding in parsed.findings]
+    assert (parsed.rows, parsed.rejected) == (6, 3)
+    assert pointers == [f"{name}#MW row 5", f"{name} row 5", next(iter(files)) + " row 5, 6"]
+
+
+def test_files_of_several_days__stay_whole_by_themselves() -> None:
+    later = payloads.oasis_csv(
+        "PRC_LMP", "DAM", nodes=NODES, low=DAY + timedelta(days=1), high=DAY + timedelta(days=1, hours=9)
+    )
+    without = "\n".join(line for line in later.splitlines() if "MGHG" not in line)
+    parsed = parse(payloads.zipped({"a.csv": CSV, "b.csv": without}))
+    assert (parsed.rows, parsed.findings) == (8 + 18, ())
+    assert parsed.tables["markets.prices"].column("ghg_per_mwh").null_count == 18
+
+
+def test_one_part_alone__is_refused_with_what_to_import() -> None:
+    parsed = parse(next(text for name, text in _by_part(CSV).items() if "MCC" in name).encode())
+    assert (parsed.rows, parsed.rejected) == (0, 8)
+    assert "import the archive that has all of their parts" in str(parsed.findings[0])
+
+
+def test_outlook_fuels__are_known_by_either_spelling_and_dated_by_their_own_name() -> None:
+    text = "Time,Solar,Wind,Natural gas,Large hydro\r\n00:00,-48,936,14705,2616\r\n"
+    named = {f"2020030{day}_fuelsource.csv": text for day in (1, 2)}
+    table = parse(payloads.zipped(named), name="20200301_20200302.zip").tables["markets.generation"]
+    starts = sorted(set(table.column("interval_start").to_pylist()))
+    assert starts == [datetime(2020, 3, day, 8, tzinfo=UTC) for day in (1, 2)]
+    assert set(table.column("fuel").to_pylist()) == {"solar", "wind", "natural_gas", "large_hydro"}
+
+
 @pytest.mark.parametrize(
     ("code", "outcome"),
     [(1000, Outcome.NO_DATA_FINAL), (1014, Outcome.EXPIRED), (1015, Outcome.NOT_YET), (9, Outcome.SCHEMA)],

@@ -173,6 +173,45 @@ def test_hourly_averages__are_not_taken_for_day_ahead_prices() -> None:
         parse(payloads.nyiso_csv("damlbmp", PLAIN).encode(), name="20260601rtlbmp_zone.csv")
 
 
+@pytest.mark.parametrize(
+    ("kind", "change", "found"),
+    [
+        ("damlbmp", (':00"', ':00:00"'), "with seconds that are all whole hours"),
+        ("realtime", (':00"', '"'), "without seconds that are no whole hours"),
+    ],
+)
+def test_stamps_that_a_spreadsheet_changed__do_not_turn_a_file_into_another_run(
+    kind: str, change: tuple[str, str], found: str
+) -> None:
+    with pytest.raises(PayloadError, match=found):
+        parse(payloads.nyiso_csv(kind, PLAIN).replace(*change).encode())
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        (
+            "Eastern Date Hour,Zone Name,Zone PTID,TWI Zonal LBMP,TWI Zonal Losses,TWI Zonal Congestion",
+            "1,WEST,1,1,1,1",
+        ),
+        ("Time Stamp,Time Zone,Name,PTID,Integrated Load", "06/01/2026 00:00,EDT,WEST,61752,1500"),
+        ("Time Stamp,Time Zone,Name,PTID,10 Min Spinning Reserve ($/MWHr)", "06/01/2026 00:00,EDT,WEST,61752,1.5"),
+    ],
+)
+def test_reports_of_other_quantities__are_refused_by_their_header(header: str, row: str) -> None:
+    with pytest.raises(PayloadError, match=r"TWI|Integrated|Spinning") as caught:
+        parse(f"{header}\n{row}\n".encode())
+    assert "another report" in caught.value.remedy
+
+
+def test_an_empty_cell_of_a_forecast__is_found_by_its_row_and_the_others_are_stored() -> None:
+    lines = payloads.nyiso_csv("isolf", PLAIN).splitlines()
+    lines[2] = ",,".join(lines[2].split(",", 2)[::2])
+    parsed = parse("\n".join(lines).encode())
+    assert (parsed.rows, parsed.rejected) == (144 * 12 - 1, 1)
+    assert "row 3: found 1 row(s): an empty cell" in str(parsed.findings[0])
+
+
 @pytest.mark.parametrize("bad", ["NaN", "inf", "", "-", "1,5"])
 @pytest.mark.parametrize("part", range(3))
 def test_a_price_without_one_of_its_parts__is_refused_and_not_stored_as_if_it_had_none(bad: str, part: int) -> None:

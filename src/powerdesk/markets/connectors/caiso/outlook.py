@@ -28,7 +28,8 @@ ZONE = "America/Los_Angeles"
 SYSTEM = "CAISO:CAISO"
 _DEMAND = "Current demand"
 _DEMAND_COLUMNS = frozenset({"Time", "Hour ahead forecast", "Day ahead forecast", _DEMAND, "Net demand"})
-_FUEL_MARKS = frozenset({"Solar", "Wind", "Natural Gas"})
+_FUEL_MARKS = frozenset({"solar", "wind", "natural gas"})
+"""In lower case: both `Natural Gas` and `Natural gas` are written."""
 _DATE = re.compile(r"(?<!\d)(20\d{2})(\d{2})(\d{2})(?!\d)")
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)", re.ASCII)
 _STEP = np.timedelta64(5, "m")
@@ -38,27 +39,22 @@ _DAY_MINUTES = 1440
 
 def recognises(names: tuple[str, ...]) -> bool:
     """Tell whether the header is an outlook file of demand or fuel sources."""
-    return names[:1] == ("Time",) and (_DEMAND in names or set(names) >= _FUEL_MARKS)
+    return names[:1] == ("Time",) and (_DEMAND in names or {name.lower() for name in names} >= _FUEL_MARKS)
 
 
 def parse(member: Member, *, names: tuple[str, ...], hint: str | None, not_after: datetime | None) -> Parsed:
-    """Return five-minute system load or generation by fuel. `hint` must hold the date as YYYYMMDD."""
+    """Return five-minute system load or generation by fuel. The member's name, or `hint`, holds the date YYYYMMDD."""
     demand = _DEMAND in names
     values = (_DEMAND,) if demand else tuple(name for name in names[1:] if name)
     sheet = sheets.read(member.data, names=names, text=("Time",), numeric=values, pointer=member.name)
     numbers = np.column_stack([sheet.numbers(name) for name in values])
     given = ~np.isnan(numbers).all(axis=1)
-    local = _wall_times(sheet, _day(hint or member.name))
+    local = _wall_times(sheet, _day(f"{member.name} {hint or ''}"))
     utc, decided = wall_clock.by_sequence(
         local, zone=ZONE, series=np.zeros(local.shape, dtype=np.int64), not_after=not_after
     )
     lost = given & ~decided
-    found = "a clock time that the zone does not decide"
-    undecided = (
-        (sheets.rows_finding(member.name, sheet.lines[lost].tolist(), found, "one instant a row"),)
-        if lost.any()
-        else ()
-    )
+    undecided = sheet.faults(np.flatnonzero(lost), "a clock time that the zone does not decide", "one instant a row")
     rows = np.where((given & decided)[:, None], numbers, np.nan)
     return Parsed(
         kind="caiso.outlook.demand" if demand else "caiso.outlook.fuels",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from powerdesk.markets import sheets, stamps, wall_clock
+from powerdesk.markets import repeats, stamps, wall_clock
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from powerdesk.kernel.problem import Finding
+    from powerdesk.markets import sheets
 
+STAMP, ZONE_COLUMN = "Time Stamp", "Time Zone"
 ZONE = "America/New_York"
 _STANDARD, _DAYLIGHT = "EST", "EDT"
 _LATE = np.timedelta64(60, "s")
@@ -46,7 +48,6 @@ def place(
     zone: str | None,
     valid: NDArray[np.bool_] | None,
     not_after: datetime | None,
-    pointer: str,
 ) -> Placed:
     """Return rows with a decided instant, a name and a valid value; every other row is in a finding."""
     codes, texts = sheet.codes(stamp)
@@ -65,12 +66,30 @@ def place(
         (readable & decided & (names >= 0) & ~valued, "no value", "a finite number"),
     )
     findings = tuple(
-        sheets.rows_finding(pointer, sheet.lines[bad].tolist(), found, allowed)
-        for bad, found, allowed in checks
-        if bad.any()
+        finding for bad, found, allowed in checks for finding in sheet.faults(np.flatnonzero(bad), found, allowed)
     )
     at = np.flatnonzero(readable & decided & (names >= 0) & valued)
     return Placed(at, utc[at], names[at], findings, int(local.size - at.size))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Rows left after repetitions and contradictions within the file."""
+
+    placed: Placed
+    duplicates: int
+    rejected: int
+    findings: tuple[Finding, ...]
+
+
+def distinct(sheet: sheets.Sheet, placed: Placed, numbers: NDArray[np.float64]) -> Kept:
+    """Return the placed rows with one row per series and instant; those that differ in `numbers` (n, k) are out."""
+    _, instants = np.unique(placed.utc, return_inverse=True)
+    resolved = repeats.resolve(repeats.key_of(instants, placed.series), numbers[placed.at])
+    findings = sheet.faults(
+        placed.at[resolved.conflicts], "rows that contradict another row about the same key", "one value per key"
+    )
+    return Kept(placed.only(resolved.keep), resolved.duplicates, int(resolved.conflicts.size), findings)
 
 
 def _by_abbreviation(
@@ -94,12 +113,6 @@ def has_seconds(sheet: sheets.Sheet, stamp: str) -> bool:
 def whole_hours(utc: NDArray[np.datetime64]) -> bool:
     """Tell whether every instant is a whole hour."""
     return bool((utc.astype("datetime64[us]").astype(np.int64) % _HOUR_US == 0).all())
-
-
-def ranks(utc: NDArray[np.datetime64]) -> tuple[NDArray[np.int64], NDArray[np.datetime64]]:
-    """Return the rank (n,) of each instant among the distinct ones, and those."""
-    distinct, codes = np.unique(utc, return_inverse=True)
-    return codes.astype(np.int64), distinct
 
 
 def ending_at(
