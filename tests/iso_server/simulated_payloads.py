@@ -160,6 +160,19 @@ def nyiso_prices_csv(kind: str, day: date, *, shift: float = 0.0) -> str:
     return "\n".join(lines) + "\n"
 
 
+def nyiso_price_now_csv(now: datetime, *, price: float) -> str:
+    """Return a `realtime` file of one price, of the five minutes that ended last; it names the zone of its clock.
+
+    Without that column a lone row of the repeated hour is not decided.
+    """
+    ended = (now - (now - _EPOCH) % FIVE_MINUTES).astimezone(EASTERN)
+    return (
+        '"Time Stamp","Time Zone","Name","PTID","LBMP ($/MWHr)","Marginal Cost Losses ($/MWHr)",'
+        '"Marginal Cost Congestion ($/MWHr)"\n'
+        f'"{_local_text(ended, seconds=True)}","{ended.tzname()}","N.Y.C.",61761,{price:.2f},1.00,-2.00\n'
+    )
+
+
 def nyiso_load_csv(day: date) -> str:
     """Return `pal`: stamps at the beginning of five minutes, with the time zone, for the 11 zones."""
     lines = ['"Time Stamp","Time Zone","Name","PTID","Load"']

@@ -8,13 +8,13 @@ import os
 import subprocess
 import sys
 import threading
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import httpx  # noqa: TID251 - asks the desk over loopback
 import pytest
+import simulated_payloads as payloads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,9 +23,6 @@ ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = "/usr/bin/chromium"
 START_S = 300
 TICK_S = 3.0
-HEADER = (
-    '"Time Stamp","Name","PTID","LBMP ($/MWHr)","Marginal Cost Losses ($/MWHr)","Marginal Cost Congestion ($/MWHr)"\n'
-)
 HISTORY = timedelta(hours=30)
 """How far back the journeys look."""
 
@@ -89,15 +86,14 @@ def _prices_that_tick(folder: Path) -> Iterator[None]:
 
 
 def _import_files(owner: dict[str, Any], over: threading.Event) -> None:
-    zone, number = ZoneInfo("America/New_York"), 0
+    number = 0
     headers = {"Authorization": f"Bearer {owner['token']}"}
     with httpx.Client(base_url=owner["url"], headers=headers, timeout=START_S) as client:
         while not over.wait(TICK_S):
             number += 1
-            at = datetime.now(zone).replace(second=0, microsecond=0)  # noqa: TID251 - the market's own clock
-            at -= timedelta(minutes=at.minute % 5)
-            row = f'"{at:%m/%d/%Y %H:%M:%S}","N.Y.C.",61761,{30 + number}.00,1.00,-2.00\n'
-            client.post("/v1/imports/nyiso", params={"name": f"{number}.csv"}, content=HEADER + row)
+            now = datetime.now(UTC)  # noqa: TID251 - the market's own clock
+            file = payloads.nyiso_price_now_csv(now, price=30.0 + number)
+            client.post("/v1/imports/nyiso", params={"name": f"{number}.csv"}, content=file)
 
 
 def _program() -> Path:

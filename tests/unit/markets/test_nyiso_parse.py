@@ -137,6 +137,14 @@ def test_half_of_the_repeated_hour__is_refused_until_receipt_decides() -> None:
     assert (seen.rejected, seen.rows) == (0, 15 * 18)
 
 
+@pytest.mark.parametrize("day", [SPRING, AUTUMN, PLAIN])
+def test_a_lone_price_that_names_its_zone__is_placed_in_every_hour_of_the_year(day: date) -> None:
+    for start in payloads.starts(*payloads.day_bounds(day, payloads.EASTERN), timedelta(minutes=15)):
+        parsed = parse(payloads.nyiso_price_now_csv(start + timedelta(seconds=7), price=31.0).encode())
+        (row,) = parsed.tables["markets.prices"].to_pylist()
+        assert (row["interval_end"], row["market_run"], row["price_per_mwh"]) == (start, "RT5", 31.0)
+
+
 def test_a_wrong_zone_abbreviation__is_refused() -> None:
     text = payloads.nyiso_csv("pal", PLAIN).replace('"EDT"', '"EST"', 11)
     parsed = parse(text.encode())

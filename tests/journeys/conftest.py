@@ -1,0 +1,8 @@
+"""Make the simulated ISO server's payloads importable."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "iso_server"))
