@@ -8,8 +8,9 @@ import msgspec
 from fastapi.openapi.utils import get_openapi
 
 from powerdesk.access.policies import Kind, Rule
-from powerdesk.app import account_routes, grid_routes, operator_routes, registry
+from powerdesk.app import account_routes, answers, operator_routes, registry
 from powerdesk.delivery import downloads
+from powerdesk.delivery.rest import answers as rest_answers
 from powerdesk.delivery.rest import descriptions, encoding
 from powerdesk.delivery.stream import sse
 
@@ -40,41 +41,21 @@ BODIES: Mapping[str, Any] = {
 }
 """Routes that decode their body themselves, and what they decode it to."""
 BINARY = {"schema": {"type": "string", "format": "binary"}}
-ANSWERS: Mapping[str, Any] = {"GET /v1/grid/explain": grid_routes.Explained}
-"""Routes whose answer has a declared shape."""
 RAW_BODIES = frozenset({"POST /v1/imports/{source}"})
 FILES = tuple(encoding.MEDIA_TYPES[bulk].partition(";")[0] for bulk in encoding.BULK)
-ROWS = {"application/json": {"schema": {"type": "object"}}, **dict.fromkeys(FILES, BINARY)}
 MEDIA: Mapping[str, Mapping[str, Any]] = {
     "GET /metrics": {"text/plain": {"schema": {"type": "string"}}},
     "GET /v1/stream/sse": {sse.MEDIA_TYPE: {"schema": {"type": "string"}}},
     "GET /v1/payloads/{sha256}": {"application/octet-stream": BINARY},
     "GET /v1/downloads/{token}": dict.fromkeys(FILES, BINARY),
-    **{f"GET /v1/datasets/{{dataset_id}}/{verb}": ROWS for verb in DATASET_VERBS},
 }
 """Routes that answer with something else than plain JSON."""
-PROBLEM_MEMBERS = ("type", "title", "status", "detail", "instance", "request_id", "found", "allowed", "remedy")
 PROBLEM = {
     "description": "a problem, with what was found, what is allowed and what to do",
-    "content": {
-        "application/problem+json": {
-            "schema": {
-                "type": "object",
-                "required": [*PROBLEM_MEMBERS, "errors"],
-                "properties": {
-                    **{name: {"type": "integer" if name == "status" else "string"} for name in PROBLEM_MEMBERS},
-                    "errors": {"type": "array", "items": {"type": "object"}},
-                },
-            }
-        }
-    },
+    "content": {"application/problem+json": {"schema": {"$ref": REFS.format(name=rest_answers.ProblemShown.__name__)}}},
 }
-ESTIMATE = {
-    "type": "object",
-    "description": "with estimate=true",
-    "required": ["rows", "bytes", "calls", "cost_rows"],
-    "properties": {name: {"type": "integer"} for name in ("rows", "bytes", "calls", "cost_rows")},
-}
+ESTIMATE = {"$ref": REFS.format(name=rest_answers.Estimate.__name__)}
+"""Instead of rows, with estimate=true."""
 SECURITY: dict[str, Any] = {
     "key": {"type": "http", "scheme": "bearer", "description": "An API key, or on loopback the operator's token."},
     "session": {"type": "apiKey", "in": "cookie", "name": "pd_session", "description": "A browser's session."},
@@ -89,19 +70,27 @@ def openapi(app: FastAPI, *, title: str, version: str) -> dict[str, Any]:
             path = f"/v1/datasets/{dataset.id}/{verb}"
             document["paths"][path] = {"get": _dataset_operation(dataset, verb, meaning)}
     public = {name for kind, name, policy in app.state.policies if kind is Kind.ROUTE and policy.rule is Rule.PUBLIC}
-    shapes = (*BODIES.values(), *ANSWERS.values())
+    shapes = (*BODIES.values(), *answers.ANSWERS.values(), rest_answers.Estimate, rest_answers.ProblemShown)
     schemas, components = msgspec.json.schema_components(shapes, ref_template=REFS)
     bodies = dict(zip(BODIES, schemas, strict=False))
-    answers = dict(zip(ANSWERS, schemas[len(BODIES) :], strict=True))
+    answered = dict(zip(answers.ANSWERS, schemas[len(BODIES) :], strict=False))
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             name = f"{method.upper()} {path}"
             _complete(name, operation, bodies, public)
-            if name in answers:
-                operation["responses"]["200"]["content"] = {"application/json": {"schema": answers[name]}}
-    document.setdefault("components", {}).setdefault("schemas", {}).update(components)
+            if name in answered:
+                _answer(operation["responses"], path, answered[name])
+    _add(document["components"]["schemas"], components)
     document["components"]["securitySchemes"] = SECURITY
     return document
+
+
+def _add(known: dict[str, Any], components: Mapping[str, Any]) -> None:
+    """Add what msgspec described to what the framework did: both know some of our enums, and no other name twice."""
+    for name, shape in components.items():
+        if name in known and set(known[name].get("enum", ())) != set(shape.get("enum", (name,))):
+            raise AssertionError(f"found two shapes named {name}; allowed: one; give one of them another name")
+        known.setdefault(name, shape)
 
 
 def _complete(name: str, operation: dict[str, Any], bodies: Mapping[str, Any], public: set[str]) -> None:
@@ -120,6 +109,18 @@ def _complete(name: str, operation: dict[str, Any], bodies: Mapping[str, Any], p
     responses["default"] = PROBLEM
     if name not in public:
         operation["security"] = [{scheme: []} for scheme in SECURITY]
+
+
+def _answer(responses: dict[str, Any], path: str, schema: Mapping[str, Any]) -> None:
+    """Say what a route answers when all is well; those with rows answer in other formats too."""
+    (code,) = (code for code in responses if code.startswith("2"))
+    verb = path.rpartition("/")[2]
+    also = dict.fromkeys(FILES, BINARY) if verb in DATASET_VERBS else {}
+    shape = {"anyOf": [schema, ESTIMATE]} if verb == "rows" else schema
+    content = {"application/json": {"schema": shape}, **also}
+    responses[code]["content"] = content
+    if path == "/ready":
+        responses["503"] = {"description": "not ready, and why", "content": content}
 
 
 def _dataset_operation(dataset: Dataset, verb: str, meaning: str) -> dict[str, Any]:

@@ -224,7 +224,7 @@ def _add_process(routes: APIRouter, desk: Desk) -> None:
         await run_in_threadpool(desk.gate.note_act, caller, action="backup", target=wanted.folder[:200])
         return bodies.answer({"run_id": run_id}, status=202)
 
-    @routes.post("/operator/shutdown", status_code=202)
+    @routes.post("/operator/shutdown", status_code=202, response_class=Response)
     async def shut_down() -> Response:
         """Stop the desk cleanly."""
         desk.shut_down()

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from fastapi import APIRouter, Request, Response
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from powerdesk.access.types import Principal
     from powerdesk.delivery.caller import Gate
+    from powerdesk.delivery.rest import answers
     from powerdesk.store.queries import Store
 
 LINK_LIFETIME = timedelta(minutes=15)
@@ -116,7 +117,7 @@ def forget(store: Store, *, cancelled: Callable[[], bool]) -> int:
     return gone
 
 
-def _make(downloads: Downloads, request: Request, body: bytes) -> dict[str, Any]:
+def _make(downloads: Downloads, request: Request, body: bytes) -> answers.Offered:
     caller = downloads.gate.caller(request)
     try:
         ordered = msgspec.json.decode(body, type=Ordered)
@@ -155,7 +156,7 @@ def _asked(store: Store, ordered: Ordered) -> parameters.Asked:
 
 def _offered(
     downloads: Downloads, caller: Caller, ordered: Ordered, written: reading.Written, *, left_out: tuple[str, ...]
-) -> dict[str, Any]:
+) -> answers.Offered:
     digest = hashlib.sha256(written.body).hexdigest()
     expires_at = caller.at + LINK_LIFETIME
     key = f"{FOLDER}/{expires_at:{HOUR}}/{digest}"

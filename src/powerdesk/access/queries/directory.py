@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime  # noqa: TC003 - OpenAPI tells the views by their types
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -12,8 +13,6 @@ from powerdesk.access.queries import credentials
 from powerdesk.access.types import Channel, PrincipalKind
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from powerdesk.access.types import Principal
     from powerdesk.engines.ports.records import Reader
 

@@ -9,6 +9,7 @@ from powerdesk.kernel.dtypes import Dtype
 from powerdesk.store import schema
 
 if TYPE_CHECKING:
+    from powerdesk.delivery.rest import answers
     from powerdesk.store.dataset import Column, Dataset
 
 JSON_TYPES: dict[Dtype, dict[str, Any]] = {
@@ -20,7 +21,11 @@ JSON_TYPES: dict[Dtype, dict[str, Any]] = {
 }
 
 
-def dataset_json(declared: Dataset, *, position: int) -> dict[str, Any]:
+ROWS = "#/components/schemas/Rows"
+"""Where OpenAPI keeps the schema of answers.Rows."""
+
+
+def dataset_json(declared: Dataset, *, position: int) -> answers.DatasetShown:
     """Return a declaration with its present commit."""
     return {
         "id": declared.id,
@@ -61,7 +66,7 @@ def dataset_json(declared: Dataset, *, position: int) -> dict[str, Any]:
     }
 
 
-def _column(column: Column) -> dict[str, Any]:
+def _column(column: Column) -> answers.Column:
     return {
         "name": column.name,
         "dtype": column.dtype.value,
@@ -115,34 +120,36 @@ def _parameter(name: str, meaning: str, json_schema: dict[str, Any]) -> dict[str
     return {"name": name, "in": "query", "required": False, "description": meaning, "schema": json_schema}
 
 
-def _item(column: Column) -> dict[str, Any]:
-    declared = JSON_TYPES[column.dtype]
-    return declared if column.key else {**declared, "type": [declared["type"], "null"]}
+def arrays(declared: Dataset) -> dict[str, Any]:
+    """Return the JSON schema of each column's values, with its unit; the stream's answers have the same."""
+    system = {
+        field.name: {
+            "type": "array", "description": schema.SYSTEM_MEANINGS[field.name],
+            "items": {"type": ["integer" if field.type == "int64" else "string", "null"]},
+        }
+        for field in schema.SYSTEM_FIELDS
+    }  # fmt: skip
+    return {**{column.name: _array(column) for column in declared.columns}, **system}
+
+
+def _array(column: Column) -> dict[str, Any]:
+    cell = dict(JSON_TYPES[column.dtype])
+    if not column.key:
+        cell["type"] = [cell["type"], "null"]  # a retraction nulls values
+    if column.unit is None:
+        return {"type": "array", "description": column.meaning, "items": cell}
+    described = f"{column.meaning} ({column.unit})"
+    return {"type": "array", "description": described, "items": cell, "x-unit": column.unit}
 
 
 def columns_schema(declared: Dataset) -> dict[str, Any]:
-    """Return the JSON schema of a columns-shaped answer."""
-    arrays = {
-        column.name: {
-            "type": "array",
-            "description": column.meaning + (f" [{column.unit}]" if column.unit else ""),
-            "items": _item(column),
-        }
-        for column in declared.columns
-    }
-    return {
-        "type": "object",
-        "required": ["dataset", "as_of", "knowledge", "commit", "count"],
-        "properties": {
-            "dataset": {"type": "string", "enum": [declared.id]},
-            "as_of": {"type": "string", "format": "date-time"},
-            "knowledge": {"type": "string"},
-            "commit": {"type": "integer"},
-            "count": {"type": "integer"},
-            "columns": {"type": "object", "properties": arrays},
-            "units": {"type": "object"},
-            "next": {"type": ["string", "null"]},
-            "more": {"type": "boolean"},
-            "left_out": {"type": "array", "items": {"type": "object"}},
+    """Return the JSON schema of an answer with rows of a dataset; its own columns are told in the shape of columns."""
+    own = {
+        "dataset": {"type": "string", "enum": [declared.id]},
+        "columns": {
+            "type": "object",
+            "properties": arrays(declared),
+            "patternProperties": {"_local$": {"type": "array", "description": "with tz", "items": {"type": "string"}}},
         },
     }
+    return {"allOf": [{"$ref": ROWS}, {"type": "object", "properties": own}]}

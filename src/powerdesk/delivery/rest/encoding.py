@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from powerdesk.delivery import columns, instants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
 
@@ -58,7 +58,7 @@ def with_local_times(table: pa.Table, *, names: Sequence[str], zone: ZoneInfo) -
     return table
 
 
-def json_bytes(table: pa.Table, *, shape: Format, envelope: dict[str, Any]) -> bytes:
+def json_bytes(table: pa.Table, *, shape: Format, envelope: Mapping[str, Any]) -> bytes:
     """Return the envelope with the rows as columns (default), as rows with names, or as records."""
     if shape is Format.ROWS:
         written = {"names": table.column_names, "rows": msgspec.Raw(columns.rows_json(table))}

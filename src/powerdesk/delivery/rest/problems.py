@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http
 import logging
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 from fastapi.exceptions import RequestValidationError
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.requests import Request
 
+    from powerdesk.delivery.rest import answers
+
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger("powerdesk.delivery")
 
@@ -32,9 +34,9 @@ class MalformedRequestError(Problem):
     title: ClassVar[str] = "The request cannot be read"
 
 
-def problem_body(error: Problem, *, instance: str, request_id: str) -> dict[str, Any]:
+def problem_body(error: Problem, *, instance: str, request_id: str) -> answers.ProblemShown:
     """Return the RFC 9457 members and ours: found, allowed, remedy, errors, retry_after, entitlement."""
-    body: dict[str, Any] = {
+    body: answers.ProblemShown = {
         "type": error.type_url,
         "title": error.title,
         "status": error.status,
@@ -124,7 +126,7 @@ def _malformed(error: RequestValidationError) -> MalformedRequestError:
 
 def _plain(request: Request, status: int, detail: str, headers: dict[str, str]) -> Response:
     title = http.HTTPStatus(status).phrase
-    body = {
+    body: answers.ProblemShown = {
         "type": f"{DOCS_ROOT}http-{status}",
         "title": title,
         "status": status,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from fastapi import APIRouter, Request, Response
 
 from powerdesk.delivery import columns
-from powerdesk.delivery.rest import encoding, parameters
+from powerdesk.delivery.rest import encoding, parameters, reading
 from powerdesk.kernel import intervals
 from powerdesk.store import queries
 from powerdesk.store.types import Request as RowsRequest
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from powerdesk.delivery.rest import answers
     from powerdesk.delivery.rest.routes import Rest
     from powerdesk.store.quality import Gap, GroupQuality
     from powerdesk.store.queries import Quality
@@ -58,17 +59,27 @@ def router(rest: Rest, *, reason: Reason) -> APIRouter:
         )
         rest.gate.spend(caller, product=declared.product, rows=0)
         rest.gate.note_read(caller, what=f"{dataset_id}/quality", rows=len(found.groups))
-        body = _body(found, start, end, cut.as_of, reason)
-        body["left_out"] = [{"market": m.market, "product": m.product, "channel": m.channel.value} for m in refused]
+        body = _body(found, start, end, cut.as_of, reason, reading.lacking(refused))
         return Response(msgspec.json.encode(body), media_type=encoding.MEDIA_TYPES[encoding.Format.JSON])
 
     return routes
 
 
-def _body(found: Quality, start: datetime, end: datetime, as_of: datetime, reason: Reason) -> dict[str, Any]:
+def _body(
+    found: Quality,
+    start: datetime,
+    end: datetime,
+    as_of: datetime,
+    reason: Reason,
+    left_out: list[answers.Lacking],
+) -> answers.QualityShown:
     expected = sum(group.expected for group in found.groups)
     present = sum(group.present for group in found.groups)
-    restated = {"in_span": found.restated, "last_24h": found.restated_24h, "last": columns.records(found.restatements)}
+    restated: answers.Restated = {
+        "in_span": found.restated,
+        "last_24h": found.restated_24h,
+        "last": columns.records(found.restatements),
+    }
     gaps = [_gap(found.dataset, gap, reason) for group in found.groups for gap in group.gaps]
     return {
         "dataset": found.dataset,
@@ -88,10 +99,11 @@ def _body(found: Quality, start: datetime, end: datetime, as_of: datetime, reaso
         "gaps": gaps[:GAPS_SHOWN],
         "gap_count": len(gaps),
         "restatements": restated,
+        "left_out": left_out,
     }
 
 
-def _group(group: GroupQuality) -> dict[str, Any]:
+def _group(group: GroupQuality) -> answers.GroupShown:
     return {
         "group": list(group.group),
         "minutes": group.minutes,
@@ -102,7 +114,7 @@ def _group(group: GroupQuality) -> dict[str, Any]:
     }
 
 
-def _gap(dataset: str, gap: Gap, reason: Reason) -> dict[str, Any]:
+def _gap(dataset: str, gap: Gap, reason: Reason) -> answers.GapShown:
     code, detail = reason(dataset, gap)
     return {
         "group": list(gap.group),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -15,9 +15,11 @@ from powerdesk.store import queries
 from powerdesk.store.types import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from powerdesk.access.types import Missing
+    from powerdesk.delivery.rest import answers
     from powerdesk.delivery.rest.parameters import Asked
     from powerdesk.store.dataset import Dataset
     from powerdesk.store.queries import Asker, Store
@@ -124,7 +126,7 @@ def written(declared: Dataset, answer: Answer, *, asked: Asked, cursor: str | No
     )
 
 
-def envelope(declared: Dataset, answer: Answer, *, cursor: str | None) -> dict[str, Any]:
+def envelope(declared: Dataset, answer: Answer, *, cursor: str | None) -> answers.Envelope:
     """Return what every answer says of itself: dataset, snapshot, count, units, what follows, what was left out."""
     return {
         "dataset": declared.id,
@@ -135,13 +137,16 @@ def envelope(declared: Dataset, answer: Answer, *, cursor: str | None) -> dict[s
         "units": descriptions.units(declared, answer.rows.column_names),
         "next": cursor,
         "more": answer.more,
-        "left_out": [
-            {"market": item.market, "product": item.product, "channel": item.channel.value} for item in answer.left_out
-        ],
+        "left_out": lacking(answer.left_out),
     }
 
 
-def estimate(store: Store, asker: Asker, *, asked: Asked, now: datetime) -> dict[str, int]:
+def lacking(missing: Sequence[Missing]) -> list[answers.Lacking]:
+    """Return what a caller may not read, as every answer tells it."""
+    return [{"market": each.market, "product": each.product, "channel": each.channel.value} for each in missing]
+
+
+def estimate(store: Store, asker: Asker, *, asked: Asked, now: datetime) -> answers.Estimate:
     """Return how many rows and roughly how many bytes the request would give, and its cost in calls and rows."""
     cut = queries.snapshot(store, as_of=asked.as_of or now, knowledge=asked.knowledge, commit=asked.commit)
     rows = queries.count(store, asker, request=asked.request, cut=cut)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from powerdesk.delivery.caller import Caller, Gate
+    from powerdesk.delivery.rest import answers
     from powerdesk.store.dataset import Dataset
     from powerdesk.store.queries import Store
 
@@ -112,7 +113,7 @@ def router(rest: Rest) -> APIRouter:
     return routes
 
 
-def _described(store: Store, declared: Dataset) -> dict[str, Any]:
+def _described(store: Store, declared: Dataset) -> answers.DatasetShown:
     return descriptions.dataset_json(declared, position=store.progress.commit(declared.id))
 
 
@@ -249,9 +250,8 @@ def _visible(rest: Rest, caller: Caller, made: lineage.Lineage) -> dict[str, Any
         if queries.left_out(rest.store, rest.gate.asker(caller), request=request):
             hidden += 1
         else:
-            inputs.append(msgspec.to_builtins(read))
-    body: dict[str, Any] = msgspec.to_builtins(made)
-    return {**body, "id": made.id, "inputs": inputs, "hidden_inputs": hidden}
+            inputs.append(read)
+    return {**msgspec.structs.asdict(made), "id": made.id, "inputs": inputs, "hidden_inputs": hidden}
 
 
 def _json(body: Mapping[str, Any]) -> Response:

@@ -6,23 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from powerdesk.delivery.rest import descriptions
 from powerdesk.delivery.stream import messages, session
-from powerdesk.kernel.dtypes import Dtype
-from powerdesk.store import schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from powerdesk.store.dataset import Column, Dataset
+    from powerdesk.store.dataset import Dataset
 
 REF = "#/components/schemas/"
-_JSON: dict[Dtype, dict[str, Any]] = {
-    Dtype.TEXT: {"type": "string"},
-    Dtype.FLOAT64: {"type": "number"},
-    Dtype.INT64: {"type": "integer"},
-    Dtype.BOOL: {"type": "boolean"},
-    Dtype.INSTANT: {"type": "string", "format": "date-time"},
-}
 
 
 def document(datasets: Mapping[str, Dataset], *, version: str = "1") -> dict[str, Any]:
@@ -82,26 +74,8 @@ def _update(declared: Dataset) -> dict[str, Any]:
 
 
 def _columns(declared: Dataset) -> dict[str, Any]:
-    properties = {column.name: _column(column) for column in declared.columns}
-    properties |= {
-        field.name: {
-            "type": "array", "description": schema.SYSTEM_MEANINGS[field.name],
-            "items": {"type": ["integer" if field.type == "int64" else "string", "null"]},
-        }
-        for field in schema.SYSTEM_FIELDS
-    }  # fmt: skip
-    return {"type": "object", "title": declared.title, "description": declared.grain, "properties": properties}
-
-
-def _column(column: Column) -> dict[str, Any]:
-    cell = dict(_JSON[column.dtype])
-    if not column.key:
-        cell["type"] = [cell["type"], "null"]  # a retraction nulls values
-    described = column.meaning if column.unit is None else f"{column.meaning} ({column.unit})"
-    found: dict[str, Any] = {"type": "array", "description": described, "items": cell}
-    if column.unit is not None:
-        found["x-unit"] = column.unit
-    return found
+    arrays = descriptions.arrays(declared)
+    return {"type": "object", "title": declared.title, "description": declared.grain, "properties": arrays}
 
 
 def _description() -> str:
