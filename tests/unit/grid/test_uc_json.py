@@ -142,11 +142,73 @@ def test_read__julia_keeps_network_prices_and_reserves() -> None:
     assert (unit.must_run.tolist(), unit.must_not_run.tolist()) == ([False, True], [False, False])
     assert (unit.ramp_up_mw_per_h, unit.reserves) == (np.inf, ("r1",))
     assert case.lines[0].susceptance_mw == pytest.approx(100.0 / 0.05917)
-    assert (case.lines[0].emergency_limit_mw, case.outages[0].lines) == (300.0, ("l1",))
+    assert (case.lines[0].emergency_limit_mw, case.outages[0].lines) == (np.inf, ("l1",))
     assert case.priced_loads[0].value_usd_per_mwh.tolist() == [70.0, 70.0]
     assert (case.variable_units[0].linear_usd_per_mwh, case.shortfall_usd_per_mwh) == (3.0, 900.0)
     assert (case.reserves[0].kind, case.reserves[0].shortfall_usd_per_mwh) == ("spinning", np.inf)
     assert [one.pointer for one in reading.notes] == ["case.json: Storage units"]
+
+
+def julia(**changes: Any) -> dict[str, Any]:
+    """Return the case with values put at places such as `Generators/g1/Shutdown cost ($)`."""
+    held = copy.deepcopy(JULIA)
+    for place, value in changes.items():
+        *folders, name = place.split("/")
+        inside = held
+        for one in folders:
+            inside = inside[one]
+        inside[name] = value
+    return held
+
+
+def test_read__julia_costs_and_ramps_are_those_of_a_time_step() -> None:
+    quarters = {"Version": "0.4", "Time horizon (min)": 30, "Time step (min)": 15, "Power balance penalty ($/MW)": 9.0}
+    case = read(julia(**{"Parameters": quarters, "Generators/g1/Ramp up limit (MW)": 5.0}))
+    unit = case.units[0]
+
+    assert (case.hours, case.load_mw.shape[0], case.shortfall_usd_per_mwh) == (0.25, 2, 36.0)
+    assert (unit.ramp_up_mw_per_h, unit.costs[0].points) == (20.0, ((10.0, 400.0), (30.0, 2000.0)))
+    assert case.priced_loads[0].value_usd_per_mwh.tolist() == [280.0, 280.0]
+    assert (case.variable_units[0].linear_usd_per_mwh, case.lines[0].beyond_usd_per_mwh) == (12.0, 20_000.0)
+
+
+def test_read__julia_defaults_are_the_formats() -> None:
+    case = read(
+        julia(**{"Parameters": {"Version": "0.3", "Time horizon (h)": 2}, "Generators/g1/Shutdown cost ($)": 7})
+    )
+
+    assert (case.shortfall_usd_per_mwh, case.lines[0].emergency_limit_mw) == (1000.0, np.inf)
+    assert case.units[0].stop_cost_usd == 7.0
+
+
+def test_read__julia_curves_may_change_with_time() -> None:
+    unit = read(julia(**{"Generators/g1/Production cost curve (MW)": [10, [30, 25]]})).units[0]
+
+    assert unit.max_mw.tolist() == [30.0, 25.0]
+    assert [one.points for one in unit.costs] == [((10.0, 100.0), (30.0, 500.0)), ((10.0, 100.0), (25.0, 500.0))]
+
+
+def test_read__julia_reserves_of_version_0_2_are_given_by_all_units_that_may() -> None:
+    held = julia(Reserves={"Spinning (MW)": [2.0, 3.0]})
+    del held["Generators"]["g1"]["Reserve eligibility"]
+    held["Generators"]["g2"] = held["Generators"]["g1"] | {"Provides spinning reserves?": False}
+    case = read(held)
+
+    assert (case.reserves[0].kind, case.reserves[0].requirement_mw.tolist()) == ("spinning", [2.0, 3.0])
+    assert [one.reserves for one in case.units] == [("r1",), ()]
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("Transmission lines/l1/Normal flow limit (MW)", [300.0, 200.0]),
+        ("Branches", {"l1": {"Source bus": "b1"}}),
+        ("Generators/g1/Production cost curve (MW)", [10, [30, 25, 20]]),
+        ("Generators/g1/Production cost curve ($)", []),
+    ],
+)
+def test_read__julia_what_no_case_can_hold_is_refused(place: str, value: Any) -> None:
+    assert any(place.rpartition("/")[2][:8] in one for one in faults_of(julia(**{place: value})))
 
 
 def test_read__egret_keeps_fuel_states_and_areas() -> None:
