@@ -1,18 +1,7 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type Hub, axeViolations, openHub } from './hub'
+import { describe, expect, it } from 'vitest'
+import { axeViolations, hubOfFile } from './hub'
 
-let hub: Hub
-
-beforeAll(async () => {
-  hub = await openHub()
-})
-afterAll(() => hub.close())
-beforeEach(async () => {
-  await hub.page.setViewportSize({ width: 1440, height: 900 })
-  await hub.mode('full')
-  hub.complaints.length = 0
-})
-afterEach(() => expect(hub.complaints).toEqual([]))
+const hub = hubOfFile()
 
 describe('keys', () => {
   it('show their secret once and can be revoked', async () => {
@@ -54,7 +43,7 @@ describe('entitlements', () => {
     await hub.page.keyboard.press('Tab')
     await hub.page.keyboard.press('Enter')
     await hub.page.locator('.matrix td button.no').first().waitFor()
-    expect(await hub.page.locator('.why').first().innerText()).toMatch(/refused: .*denied/)
+    await expect.poll(() => hub.page.locator('.why').first().innerText()).toMatch(/refused: .*denied/)
     await hub.page.locator('.lines-table tr', { hasText: 'deny' }).getByRole('button', { name: /^End / }).click()
     await hub.page.getByRole('dialog').getByText('becomes allowed').waitFor()
     await hub.page.getByRole('button', { name: 'End it' }).click()
@@ -82,7 +71,7 @@ describe('entitlements', () => {
     const from = Date.now()
     expect(await change({ add: [line] })).toBe(204)
     const took_ms = (await gone) - from
-    await other.getByText('Not entitled').waitFor({ timeout: 10_000 })
+    await other.getByText('Not entitled').waitFor()
     process.stdout.write(`${JSON.stringify({ subject: 'hub', case: 'denied to refused panel of another page', value: took_ms, unit: 'ms' })}\n`)
     expect(await other.locator('.price-row').count()).toBe(0)
     expect(await change({ remove: [line] })).toBe(204)

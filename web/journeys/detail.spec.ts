@@ -1,18 +1,7 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type Hub, openHub } from './hub'
+import { describe, expect, it } from 'vitest'
+import { hubOfFile } from './hub'
 
-let hub: Hub
-
-beforeAll(async () => {
-  hub = await openHub()
-})
-afterAll(() => hub.close())
-beforeEach(async () => {
-  await hub.page.setViewportSize({ width: 1440, height: 900 })
-  await hub.mode('full')
-  hub.complaints.length = 0
-})
-afterEach(() => expect(hub.complaints).toEqual([]))
+const hub = hubOfFile()
 
 const grid = '[role="grid"]'
 async function openPrices(query: string): Promise<void> {

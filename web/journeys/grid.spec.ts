@@ -1,7 +1,7 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type Hub, openHub } from './hub'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { hubOfFile, soon } from './hub'
 
-let hub: Hub
+const hub = hubOfFile()
 /** A constraint that has bound and the line that it limits, as the market under test has them. */
 let known: { constraint: string; line: string; bus: string; at: string }
 
@@ -13,7 +13,6 @@ async function column(path: string, name: string): Promise<(string | number)[]> 
 }
 
 beforeAll(async () => {
-  hub = await openHub()
   await hub.mode('full')
   await hub.page.goto(`${hub.base}/icon.svg`)
   const span = `start=${new Date(Date.now() - 30 * 3_600_000).toISOString()}&end=${new Date().toISOString()}`
@@ -25,13 +24,6 @@ beforeAll(async () => {
   known = { constraint, line: String((await column(about, 'monitored'))[0]), bus: String((await column(about, 'from_bus'))[0]), at: String(starts[dearest]) }
   expect(Object.values(known)).not.toContain('undefined')
 })
-afterAll(() => hub.close())
-beforeEach(async () => {
-  await hub.page.setViewportSize({ width: 1440, height: 900 })
-  await hub.mode('full')
-  hub.complaints.length = 0
-})
-afterEach(() => expect(hub.complaints).toEqual([]))
 
 const amount = (text: string) => Number(text.replace('−', '-').replaceAll('\u202f', ''))
 
@@ -88,11 +80,13 @@ describe('the network map', () => {
     await hub.page.locator('[data-map]').focus()
     await hub.page.keyboard.press('+')
     await hub.page.waitForURL(/look=/)
-    await hub.page.waitForTimeout(600)
-    const shown = await picture()
-    await hub.page.reload()
-    await hub.page.locator('[data-map] canvas').waitFor()
-    await expect.poll(picture).toBe(shown)
+    // Tried again where the map was not finished yet.
+    await expect.poll(async () => {
+      const shown = await picture()
+      await hub.page.reload()
+      await hub.page.locator('[data-map] canvas').waitFor()
+      return soon(async () => await picture() === shown)
+    }).toBe(true)
     await hub.page.locator('[data-map]').focus()
     await hub.page.keyboard.press('0')
     await hub.page.waitForURL((url) => !url.search.includes('look'))

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { createRequire } from 'node:module'
 import type { BrowserContext, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
 import { startFixture } from '../dev/fixture.mjs'
 import { launch } from '../scripts/browser.mjs'
 
@@ -30,6 +31,7 @@ export async function openHub(): Promise<Hub> {
   const fixture = real === undefined ? await startFixture(0) : undefined
   const base = real ?? `http://127.0.0.1:${portOf(fixture)}`
   const { context, close } = await launch({ permissions: ['clipboard-read', 'clipboard-write'] })
+  context.setDefaultTimeout(60_000)
   const page = await context.newPage()
   const complaints: string[] = []
   page.on('pageerror', (error) => complaints.push(error.message))
@@ -53,6 +55,32 @@ export async function openHub(): Promise<Hub> {
       fixture?.close()
     },
   }
+}
+
+/** Open the hub for a file of tests: each begins at a desk's width with everything there, and ends without complaint. */
+export function hubOfFile(): Hub {
+  const hub = {} as Hub
+  beforeAll(async () => {
+    Object.assign(hub, await openHub())
+  })
+  afterAll(() => hub.close())
+  beforeEach(async () => {
+    await hub.page.setViewportSize({ width: 1440, height: 900 })
+    await hub.mode('full')
+    hub.complaints.length = 0
+  })
+  afterEach(() => expect(hub.complaints).toEqual([]))
+  return hub
+}
+
+/** Tell whether something holds within a few seconds. */
+export async function soon(holds: () => Promise<boolean>): Promise<boolean> {
+  const until = Date.now() + 5000
+  while (!(await holds())) {
+    if (Date.now() > until) return false
+    await new Promise((done) => setTimeout(done, 50))
+  }
+  return true
 }
 
 interface AxeNode {
