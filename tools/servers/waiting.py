@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -17,6 +18,17 @@ PATIENCE_S = 120.0
 """Bounds every wait for what should happen soon: a machine of two cores may do ten other things."""
 
 LOOK_EVERY_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """A false answer that says why."""
+
+    why: str
+
+    def __bool__(self) -> bool:
+        """Be false."""
+        return False
 
 
 def until(asked: Callable[[], T | None], *, what: str) -> T:

@@ -13,7 +13,7 @@ import pytest
 import trustme
 from processes import powerdesk
 
-from servers.waiting import PATIENCE_S
+from servers.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,8 +120,7 @@ def test_the_simulated_market__is_on_the_screen_soon(tmp_path: Path) -> None:
         latest = client.get("/v1/datasets/markets.prices/latest", params=params).json()
         assert latest["count"] == 1
         assert [feed["id"] for feed in client.get("/v1/feeds").json()["feeds"]] == ["sim"]
-        ready = client.get("/ready").json()
-        assert ready["ready"] is True, ready
+        until(lambda: client.get("/ready").json()["ready"], what="readiness")
         assert desk.stop(signal.SIGINT) == 0
         assert "Traceback" not in desk.written()
 

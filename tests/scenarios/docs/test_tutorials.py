@@ -11,7 +11,7 @@ import pages
 import pytest
 import sim_hours
 
-from servers.waiting import until
+from servers.waiting import NotYet, until
 
 TUTORIALS = pages.ROOT / "docs" / "tutorials"
 
@@ -43,17 +43,13 @@ def test_tutorial__adds_a_dataset(tmp_path: Path) -> None:
 
 def calculated(place: pages.Place) -> None:
     """Return once the desk has calculated both whole hours of the system by itself."""
-    got = ""
 
-    def whole() -> bool:
-        nonlocal got
+    def whole() -> bool | NotYet:
         got = place.shell("powerdesk get tutorial.hourly_load -o json || true")
-        return len({json.loads(line)["interval_start"] for line in got.splitlines()}) == sim_hours.HOURS
+        hours = {json.loads(line)["interval_start"] for line in got.splitlines()}
+        return len(hours) == sim_hours.HOURS or NotYet(got)
 
-    try:
-        until(whole, what=f"calculating {sim_hours.HOURS} hours")
-    except AssertionError as fault:
-        raise AssertionError(f"{fault}\n{got}") from fault
+    until(whole, what=f"calculating {sim_hours.HOURS} hours")
 
 
 def test_first_hour__runs_as_written(running: pages.Running) -> None:

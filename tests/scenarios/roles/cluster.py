@@ -23,7 +23,7 @@ from servers.needed import namespace, needed, require
 from servers.nginx import Nginx
 from servers.postgres import Postgres
 from servers.redis import Redis
-from servers.waiting import PATIENCE_S, REQUIRED, until
+from servers.waiting import PATIENCE_S, REQUIRED, NotYet, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -99,23 +99,17 @@ class Process:
     def await_ready(self) -> None:
         """Wait until it is ready; show its log when it ended."""
         assert self.running is not None
-        running, answer = self.running, "none"
+        running = self.running
 
-        def ready() -> bool:
-            nonlocal answer
+        def ready() -> bool | NotYet:
             assert running.poll() is None, self.said()
             try:
                 found = httpx.get(f"{self.url}/ready", timeout=READY_S)
             except httpx.TransportError as error:
-                answer = repr(error)
-                return False
-            answer = found.text
-            return found.is_success
+                return NotYet(f"{error!r}; log: {self.said()}")
+            return found.is_success or NotYet(f"{found.text}; log: {self.said()}")
 
-        try:
-            until(ready, what=f"role {self.role} being ready")
-        except AssertionError as fault:
-            raise AssertionError(f"{fault}\nreadiness: {answer}\nlog: {self.said()}") from fault
+        until(ready, what=f"role {self.role} being ready")
 
     def said(self) -> str:
         """Return the end of what it wrote."""

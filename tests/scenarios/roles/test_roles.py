@@ -19,7 +19,7 @@ import test_crash
 
 from powerdesk.app import roles
 from servers import base
-from servers.waiting import PATIENCE_S, until
+from servers.waiting import PATIENCE_S, NotYet, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,24 +53,17 @@ def key(desk: cluster.Cluster) -> str:
 
 def imported(desk: cluster.Cluster, number: int) -> None:
     """Import one day's file, as often as it takes to be acknowledged."""
-    said = ""
 
-    def acknowledged() -> bool:
-        nonlocal said
+    def acknowledged() -> bool | NotYet:
         try:
             answer = desk.operator().post(
                 "/v1/imports/nyiso", params={"name": f"{number}.csv"}, content=test_crash.payload(number)
             )
         except (httpx.TransportError, AssertionError) as error:
-            said = repr(error)
-            return False
-        said = answer.text
-        return answer.is_success
+            return NotYet(repr(error))
+        return answer.is_success or NotYet(answer.text)
 
-    try:
-        until(acknowledged, what=f"acknowledging file {number}")
-    except AssertionError as fault:
-        raise AssertionError(f"{fault}; last said: {said}") from fault
+    until(acknowledged, what=f"acknowledging file {number}")
 
 
 class Listener(threading.Thread):
