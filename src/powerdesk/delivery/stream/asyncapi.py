@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from powerdesk.store.dataset import Dataset
 
 REF = "#/components/schemas/"
+ROWS = {"snap": messages.Snap.__name__, "upd": messages.Upd.__name__}
+"""Messages with rows, and their schemas."""
 
 
 def document(datasets: Mapping[str, Dataset], *, version: str = "1") -> dict[str, Any]:
@@ -24,7 +26,7 @@ def document(datasets: Mapping[str, Dataset], *, version: str = "1") -> dict[str
     named = {_tag(message): _message(message) for message in every}
     for declared in datasets.values():
         schemas[f"columns.{declared.id}"] = _columns(declared)
-        named[f"upd.{declared.id}"] = _update(declared)
+        named |= {f"{kind}.{declared.id}": _rows(kind, name, declared) for kind, name in ROWS.items()}
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Powerdesk stream", "version": version, "description": _description()},
@@ -41,7 +43,10 @@ def document(datasets: Mapping[str, Dataset], *, version: str = "1") -> dict[str
             "hear": _operation(
                 "send",
                 "What the desk sends.",
-                (*(_tag(each) for each in messages.SERVER_MESSAGES), *(f"upd.{name}" for name in datasets)),
+                (
+                    *(_tag(each) for each in messages.SERVER_MESSAGES),
+                    *(f"{kind}.{name}" for name in datasets for kind in ROWS),
+                ),
             ),
         },
         "components": {"messages": named, "schemas": schemas},
@@ -63,13 +68,13 @@ def _operation(action: str, summary: str, names: Iterable[str]) -> dict[str, Any
     return {"action": action, "summary": summary, "channel": {"$ref": "#/channels/stream"}, "messages": refs}
 
 
-def _update(declared: Dataset) -> dict[str, Any]:
+def _rows(kind: str, name: str, declared: Dataset) -> dict[str, Any]:
     columns = {"type": "object", "properties": {"columns": {"$ref": f"{REF}columns.{declared.id}"}}}
     return {
-        "name": "upd",
+        "name": kind,
         "title": declared.title,
         "summary": declared.meaning,
-        "payload": {"allOf": [{"$ref": REF + "Upd"}, columns]},
+        "payload": {"allOf": [{"$ref": REF + name}, columns]},
     }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from powerdesk.access import entitlements
+from powerdesk.delivery.rest.answers import Instant
 from powerdesk.kernel import problem
 
 if TYPE_CHECKING:
@@ -33,14 +34,14 @@ class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Go on after commit `seq`, or set out from what was known at `as_of` (RFC 3339 with offset): one of the two."""
 
     seq: int | None = None
-    as_of: str | None = None
+    as_of: Instant | None = None
 
 
 class ReplayWindow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A past window of publication time, [start, end), played at `speed` times the pace it had."""
 
-    start: str
-    end: str
+    start: Instant
+    end: Instant
     speed: float = 1.0
 
 
@@ -93,7 +94,7 @@ class Welcome(msgspec.Struct, frozen=True, tag_field="t", tag="welcome"):
 
     session: str
     heartbeat_ms: int
-    server_time: str
+    server_time: Instant
     epoch: str
     limits: Limits
     proto: int = PROTOCOL
@@ -144,7 +145,7 @@ class Snap(msgspec.Struct, frozen=True, tag_field="t", tag="snap"):
 
     sid: str
     seq: int
-    as_of: str
+    as_of: Instant
     columns: dict[str, list[Any]]
 
 
@@ -181,7 +182,7 @@ class Gap(msgspec.Struct, frozen=True, tag_field="t", tag="gap"):
 class Heartbeat(msgspec.Struct, frozen=True, tag_field="t", tag="hb"):
     """A sign of life: the last `seq` sent per subscription, and a token to resume by."""
 
-    ts: str
+    ts: Instant
     seq: dict[str, int]
     resume: str
 

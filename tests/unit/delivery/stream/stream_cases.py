@@ -14,11 +14,12 @@ import msgspec
 import picows
 import uvloop
 from desk_cases import HandClock, catch_up, close, put
+from schema_cases import Described
 from store_cases import PRICES
 
 from powerdesk.access.types import Channel, Entitlement, Grants, Principal, PrincipalKind
 from powerdesk.app.acceptor import Acceptor, AcceptorLimits
-from powerdesk.delivery.stream import server
+from powerdesk.delivery.stream import asyncapi, server
 from powerdesk.delivery.stream.hub import Hub, HubLimits
 from powerdesk.engines.embedded import bus, objects, records, tables
 from powerdesk.kernel import problem
@@ -49,6 +50,8 @@ TICKS = dataclasses.replace(
     sources=("better", "test"),
 )
 EVERYBODY = "all"
+DESCRIBED = Described(asyncapi.document({TICKS.id: TICKS}), dataset=TICKS.id)
+"""What every message that a test hears is held to."""
 Message = dict[str, Any]
 
 
@@ -320,6 +323,8 @@ class Client:
 
     def apply(self, message: Message) -> None:
         """Do what every client must: check the sequence, replace by snapshots, overwrite by updates."""
+        if message["t"] != "closed":
+            DESCRIBED.check(message)
         sid = message.get("sid", "")
         if message["t"] == "ack":
             self.seq[sid] = message["seq"]

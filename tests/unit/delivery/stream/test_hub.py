@@ -8,11 +8,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from jsonschema_rs import ValidationError
+from schema_cases import Described
 from store_cases import T0, batch, row
-from stream_cases import asker, connect, desk, run, subscribe
+from stream_cases import TICKS, asker, connect, desk, dial, run, subscribe
 
 from powerdesk.access.types import Channel
-from powerdesk.delivery.stream import tokens
+from powerdesk.delivery.stream import asyncapi, messages, tokens
 from powerdesk.delivery.stream.hub import HubLimits
 
 if TYPE_CHECKING:
@@ -336,6 +338,52 @@ def test_entitlement__that_runs_out_ends_the_subscription(tmp_path: Path) -> Non
         assert (await client.until("closed"))["code"] == 4403
 
     at_desk(tmp_path, body)
+
+
+def test_messages_of_every_kind__are_as_the_document_says(tmp_path: Path) -> None:
+    known = Described(asyncapi.document({TICKS.id: TICKS}), dataset=TICKS.id)
+
+    async def body(served: Desk) -> None:
+        await served.put(batch(row(0, 1.0, published_at=T0 + timedelta(minutes=10))))
+        served.gate.set("some", asker("some", "AAA"))
+        client = await dial(served.url)
+
+        async def say(message: dict[str, Any], *until: str) -> dict[str, Any]:
+            known.check(message)
+            client.send(message)
+            while True:
+                heard = await client.hear()
+                known.check(heard)
+                if heard["t"] in until:
+                    return heard
+
+        await say({"t": "hello", "proto": 1, "token": "some", "features": []}, "welcome")
+        await say({"t": "ping"}, "pong")
+        sub = {"t": "sub", "id": 7, "channel": TICKS.id}
+        window = {"start": T0.isoformat(), "end": (T0 + timedelta(hours=1)).isoformat(), "speed": 1e9}
+        await say({**sub, "fields": ["price_per_mwh"], "replay": window}, "replay_end")
+        assert (await say({**sub, "channel": "nothing"}, "err"))["problem"]["status"] == 404
+        ended = await say({**sub, "filter": {"market": ["AAA"]}, "from": {"seq": 99}, "hours": 700.0}, "gap")
+        assert (await say({"t": "ping"}, "snap_end"))["sid"] == ended["sid"]
+        await say({"t": "unsub", "sid": ended["sid"]}, "hb")
+        await say({**sub, "policy": "conflate", "from": "now"}, "ack")
+        await _stall(served, client, commits=14)
+        await say({"t": "ping"}, "warn")
+        served.gate.set("some", None)
+        await say({"t": "ping"}, "bye")
+        every = (*messages.CLIENT_MESSAGES, *messages.SERVER_MESSAGES)
+        assert known.heard == {each.__struct_config__.tag for each in every}
+
+    at_desk(tmp_path, body, limits=HubLimits(heartbeat_s=0.1))
+
+
+@pytest.mark.parametrize("planted", [{"more": 1}, {"seq": "2"}, {"columns": {"nothing": [1]}}, {"t": "update"}])
+def test_a_message_that_the_document_does_not_tell__is_refused(planted: dict[str, Any]) -> None:
+    known = Described(asyncapi.document({TICKS.id: TICKS}), dataset=TICKS.id)
+    message = {"t": "upd", "sid": "a", "seq": 2, "prev": 1, "columns": {"price_per_mwh": [1.0, None]}}
+    known.check(message)
+    with pytest.raises((ValidationError, KeyError)):
+        known.check({**message, **planted})
 
 
 async def _stall(served: Desk, client: Client, *, commits: int) -> None:

@@ -198,14 +198,14 @@ def test_frames_of_one_moment__arrive_in_order_and_before_the_close(tmp_path: Pa
         (one,) = served.hub.sessions
         assert isinstance(one, session.Session)
         for number, size in enumerate(sizes):
-            part = b'{"location":[],"interval_start":[],"price_per_mwh":[],"x":["' + b"x" * size + b'"]}'
+            part = b'{"location":[],"interval_start":[],"price_per_mwh":[],"stage":["' + b"x" * size + b'"]}'
             before = one.sink.queued_bytes
             one.send(frames.of_update(sid=ack["sid"], seq=number + 1, prev=number, part=part))
             if size < 1000:
                 assert one.sink.queued_bytes > before  # what is gathered counts as queued
         one.bye("enough", code=session.SLOW)
         heard = [await client.hear() for _ in range(len(sizes) + 2)]
-        assert [len(each["columns"]["x"][0]) for each in heard[:-2]] == sizes
+        assert [len(each["columns"]["stage"][0]) for each in heard[:-2]] == sizes
         assert not client.faults
         assert (heard[-2]["t"], heard[-1]) == ("bye", {"t": "closed", "code": session.SLOW})
 
@@ -237,8 +237,19 @@ def test_sockets__that_vanish_leave_nothing_behind(tmp_path: Path) -> None:
 def test_asyncapi__describes_every_message_dataset_and_close_code() -> None:
     found = asyncapi.document({TICKS.id: TICKS})
     named = found["components"]["messages"]
-    assert {"hello", "sub", "unsub", "ping", "welcome", "ack", "upd", "bye", f"upd.{TICKS.id}"} <= set(named)
-    assert len(named) == len(messages.CLIENT_MESSAGES) + len(messages.SERVER_MESSAGES) + 1
+    assert {
+        "hello",
+        "sub",
+        "unsub",
+        "ping",
+        "welcome",
+        "ack",
+        "upd",
+        "bye",
+        f"upd.{TICKS.id}",
+        f"snap.{TICKS.id}",
+    } <= set(named)
+    assert len(named) == len(messages.CLIENT_MESSAGES) + len(messages.SERVER_MESSAGES) + 2
     schemas = found["components"]["schemas"]
     sub = schemas["Sub"]["properties"]
     assert sub["policy"]["enum"] == ["block", "conflate", "skip"]

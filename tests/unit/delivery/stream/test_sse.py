@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 from store_cases import T0, batch, row
-from stream_cases import TICKS, asker, connect, desk, run, subscribe
+from stream_cases import DESCRIBED, TICKS, asker, connect, desk, run, subscribe
 
 from powerdesk.delivery.stream import messages, sse
 from powerdesk.delivery.stream.hub import HubLimits
@@ -49,6 +49,7 @@ class Source:
             self.last_id = fields.get("id", self.last_id)
             message = msgspec.json.decode(fields["data"])
             assert fields["event"] == message["t"]
+            DESCRIBED.check(message)
             if message["t"] != "hb":
                 return message
         raise AssertionError("nothing but heartbeats")
