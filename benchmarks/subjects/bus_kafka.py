@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import Consumer, Producer
 
 from harness import Measurement
+from powerdesk.app.clock import SystemClock
 from powerdesk.engines.ports.bus import Outgoing
 from powerdesk.engines.scaled import bus_address
 from powerdesk.engines.scaled.bus import KafkaBus
@@ -129,7 +130,7 @@ def measure() -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder:
         server = Kafka(Path(folder), java=())
         server.start()
-        bus = KafkaBus(bus_address.parse(server.url))
+        bus = KafkaBus(bus_address.parse(server.url), clock=SystemClock())
         try:
             yield from cases(bus, server.servers)
         finally:

@@ -36,7 +36,8 @@ def on_kafka(place: Path) -> Bus:
     from powerdesk.engines.scaled import bus, bus_address  # noqa: PLC0415 - an extra that a laptop may lack
 
     prefix = f"{zlib.crc32(str(place).encode()):08x}."
-    return bus.KafkaBus(bus_address.parse(f"{needed.needed(Kafka).url}?prefix={prefix}&partitions=keyed:3"))
+    address = bus_address.parse(f"{needed.needed(Kafka).url}?prefix={prefix}&partitions=keyed:3")
+    return bus.KafkaBus(address, clock=SystemClock())
 
 
 ADAPTERS: dict[str, Callable[[Path], Bus]] = {

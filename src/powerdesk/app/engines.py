@@ -206,9 +206,14 @@ def records_file(data: Path) -> Path:
     return data / "records.sqlite"
 
 
+def is_lived_in(settings: Settings) -> bool:
+    """Tell whether a desk has been in the data folder: its records are, unless settings put them on a server."""
+    return is_shared(settings.records.url) or records_file(settings.data).is_file()
+
+
 def make_records_apart(settings: Settings) -> None:
     """Make embedded records that are not there, in a process of its own: 10 MB that load for it are of no use after."""
-    if is_shared(settings.records.url) or records_file(settings.data).exists():
+    if is_lived_in(settings):
         return
     with contextlib.suppress(Exception):  # opening the desk tries again, and says what is wrong
         _adapter("embedded.compute").apart(make_records, settings.data)
@@ -244,7 +249,7 @@ def _bus(settings: Settings, clock: Clock) -> Bus:
     if is_shared(given.url):
         adapter, address = _adapter("scaled.bus"), _adapter("scaled.bus_address")
         user = None if given.user is None else address.KafkaUser(given.user, _secret(given) or "")
-        found = adapter.KafkaBus(address.parse(given.url), user=user)
+        found = adapter.KafkaBus(address.parse(given.url), clock=clock, user=user)
     else:
         found = _adapter("embedded.bus").LogBus(settings.data / "bus", clock=clock)
     return found

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from powerdesk.engines.ports.faults import EngineUnavailableError
 from powerdesk.store import events, operations
 from powerdesk.store.types import Outcome
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 GROUP = "store.projector"
 POLL_S = 0.25
 FOLLOW_EVERY_S = 0.02
+AWAY_S = 0.5
 HEARD_AT_ONCE = operations.NEWEST_KEPT
 log = logging.getLogger("powerdesk.store")
 
@@ -55,9 +57,21 @@ def run(store: Store, consumer: Consumer, stop: threading.Event) -> None:
 
 
 def follow(store: Store, heard: int, stop: threading.Event) -> None:
-    """Keep the progress of a process in step with whichever process projects, until told to stop."""
+    """Keep the progress of a process in step with whichever process projects, until told to stop.
+
+    While the log is away this waits, says so once, and goes on where it was.
+    """
+    away = False
     while not stop.is_set():
-        found = hear(store, after=heard)
+        try:
+            found = hear(store, after=heard)
+        except EngineUnavailableError as failure:
+            if not away:
+                log.warning("announcements are not heard until the log answers: %s", failure)
+            away = True
+            stop.wait(AWAY_S)
+            continue
+        away = False
         if found == heard:
             stop.wait(FOLLOW_EVERY_S)
         heard = found

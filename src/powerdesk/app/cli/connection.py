@@ -213,7 +213,7 @@ def reach(
             allowed="a running gateway",
             remedy="name the gateway's folder with --data, or its address with --url and --key",
         )
-    if reading and not (engines.is_shared(chosen.records.url) or engines.records_file(chosen.data).is_file()):
+    if reading and not engines.is_lived_in(chosen):
         raise NoDeskError(
             found=f"{chosen.data.absolute()}, where no desk has been",
             allowed="the data folder of a desk",

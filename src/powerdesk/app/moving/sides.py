@@ -54,7 +54,7 @@ def opened(place: str, *, environment: Mapping[str, str], secret: bytes | None =
     """Take the folder and open its engines. With the other side's `secret`, a folder that has none is made with it."""
     folder = folder_of(place)
     chosen = settings.load({"data": str(folder)}, environment=dict(environment))
-    if secret is None and not _lived_in(folder, chosen):
+    if secret is None and not (folder.is_dir() and engines.is_lived_in(chosen)):
         raise NoSuchDeskError(
             found=str(folder), allowed="the data folder of a desk", remedy="correct the path; nothing was changed"
         )
@@ -65,11 +65,6 @@ def opened(place: str, *, environment: Mapping[str, str], secret: bytes | None =
             yield Side(place=str(folder), engines=found, secret=own)
     finally:
         owned.release()
-
-
-def _lived_in(folder: Path, chosen: Settings) -> bool:
-    """Tell whether a desk lives in the folder: its records do, unless settings put them on a server."""
-    return folder.is_dir() and (engines.is_shared(chosen.records.url) or engines.records_file(folder).is_file())
 
 
 def _engines(chosen: Settings) -> Engines:

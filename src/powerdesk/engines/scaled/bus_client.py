@@ -98,10 +98,16 @@ def problem(error: KafkaError, *, doing: str) -> Problem:
         )
     if error.code() in MOVED:
         return moved(found)
+    return silent(found)
+
+
+def silent(found: str, *, retry_after_s: float | None = None) -> faults.EngineUnavailableError:
+    """Return the Problem for brokers that do not answer."""
     return faults.EngineUnavailableError(
         found=found,
         allowed="a Kafka cluster that answers in time",
         remedy="look at the brokers and the way to them; it goes on by itself once they answer",
+        retry_after_s=retry_after_s,
     )
 
 
