@@ -39,6 +39,7 @@ from powerdesk.delivery.stream.hub import Hub, HubLimits
 from powerdesk.engines import consuming, lean_arrow
 from powerdesk.engines.ports.jobs import JobSpec
 from powerdesk.engines.ports.records import RecordsBusyError
+from powerdesk.kernel.clock import Onward
 from powerdesk.markets import datasets as market_datasets
 from powerdesk.markets import events as market_events
 from powerdesk.markets import feeds, fetching, handlers, hosts, queries
@@ -49,6 +50,7 @@ from powerdesk.store import events, progress
 from powerdesk.store import handlers as store_handlers
 from powerdesk.store import jobs as store_jobs
 from powerdesk.store import operations as store_operations
+from powerdesk.store import queries as store_queries
 from powerdesk.store.queries import Store
 
 if TYPE_CHECKING:
@@ -103,14 +105,15 @@ class Desk:
         self.settings = settings
         self.does = does
         self.ownership = owned
-        self.clock = clock or clocks.SystemClock()
+        self.clock = Onward(clock or clocks.SystemClock())
         self.ids = clocks.RandomIds()
         self.workers = workers.Workers()
         self.secrets = _secrets(settings)
         self.engines = engines.open_engines(settings, clock=self.clock, ids=self.ids)
         self.standings = standing.Standings(self.engines, clock=self.clock)
         copying.refuse_unfinished(self.engines)
-        self.engines.objects.delete(copying.NOTE_KEY)  # from here on the desk is no longer what was copied
+        self._begin_in_time()
+        copying.note_opened(self.engines, now=self.clock.now())
         self.store = self._store()
         self.epochs = self._epochs()
         self._heard = store_handlers.hear(self.store)
@@ -128,6 +131,13 @@ class Desk:
         self.sim = self._sim() if "sim" in settings.feeds and Part.SIM in does else None
         self.places = places.Places(self.store, settings)
         self._on_shutdown: list[Callable[[], None]] = []
+
+    def _begin_in_time(self) -> None:
+        """Begin after the newest batch of the log, though the clock was set back since: it is known by now."""
+        bus = self.engines.bus
+        last = store_queries.received(bus, position=bus.end(events.BATCHES_TOPIC))
+        if last is not None:
+            self.clock.begin_after(last)
 
     def _epochs(self) -> ownership.Epochs:
         """Begin an epoch of the log that this folder holds; a log that processes share has one for all of them."""

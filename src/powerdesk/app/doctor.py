@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import os
+import shlex
 import shutil
 import socket
+import stat
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -68,6 +70,8 @@ def _folder(folder: Path) -> Iterator[Examined]:
     enough = free_gb >= FREE_WANTED_GB
     remedy = "" if enough else f"free at least {FREE_WANTED_GB:g} GB, or choose another folder with --data"
     yield Examined("disk", "ok" if enough else "bad", f"{free_gb:.1f} GB free at {existing}", remedy)
+    if folder.is_dir() and os.name == "posix":
+        yield _access(folder)
     owner = ownership.find(folder) if folder.exists() else None
     if not (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
         remedy = "choose another folder with --data, or correct its rights"
@@ -76,6 +80,15 @@ def _folder(folder: Path) -> Iterator[Examined]:
         yield Examined("folder", "ok", f"{folder}: nobody works in it")
     else:
         yield Examined("folder", "ok", f"{folder}: process {owner.pid} works in it at {owner.url}")
+
+
+def _access(folder: Path) -> Examined:
+    """Return who may look into the folder: keys, prices under licence and the audit log are its owner's alone."""
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if not mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return Examined("access", "ok", f"{folder} is its owner's alone")
+    found = f"others may look into {folder} (mode {mode:03o})"
+    return Examined("access", "look", found, f"chmod 700 {shlex.quote(str(folder))}")
 
 
 def _port(settings: Settings) -> Examined:

@@ -132,6 +132,15 @@ def accepted(store: Store) -> int:
     return store.bus.end(events.BATCHES_TOPIC)
 
 
+def received(bus: Bus, *, position: int) -> datetime | None:
+    """Return when the batch at a position of the log was received, None where there is none."""
+    found = bus.read(events.BATCHES_TOPIC, after=position - 1, limit=1)
+    if not found or found[0].position != position or events.VOID_HEADER in found[0].headers:
+        return None
+    at: datetime = pc.max(schema.decode(found[0].value).column("received_at")).as_py()
+    return at
+
+
 def rows(store: Store, asker: Asker, *, request: Request, cut: Snapshot) -> Answer:
     """Return the belief in force for each key at the cut, in key order; `more` tells whether a page follows."""
     declared, narrowed, left_out = _prepared(store, asker, request)

@@ -30,7 +30,9 @@ def revise(dataset: Dataset, *, rows: pa.Table, known: pa.Table, commit: int) ->
 
     `rows` has the log's schema, `known` the stored one and holds every revision of the cells touched (by the same
     source). A row dated by rule in a cell that is known already was read again now: it counts as said at receipt, so
-    that a correction never pretends to have been knowable before it was. Deterministic; O(n log n).
+    that a correction never pretends to have been knowable before it was. Where the clock that stamps receipts was set
+    back, a cell's later row counts as received with the one before it: the order of the log decides. Deterministic;
+    O(n log n).
     """
     if known.num_rows == 0 and _keys_unique(dataset, rows):
         first = _numbered(dataset, rows, np.zeros(rows.num_rows, np.int64), commit)
@@ -65,14 +67,14 @@ def _keys_unique(dataset: Dataset, rows: pa.Table) -> bool:
 
 
 def _redated(dataset: Dataset, rows: pa.Table, known: pa.Table) -> pa.Table:
-    """Date rows by receipt where a rule dated them and their cell is known already."""
+    """Date rows of cells known already by receipt, unless the source stamped them; a receipt never falls back there."""
     cell = [*dataset.key, "source"]
-    marked = known.select(cell).group_by(cell).aggregate([])
-    marked = marked.append_column("_known", pa.array(np.ones(marked.num_rows, dtype=bool)))
+    had = known.select([*cell, "received_at"]).group_by(cell).aggregate([("received_at", "max")])
     numbered = rows.select(cell).append_column("_row", pa.array(np.arange(rows.num_rows)))
-    joined = numbered.join(marked, keys=cell, join_type="left outer").sort_by("_row")
-    seen = pc.fill_null(joined.column("_known"), fill_value=False)
-    again = pc.and_(seen, pc.equal(rows.column("published_by"), stamping.RULE))
+    last = numbered.join(had, keys=cell, join_type="left outer").sort_by("_row").column("received_at_max")
+    again = pc.and_(pc.is_valid(last), pc.not_equal(rows.column("published_by"), stamping.STAMP))
+    fell_back = pc.fill_null(pc.less(rows.column("received_at"), last), fill_value=False)
+    rows = _replaced(rows, "received_at", pc.if_else(fell_back, last, rows.column("received_at")))
     rows = _replaced(rows, "published_at", pc.if_else(again, rows.column("received_at"), rows.column("published_at")))
     return _replaced(rows, "published_by", pc.if_else(again, stamping.RECEIPT, rows.column("published_by")))
 

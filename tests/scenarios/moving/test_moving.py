@@ -175,6 +175,20 @@ def test_backup__of_a_running_desk_is_cut_at_one_position_and_restores(tmp_path:
     assert history(tmp_path / "c").num_rows == 4
 
 
+def test_a_backup_that_was_opened__keeps_its_note_and_is_restored_as_it_is(tmp_path: Path) -> None:
+    lived(tmp_path / "a")
+    moves.move(source=str(tmp_path / "a"), target=str(tmp_path / "backup"), until=None, report=silent)
+    later = running_desk.NOON + timedelta(hours=2)
+    with running_desk.running(tmp_path / "backup", clock=HandClock(later)) as served:
+        kept = copying.note(served.desk.engines)
+        served.accept(prices("NYISO", "NEW", hours=1))
+    assert kept is not None
+    assert (kept.cut.readable, kept.opened_at) == (4, "2026-11-03T22:00:00Z")
+    restored = moves.move(source=str(tmp_path / "backup"), target=str(tmp_path / "b"), until=None, report=silent)
+    assert restored.datasets[PRICES]["rows"] == kept.datasets[PRICES]["rows"] + 1
+    assert restored.opened_at == ""
+
+
 def test_restore__of_a_damaged_backup_is_refused(tmp_path: Path) -> None:
     lived(tmp_path / "a")
     moves.move(source=str(tmp_path / "a"), target=str(tmp_path / "backup"), until=None, report=silent)

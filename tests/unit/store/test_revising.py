@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from store_cases import HOUR, PRICES, T0, batch, row
@@ -56,6 +58,26 @@ def test_revise__a_correction_dated_by_rule_was_known_at_receipt_not_before() ->
     assert corrected.rows.column("revision").to_pylist() == [1]
 
 
+@pytest.mark.parametrize("published_at", [None, T0 + HOUR])
+def test_revise__a_clock_set_back_puts_no_later_word_before_an_earlier_one(published_at: datetime | None) -> None:
+    first, back = T0 + 12 * HOUR, T0 + 11 * HOUR
+    known, _ = applied(NOTHING, logged(batch(row(0, 1.0, published_at=published_at)), received_at=first), 1)
+    known, corrected = applied(known, logged(batch(row(0, 1.5)), received_at=back), 2)
+    known, again = applied(known, logged(batch(row(0, 1.5)), received_at=back), 3)
+    assert (corrected.revised, again.duplicates) == (1, 1)
+    assert known.column("received_at").to_pylist() == [first, first]
+    assert known.column("published_at").to_pylist()[1] == first
+
+
+def test_revise__a_stamp_of_the_source_stays_whatever_the_clock_says() -> None:
+    known, _ = applied(NOTHING, logged(batch(row(0, 1.0)), received_at=T0 + 12 * HOUR), 1)
+    said = T0 + 3 * HOUR
+    stamped = logged(batch(row(0, 1.5, published_at=said)), received_at=T0 + 11 * HOUR)
+    known, _ = applied(known, stamped, 2)
+    assert known.column("published_at").to_pylist()[1] == said
+    assert known.column("received_at").to_pylist() == [T0 + 12 * HOUR] * 2
+
+
 def test_revise__a_change_back_is_a_revision() -> None:
     known = NOTHING
     for commit, price in enumerate([1.0, 2.0, 1.0], start=1):
@@ -85,7 +107,8 @@ def oracle(known: list[dict[str, Any]], rows: list[dict[str, Any]], commit: int)
         fresh = [dict(r) for r in rows if (r["location"], r["interval_start"]) == cell]
         if before:
             for r in fresh:
-                if r["published_by"] == "rule":
+                r["received_at"] = max([r["received_at"], *(b["received_at"] for b in before)])
+                if r["published_by"] != "stamp":
                     r["published_at"], r["published_by"] = r["received_at"], "receipt"
         line = sorted(
             [(r["published_at"], r["commit"], 0, r) for r in before]
@@ -111,10 +134,10 @@ cell_rows = st.lists(
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.lists(cell_rows, min_size=1, max_size=4))
-def test_revise__agrees_with_the_oracle(batches: list[list[tuple[int, float, str, int]]]) -> None:
+@given(st.lists(st.tuples(cell_rows, st.integers(8, 14)), min_size=1, max_size=4))
+def test_revise__agrees_with_the_oracle(batches: list[tuple[list[tuple[int, float, str, int]], int]]) -> None:
     known, expected = NOTHING, []
-    for commit, drawn in enumerate(batches, start=1):
+    for commit, (drawn, received) in enumerate(batches, start=1):
         rows = batch(
             *(
                 row(
@@ -126,10 +149,10 @@ def test_revise__agrees_with_the_oracle(batches: list[list[tuple[int, float, str
                 for hour, price, place, said in drawn
             )
         )
-        stamped = logged(rows, received_at=T0 + timedelta(hours=10 + commit))
+        stamped = logged(rows, received_at=T0 + timedelta(hours=received))
         expected += oracle(expected, stamped.to_pylist(), commit)
         known, _ = applied(known, stamped, commit)
-    facts = ("location", "interval_start", "price_per_mwh", "published_at", "commit")
+    facts = ("location", "interval_start", "price_per_mwh", "published_at", "published_by", "received_at", "commit")
     assert sorted(tuple(r[f] for f in facts) for r in known.to_pylist()) == sorted(
         tuple(r[f] for f in facts) for r in expected
     )
@@ -137,3 +160,7 @@ def test_revise__agrees_with_the_oracle(batches: list[list[tuple[int, float, str
     for r in known.to_pylist():
         cells.setdefault((r["location"], r["interval_start"]), []).append(r["revision"])
     assert all(sorted(numbers) == list(range(len(numbers))) for numbers in cells.values())
+    by_receipt = sorted(known.to_pylist(), key=lambda r: (r["location"], r["interval_start"], r["commit"]))
+    for earlier, later in itertools.pairwise(by_receipt):
+        if (earlier["location"], earlier["interval_start"]) == (later["location"], later["interval_start"]):
+            assert earlier["received_at"] <= later["received_at"]

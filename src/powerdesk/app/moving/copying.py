@@ -60,7 +60,10 @@ class Cut(msgspec.Struct, frozen=True):
 
 
 class Note(msgspec.Struct, frozen=True):
-    """What a copy wrote down in its target: the cut while it runs, and at the end what arrived."""
+    """What a copy wrote down in its target: the cut while it runs, and at the end what arrived.
+
+    `opened_at` tells since when a desk lives on there, so that its rows are no longer those that arrived.
+    """
 
     source: str
     cut: Cut
@@ -69,6 +72,7 @@ class Note(msgspec.Struct, frozen=True):
     datasets: dict[str, dict[str, Any]] = {}
     records: dict[str, dict[str, Any]] = {}
     objects: dict[str, Any] = {}
+    opened_at: str = ""
 
 
 def copy(source: Side, target: Side, *, now: datetime, until: int | None, report: Reporter) -> Note:
@@ -161,6 +165,13 @@ def refuse_unfinished(engines: Engines) -> None:
             allowed="a whole desk",
             remedy="repeat the same `powerdesk store copy`, which goes on where it was",
         )
+
+
+def note_opened(engines: Engines, *, now: datetime) -> None:
+    """Note in a finished copy that a desk lives on there from now."""
+    said = note(engines)
+    if said is not None and not said.opened_at:
+        _write(engines, msgspec.structs.replace(said, opened_at=intervals.format_instant(now)))
 
 
 def _write(engines: Engines, said: Note) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-import pyarrow.compute as pc
 
 from powerdesk.app.moving.series import CopyDiffersError
 from powerdesk.engines.ports.bus import Outgoing
 from powerdesk.markets import events as market_events
 from powerdesk.markets import handlers as market_handlers
-from powerdesk.store import events, schema
+from powerdesk.store import events, queries
 from powerdesk.store import handlers as store_handlers
 
 if TYPE_CHECKING:
@@ -88,18 +87,9 @@ def position_at(bus: Bus, instant: datetime) -> int:
     low, high = bus.begin(events.BATCHES_TOPIC) - 1, bus.end(events.BATCHES_TOPIC)
     while low < high:
         middle = (low + high + 1) // 2
-        received = _received(bus, middle)
+        received = queries.received(bus, position=middle)
         low, high = (middle, high) if received is None or received <= instant else (low, middle - 1)
     return low
-
-
-def _received(bus: Bus, position: int) -> datetime | None:
-    """Return when the rows at a position were received, None where there are none."""
-    found = bus.read(events.BATCHES_TOPIC, after=position - 1, limit=1)
-    if not found or found[0].position != position or events.VOID_HEADER in found[0].headers:
-        return None
-    received: datetime = pc.max(schema.decode(found[0].value).column("received_at")).as_py()
-    return received
 
 
 def copy_waiting(*, source: Bus, target: Bus) -> int:

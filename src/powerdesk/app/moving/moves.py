@@ -65,7 +65,7 @@ def move(*, source: str, target: str, until: str | None, report: Reporter) -> No
             copying.refuse_unfinished(here.engines)
         now = clocks.SystemClock().now()
         made = copying.copy(here, there, now=now, until=_commit(here, until), report=report)
-        if kept is not None and until is None:
+        if kept is not None and until is None and not kept.opened_at:
             _same(kept, made)
         return made
 

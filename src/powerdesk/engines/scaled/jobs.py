@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from powerdesk.engines import columns, leased_jobs
+from powerdesk.engines import bookkeeping, columns, leased_jobs
 from powerdesk.engines.ports import faults
 from powerdesk.engines.ports import records as records_port
+from powerdesk.kernel import clock as clocks
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,16 +50,14 @@ class DatabaseClock:
         self._local = local
         self._lock = threading.Lock()
         self._reading = min((self._ask() for _ in range(3)), key=lambda reading: reading.took_s)
-        self._told = self._reading.instant
 
     def now(self) -> datetime:
-        """Return the present instant by the database's clock; never before one that was returned earlier."""
+        """Return the present instant by the database's clock."""
         with self._lock:
             now_s = self._local.monotonic_s()
             if now_s - self._reading.at_s > TRUSTED_S:
                 self._reading = self._newer(now_s)
-            self._told = max(self._told, self._reading.carried(self._local.monotonic_s()))
-            return self._told
+            return self._reading.carried(self._local.monotonic_s())
 
     def monotonic_s(self) -> float:
         """Return the local steady clock."""
@@ -83,5 +82,13 @@ class DatabaseClock:
 
 
 def jobs_on(records: PostgresRecords, *, clock: Clock, ids: IdSource) -> leased_jobs.RecordsJobs:
-    """Return Jobs on shared Records; leases and ticks go by the database's clock, `clock` only counts seconds."""
-    return leased_jobs.RecordsJobs(records, clock=DatabaseClock(records, local=clock), ids=ids)
+    """Return Jobs on shared Records; leases and ticks go by the database's clock, `clock` only counts seconds.
+
+    Where that was set back, they go on from the last start of a run, so that no process finds another's lease over.
+    """
+    common = clocks.Onward(DatabaseClock(records, local=clock))
+    with records.reader() as reader:
+        last = reader.connection.execute(sa.select(sa.func.max(bookkeeping.job_runs.c.started_at))).scalar()
+    if last is not None:
+        common.begin_after(last)
+    return leased_jobs.RecordsJobs(records, clock=common, ids=ids)
