@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from powerdesk.engines.embedded.objects import LocalObjects
@@ -48,10 +49,10 @@ from powerdesk.engines.embedded.tables import DuckTables
 folder, step, work = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 on_step = lambda reached: os._exit(9) if reached == step else None
 tables = DuckTables(folder / "hot.duckdb", LocalObjects(folder / "objects"), on_step=on_step)
-if work == "seal":
-    tables.seal("made.loads", before=datetime(2025, 3, 5, tzinfo=UTC))
-else:
+if work == "settle":
     tables.settle("made.loads")
+else:
+    getattr(tables, work)("made.loads", before=datetime(2025, 3, 5, tzinfo=UTC))
 """
 
 
@@ -126,6 +127,27 @@ def test_upkeep__killed_at_any_step_loses_and_repeats_nothing(tmp_path: Path, st
     assert tables.history(SPEC.name, selection=Selection(), cut=EVER) == whole
     assert tables.append(SPEC.name, batch_id="4", rows=batch(4)) is True
     assert set(tables.rows(SPEC.name, selection=Selection(), cut=EVER).column("load_mw").to_pylist()) == {4.0}
+    tables.close()
+
+
+@pytest.mark.parametrize(
+    "step", ["seal: month written", "upkeep: after commit", "forget: before commit", "forget: after commit"]
+)
+def test_forget__killed_at_any_step_takes_all_or_nothing_and_is_done_by_the_next(tmp_path: Path, step: str) -> None:
+    whole = filled(tmp_path)
+    floor = datetime(2025, 3, 1, tzinfo=UTC)
+
+    done = subprocess.run([sys.executable, "-c", CRASHING, tmp_path, step, "forget"], check=False, capture_output=True)  # noqa: S603 - our own program
+
+    assert done.returncode == 9, done.stderr.decode()
+    kept = whole.filter(pc.greater_equal(whole.column("interval_start"), floor))
+    tables = opened(tmp_path)
+    found = tables.history(SPEC.name, selection=Selection(), cut=EVER)
+    assert found == (kept if step == "forget: after commit" else whole)
+    assert tables.append(SPEC.name, batch_id="3", rows=batch(3)) is False
+    assert tables.forget(SPEC.name, before=floor) == found.num_rows - kept.num_rows
+    assert tables.history(SPEC.name, selection=Selection(), cut=EVER) == kept
+    assert not list((tmp_path / "objects" / "tables").rglob("*.parquet"))
     tables.close()
 
 

@@ -81,6 +81,18 @@ def test_rows__older_than_their_dataset_keeps_go_by_whole_months(store: Store, c
     assert jobs.forget_rows(store) == {}
 
 
+def test_rows__whose_forgetting_was_broken_off_leave_the_disk_with_the_next_run(store: Store, clock: HandClock) -> None:
+    put(store, batch(row(MARCH, 1.0), row(APRIL, 3.0)), batch_id="a")
+    clock.instant = T0 + 62 * DAY
+    store.tables.seal(PRICES.id, before=clock.now())
+    march, april = store.objects.list(f"tables/{PRICES.id}/")
+    kept = store.objects.get(march)
+    jobs.forget_rows(store)
+    store.objects.put(march, kept)  # as if the process had ended before it deleted the file
+    assert jobs.forget_rows(store) == {}
+    assert store.objects.list(f"tables/{PRICES.id}/") == (april,)
+
+
 def test_lineages__that_cite_forgotten_rows_are_marked_and_no_other(store: Store, clock: HandClock) -> None:
     put(store, batch(row(MARCH, 1.0), row(APRIL, 3.0), row(APRIL, 4.0, location="AAA:Y")), batch_id="a")
     whole = derived(store, Request(PRICES.id))

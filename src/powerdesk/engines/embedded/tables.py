@@ -220,7 +220,9 @@ class DuckTables:
                 with self._swapping:
                     with self._file.transaction() as cursor:
                         tables_parts.strike(cursor, table, old)
+                        self._on_step("forget: before commit")
                     self._hold_again(held)
+                self._on_step("forget: after commit")
                 self._file.write_log()
             tables_upkeep.delete_files(self._objects, table, before=floor)
         return sum(part.row_count for part in old)
