@@ -29,7 +29,10 @@ def by_flag(
 def by_sequence(
     local: NDArray[np.datetime64], *, zone: str, series: NDArray[np.int64], not_after: datetime | None
 ) -> tuple[NDArray[np.datetime64], NDArray[np.bool_]]:
-    """Return UTC instants (n,) and which are decided, where only the order of the rows of a series can tell."""
+    """Return UTC instants (n,) and which are decided, where only the order of the rows of a series can tell.
+
+    Newest first is an order too; rows of the day in no order decide nothing.
+    """
     usable = ~np.isnat(local)
     usable[usable] = ~skipped(local[usable], zone=zone)
     utc = np.full(local.shape, np.datetime64("NaT", "us"))
@@ -38,12 +41,24 @@ def by_sequence(
     once = usable & ~twice
     if once.any():
         utc[once] = local_times.local_to_utc(local[once], zone=zone, ambiguity="refuse")
+    if not twice.any():
+        return utc, usable
+    days = local.astype("datetime64[D]")
+    near = usable & np.isin(days, np.unique(days[twice]))
     for code in np.unique(series[twice]):
-        rows = np.flatnonzero(twice & (series == code))
+        rows = np.flatnonzero(near & (series == code))
+        steps = np.diff(local[rows]).astype(np.int64)
+        if (steps < 0).sum() > (steps > 0).sum():
+            rows = rows[::-1]
         try:
-            utc[rows] = local_times.local_to_utc(local[rows], zone=zone, ambiguity="sequence", not_after=not_after)
+            found = local_times.local_to_utc(local[rows], zone=zone, ambiguity="sequence", not_after=not_after)
+            decided = bool((np.diff(found).astype(np.int64) >= 0).all())
         except LocalTimeError:
-            usable[rows] = False
+            decided = False
+        if decided:
+            utc[rows] = found
+        else:
+            usable[rows[twice[rows]]] = False
     return utc, usable
 
 

@@ -145,6 +145,23 @@ def test_a_lone_price_that_names_its_zone__is_placed_in_every_hour_of_the_year(d
         assert (row["interval_end"], row["market_run"], row["price_per_mwh"]) == (start, "RT5", 31.0)
 
 
+@pytest.mark.parametrize("kind", ["damlbmp", "realtime", "isolf"])
+def test_rows_of_the_repeated_hour__are_told_apart_newest_first_too_and_refused_in_no_order(kind: str) -> None:
+    head, *rows = payloads.nyiso_csv(kind, AUTUMN).splitlines()
+    as_sent, reverse, mixed = (
+        parse("\n".join([head, *lines]).encode())
+        for lines in (rows, rows[::-1], [rows[number * 7 % len(rows)] for number in range(len(rows))])
+    )
+    ((name, table),) = as_sent.tables.items()
+    keys = [("location", "ascending"), ("interval_start", "ascending")]
+    assert reverse.tables[name].sort_by(keys).equals(table.sort_by(keys))
+    lost = np.unique(table.column("location").to_numpy()).size * (2 if kind != "realtime" else 24)
+    assert as_sent.rows - mixed.rows == lost
+    assert "does not decide" in mixed.findings[0].found
+    kept = mixed.tables[name].drop_columns("published_at").to_pylist()
+    assert all(row in table.drop_columns("published_at").to_pylist() for row in kept[:60])
+
+
 def test_a_wrong_zone_abbreviation__is_refused() -> None:
     text = payloads.nyiso_csv("pal", PLAIN).replace('"EDT"', '"EST"', 11)
     parsed = parse(text.encode())
