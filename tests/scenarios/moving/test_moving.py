@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,10 @@ from running_desk import DAY, NOON, HandClock, prices
 
 from powerdesk.access.queries import audit_log
 from powerdesk.access.types import Channel, Entitlement
-from powerdesk.app.moving import copying, moves, records, series, sides
+from powerdesk.app.moving import blobs, copying, moves, records, series, sides
+from powerdesk.engines.embedded.objects import LocalObjects
 from powerdesk.engines.ports.bus import Outgoing
+from powerdesk.engines.ports.jobs import JobContext
 from powerdesk.engines.ports.tables import Cut, Selection
 from powerdesk.markets import datasets
 from powerdesk.store import events
@@ -220,3 +223,37 @@ def test_backup__is_asked_for_by_the_operator_and_shows_in_the_jobs(tmp_path: Pa
 
         (run,) = until(ended, what="the backup's end")
         assert (run["state"], run["message"]) == ("done", f"4 rows up to commit 1 in {tmp_path / 'backup'}")
+
+
+def test_backup__broken_off_is_finished_by_the_next_attempt(tmp_path: Path) -> None:
+    class PulledPlugError(Exception):
+        pass
+
+    def pulled(done: float, stage: str) -> None:
+        del done
+        if stage == "log":
+            raise PulledPlugError
+
+    folder = tmp_path / "backup"
+    lived(tmp_path / "a")
+    with running_desk.running(tmp_path / "a", clock=HandClock(NOON + timedelta(hours=2))) as served:
+        desk = served.desk
+        work = moves.backing_up(desk.settings, desk.engines, clock=desk.clock)
+        context = JobContext("run", {"folder": str(folder)}, report=pulled, cancelled=lambda: False)
+        with pytest.raises(PulledPlugError):
+            work(context)
+        assert work(replace(context, report=lambda *_: None)) == f"17 rows up to commit 4 in {folder}"
+        with pytest.raises(records.TargetInhabitedError):
+            work(context)
+    assert history(folder).equals(history(tmp_path / "a"))
+
+
+def test_copy__leaves_out_an_object_that_its_source_deletes_meanwhile(tmp_path: Path) -> None:
+    here, there = LocalObjects(tmp_path / "here"), LocalObjects(tmp_path / "there")
+    for key in ("one", "two"):
+        here.put(key, key.encode())
+    wanted = blobs.keys(here)
+    here.delete("one")
+    count, digest = blobs.copy(wanted, source=here, target=there, report=lambda _: None)
+    assert there.list("") == ("two",)
+    assert (count, digest) == blobs.copy(blobs.keys(here), source=here, target=there, report=lambda _: None)

@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from powerdesk.app.moving.series import CopyDiffersError
+from powerdesk.engines.ports.objects import ObjectMissingError
 from powerdesk.engines.ports.tables import OBJECTS_PREFIX
 
 if TYPE_CHECKING:
@@ -24,15 +25,22 @@ def keys(objects: Objects) -> tuple[str, ...]:
 def copy(
     wanted: tuple[str, ...], *, source: Objects, target: Objects, report: Callable[[int], None]
 ) -> tuple[int, str]:
-    """Copy objects that the target lacks and read each back; return how many there are and a hash of all."""
-    digest = hashlib.sha256()
+    """Copy objects that the target lacks and read each back; return how many there are and a hash of all.
+
+    One that the source deletes meanwhile, as retention does, is left out.
+    """
+    digest, count = hashlib.sha256(), 0
     for key in wanted:
-        data = source.get(key)
+        try:
+            data = source.get(key)
+        except ObjectMissingError:
+            continue
         sent = hashlib.sha256(data).digest()
         if not (target.exists(key) and hashlib.sha256(target.get(key)).digest() == sent):
             target.put(key, data)
             if hashlib.sha256(target.get(key)).digest() != sent:
                 raise CopyDiffersError(found=f"other bytes of {key}", allowed="the source's", remedy="copy again")
         digest.update(key.encode() + sent)
+        count += 1
         report(1)
-    return len(wanted), digest.hexdigest()
+    return count, digest.hexdigest()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from powerdesk.app import clock as clocks
+from powerdesk.app import ownership
 from powerdesk.app import settings as app_settings
 from powerdesk.app.moving import copying, log, sides
 from powerdesk.kernel import intervals, problem
@@ -54,6 +55,11 @@ def new_folder(text: str) -> Path:
     return folder
 
 
+def _begun_or_new(text: str) -> Path:
+    """Return the folder for a backup, also where an earlier attempt began it; the copy refuses any other desk there."""
+    return Path(text) if (Path(text) / ownership.LOCK_NAME).is_file() else new_folder(text)
+
+
 def move(*, source: str, target: str, until: str | None, report: Reporter) -> Note:
     """Copy the desk at one place to another; secrets of the engines come from POWERDESK_FROM__* and POWERDESK_TO__*."""
     with (
@@ -88,7 +94,7 @@ def backing_up(settings: Settings, engines: Engines, *, clock: Clock) -> Callabl
             copied += done if stage == "log" else 0
             context.report(min(1.0, copied / total) if total and stage == "log" else 0.0, stage)
 
-        folder = new_folder(context.arguments["folder"])
+        folder = _begun_or_new(context.arguments["folder"])
         made = back_up(settings, engines, now=clock.now(), folder=folder, report=report)
         rows = sum(facts["rows"] for facts in made.datasets.values())
         return f"{rows} rows up to commit {made.cut.readable} in {context.arguments['folder']}"
