@@ -16,7 +16,7 @@ from powerdesk.app.doctor import STATIC
 from powerdesk.app.roles import Part
 from powerdesk.delivery import downloads, perimeter
 from powerdesk.delivery.hub import routes as hub_routes
-from powerdesk.delivery.rest import direct, problems, quality_routes
+from powerdesk.delivery.rest import direct, lanes, problems, quality_routes
 from powerdesk.delivery.rest import routes as rest_routes
 from powerdesk.delivery.stream import asyncapi as stream_document
 
@@ -77,13 +77,18 @@ def application(desk: Desk, *, hub: Hub | None = None) -> FastAPI:
 
 def _add_rooms(app: FastAPI, desk: Desk, table: policies.Policies) -> None:
     """Add what a gateway serves: datasets, downloads, accounts, the operator's routes."""
-    rest = rest_routes.Rest(store=desk.store, gate=desk.gate, secret=desk.secrets.cursors)
+    lane = lanes.Lane(lanes.LaneLimits(**desk.settings.large_reads.model_dump()))
+    rest = rest_routes.Rest(store=desk.store, gate=desk.gate, secret=desk.secrets.cursors, lane=lane)
     app.include_router(rest_routes.router(rest))
     app.include_router(quality_routes.router(rest, reason=desk.gap_reason))
     app.include_router(
         downloads.router(
             downloads.Downloads(
-                store=desk.store, gate=desk.gate, secret=desk.secrets.downloads, principal_by_id=desk.principal_by_id
+                store=desk.store,
+                gate=desk.gate,
+                secret=desk.secrets.downloads,
+                principal_by_id=desk.principal_by_id,
+                lane=lane,
             )
         )
     )

@@ -82,6 +82,19 @@ class StreamSettings(_Part):
     queue_mb: float = Field(default=8.0, gt=0, description="Most megabytes waiting for one slow subscriber.")
 
 
+class LargeReadSettings(_Part):
+    """Reads of more than 5 000 rows, and the making of downloads."""
+
+    at_once: int = Field(default=2, gt=0, description="Large reads at once in a process.")
+    of_account: int = Field(
+        default=2, gt=0, description="Large reads at once of an account, with the answers that it has not taken yet."
+    )
+    waiting: int = Field(
+        default=16, ge=0, description="Large reads that wait for their turn, at most half of them of one account."
+    )
+    wait_s: float = Field(default=30.0, gt=0, description="Seconds that a large read waits before it is refused.")
+
+
 class RetentionSettings(_Part):
     """How long what is old is kept; what has no end here is kept for ever."""
 
@@ -140,6 +153,7 @@ class Settings(_Part):
     fetch: FetchSettings = Field(default=FetchSettings(), description="Real feeds.")
     access: AccessSettings = Field(default=AccessSettings(), description="Accounts and keys.")
     stream: StreamSettings = Field(default=StreamSettings(), description="The live stream.")
+    large_reads: LargeReadSettings = Field(default=LargeReadSettings(), description="Reads that take much memory.")
     retention: RetentionSettings = Field(default=RetentionSettings(), description="How long what is old is kept.")
     tls: TlsSettings = Field(default=TlsSettings(), description="Encryption on the one port.")
 

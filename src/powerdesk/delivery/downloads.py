@@ -18,7 +18,7 @@ from starlette.responses import StreamingResponse
 from powerdesk.access import entitlements
 from powerdesk.access.types import Channel
 from powerdesk.delivery.caller import Caller
-from powerdesk.delivery.rest import encoding, parameters, reading
+from powerdesk.delivery.rest import encoding, lanes, parameters, reading
 from powerdesk.kernel import intervals, problem
 from powerdesk.store import queries
 
@@ -76,12 +76,16 @@ class Link(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Downloads:
-    """What the download routes need; `principal_by_id` finds the maker of a link as they stand now."""
+    """What the download routes need; `principal_by_id` finds the maker of a link as they stand now.
+
+    A file is made in a turn of the large reads.
+    """
 
     store: Store
     gate: Gate
     secret: bytes
     principal_by_id: Callable[[str], Principal | None]
+    lane: lanes.Lane
 
 
 def router(downloads: Downloads) -> APIRouter:
@@ -92,7 +96,9 @@ def router(downloads: Downloads) -> APIRouter:
     async def make_download(request: Request) -> Response:
         """Write a query to a file and return a signed link to it."""
         body = await request.body()
-        made = await run_in_threadpool(_make, downloads, request, body)
+        caller = await run_in_threadpool(downloads.gate.caller, request)
+        made, turn = await downloads.lane.read(caller.principal.account, lambda: _make(downloads, caller, body))
+        turn.end()
         return Response(msgspec.json.encode(made), status_code=201, media_type="application/json")
 
     @routes.get("/{token}")
@@ -117,8 +123,7 @@ def forget(store: Store, *, cancelled: Callable[[], bool]) -> int:
     return gone
 
 
-def _make(downloads: Downloads, request: Request, body: bytes) -> answers.Offered:
-    caller = downloads.gate.caller(request)
+def _make(downloads: Downloads, caller: Caller, body: bytes) -> answers.Offered:
     try:
         ordered = msgspec.json.decode(body, type=Ordered)
     except msgspec.MsgspecError as error:

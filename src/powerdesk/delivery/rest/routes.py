@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from powerdesk.access import entitlements
-from powerdesk.delivery.rest import descriptions, direct, encoding, parameters, problems, reading
+from powerdesk.delivery.rest import descriptions, direct, encoding, lanes, parameters, problems, reading
 from powerdesk.kernel import intervals, problem
 from powerdesk.store import lineage, queries
 from powerdesk.store.types import Request as RowsRequest
@@ -39,11 +39,12 @@ class UnknownLineageError(problem.Problem):
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """What the dataset routes need: the store, the gate, and the secret that signs cursors."""
+    """What the dataset routes need: the store, the gate, the secret that signs cursors, the turns of large reads."""
 
     store: Store
     gate: Gate
     secret: bytes
+    lane: lanes.Lane
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,9 @@ def _sample(rest: Rest, caller: Caller, declared: Dataset) -> dict[str, Any]:
 async def _served(
     rest: Rest, request: Request, dataset_id: str, read: Callable[[Rest, Request, Asking], Response]
 ) -> Response:
-    """Answer a light read at once on the loop, any other on a thread; a refusal is in the audit log before it leaves.
+    """Answer a light read at once on the loop, any other on a thread, a large one in its turn.
+
+    A refusal is in the audit log before it leaves.
 
     Handing a read of a millisecond to a thread and back costs more than the read.
     """
@@ -144,6 +147,8 @@ async def _served(
         return read(rest, request, asking)
 
     try:
+        if lanes.is_large(asking.asked):
+            return lanes.Large(*await rest.lane.read(asking.caller.principal.account, made))
         return made() if _light(rest, asking, newest=read is _latest) else await run_in_threadpool(made)
     except entitlements.RefusedError as refused:
         await run_in_threadpool(rest.gate.note_denial, asking.caller, what=dataset_id, missing=refused.missing)
