@@ -36,27 +36,18 @@ format: setup ## rewrite layout and the lint faults that have one safe mend
 	@$(PY) -m ruff check --fix .
 
 check: setup ## layout, lint, types, import contracts, tidy, locks and docs in step; the same for the web
-	@$(PY) -m ruff format --check .
-	@$(PY) -m ruff check .
-	@$(PY) -m mypy
-	@$(PY) -m mypy --strict tools benchmarks/harness.py
-	@$(PY) tools/contracts.py
-	@$(PY) tools/lock.py --check
-	@$(PY) tools/tidy.py
-	@$(PY) tools/docs_build.py --check
-	@$(PY) tools/docs_complete.py
-	@$(PY) tools/web.py run check
+	@$(PY) tools/beside.py "-m ruff format --check . && -m ruff check ." "tools/web.py run check" \
+		"-m mypy && -m mypy --strict tools benchmarks/harness.py" "tools/contracts.py" "tools/lock.py --check" \
+		"tools/tidy.py" "tools/docs_build.py --check" "tools/docs_complete.py"
 
-# Python's tests come last, so that the last line is the runner's own: first those that spread a desk over processes and
-# servers, which want the machine for themselves, then all others, several files at a time.
+# Python's tests come last, so that the last line is the runner's own; several files at a time, as tests/conftest.py says.
 test: check ## check, then every test; real services are fetched only when POWERDESK_REQUIRE_SERVICES=1
 ifeq ($(POWERDESK_REQUIRE_SERVICES),1)
 	@$(PY) tools/services.py install
 endif
 	@$(PY) tools/web.py run test
 ifeq ($(ARGS),)
-	@$(PY) -m pytest tests/scenarios/roles
-	@$(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile --ignore tests/scenarios/roles
+	@$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 else
 	@$(PY) -m pytest $(ARGS)
 endif

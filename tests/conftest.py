@@ -16,6 +16,8 @@ from servers import needed, waiting
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from xdist.scheduler import LoadFileScheduling
+
     from powerdesk.grid.types import Network
 
 NETWORKS = Path(__file__).resolve().parents[2] / "shared" / "data" / "networks"
@@ -27,6 +29,36 @@ ALWAYS_THE_SAME = os.environ.get(waiting.REQUIRED) == "1"  # noqa: TID251 - CI s
 READABLE = 48
 settings.register_profile("desk", deadline=None, derandomize=ALWAYS_THE_SAME)
 settings.load_profile("desk")
+
+
+WORKERS_MAX = 4
+ALONE = "tests/scenarios/roles/"
+"""One desk over many processes and servers at a time: what is here goes to one worker."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take long, so that no worker is left with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one worker more than there are processors: some always wait for servers and processes."""
+    return min((os.cpu_count() or 1) + 1, WORKERS_MAX)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling:
+    """Give out files whole, and those of ALONE together."""
+    from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415 - asked for by xdist alone
+
+    class Files(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            scope: str = super()._split_scope(nodeid)
+            return ALONE if scope.startswith(ALONE) else scope
+
+    return Files(config, log)
 
 
 def pytest_make_parametrize_id(config: object, val: object, argname: str) -> str | None:

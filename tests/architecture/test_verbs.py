@@ -54,6 +54,17 @@ def test_makefile__check_runs_every_gate() -> None:
         assert gate in recipe("check")
 
 
+def test_beside__tells_what_each_said_in_order_and_fails_when_one_did(tmp_path: Path) -> None:
+    (tmp_path / "say.py").write_text("import sys; print(sys.argv[1]); sys.exit(int(sys.argv[2]))", encoding="utf-8")
+    command = [sys.executable, str(ROOT / "tools" / "beside.py")]
+    for lines, said, code in (
+        (("say.py one 0 && say.py two 0", "say.py three 0"), "one\ntwo\nthree\n", 0),
+        (("say.py one 3 && say.py two 0", "say.py three 0"), "one\nsay.py one 3 failed with 3\nthree\n", 1),
+    ):
+        left = subprocess.run([*command, *lines], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (left.stdout, left.returncode) == (said, code)
+
+
 def test_makefile__test_checks_first_and_ends_with_pytest() -> None:
     lines = recipe("test").strip().splitlines()
     assert re.match(r"test: check\b", lines[0])

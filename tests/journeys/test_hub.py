@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = "/usr/bin/chromium"
-START_S = 300
+START_S = 600
 TICK_S = 3.0
 HISTORY = timedelta(hours=30)
 """How far back the journeys look."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.services, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.services, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture(scope="module", autouse=True)
