@@ -17,7 +17,7 @@ from powerdesk.grid import matpower, matpower_writing, prices
 from powerdesk.grid.clearing import cuts, engines, refusals
 from powerdesk.grid.clearing.session import Session
 from powerdesk.grid.sensitivities import Sensitivities
-from powerdesk.grid.types import BranchModel
+from powerdesk.grid.types import BranchModel, HvdcLines
 from powerdesk.solvers import conic
 
 if TYPE_CHECKING:
@@ -228,6 +228,30 @@ def test_lmp__is_the_finite_difference_of_the_whole_problem(name: str, published
         else:
             assert left - 1e-5 <= price <= right + 1e-5
             assert min(abs(price - left), abs(price - right)) <= 1e-5
+
+
+@pytest.mark.parametrize(("seed", "count"), [(9, 10), (15, 10), (3, 30), (4, 30)])
+def test_clarabel__clears_lossless_lines_round_which_flows_cost_nothing(
+    seed: int, count: int, published: Published
+) -> None:
+    plain, draw = published("pglib_opf_case500_goc"), np.random.default_rng(seed)
+    start = draw.choice(len(plain.buses), count, replace=False)
+    capacity, none = draw.uniform(20.0, 300.0, count), np.zeros(count)
+    lines = HvdcLines(
+        name=tuple(f"dc {at}" for at in range(count)),
+        from_bus=start,
+        to_bus=np.roll(start, 1),
+        min_mw=-capacity,
+        max_mw=capacity,
+        loss_mw=none,
+        loss_share=none,
+        in_service=np.ones(count, dtype=bool),
+    )
+    network = dataclasses.replace(plain, hvdc=lines)
+
+    costs = [engines.clear(network, model=BranchModel.DCP, engine=one).objective_usd_per_h for one in engines.Engine]
+
+    assert max(costs) - min(costs) <= 1e-6 * costs[0]
 
 
 @pytest.mark.parametrize("name", ["pglib_opf_case118_ieee__api", "pglib_opf_case2869_pegase__api"])
