@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from powerdesk.access import entitlements
 from powerdesk.app import bodies
-from powerdesk.delivery.rest.parameters import BadParametersError
+from powerdesk.delivery.rest.parameters import BadParametersError, future
 from powerdesk.grid import datasets, explaining, queries
 from powerdesk.grid.explaining import Explanation
 from powerdesk.kernel import intervals
@@ -58,7 +58,7 @@ def router(desk: Desk) -> APIRouter:
     ) -> Response:
         """Say why a price is what it is: energy, losses, each binding constraint, and what these leave unexplained."""
         caller = desk.gate.caller(request)
-        place, instant, at = _read(location, interval_start, as_of)
+        place, instant, at = _read(location, interval_start, as_of, now=caller.at)
         desk.gate.afford(caller, product=datasets.CONGESTION)
         cut = store_queries.snapshot(desk.store, as_of=at or caller.at, knowledge=knowledge)
         asker = desk.gate.asker(caller)
@@ -79,7 +79,9 @@ def router(desk: Desk) -> APIRouter:
     return routes
 
 
-def _read(location: str, instant: str, as_of: str | None) -> tuple[LocationId, datetime, datetime | None]:
+def _read(
+    location: str, instant: str, as_of: str | None, *, now: datetime
+) -> tuple[LocationId, datetime, datetime | None]:
     """Return the parameters understood; raise BadParametersError naming every one that cannot be."""
     found: dict[str, Any] = {}
     findings = []
@@ -89,6 +91,9 @@ def _read(location: str, instant: str, as_of: str | None) -> tuple[LocationId, d
             found[name] = None if text is None else ways[name](text)
         except Problem as error:
             findings.append(Finding(pointer=name, found=error.found, allowed=error.allowed, remedy=error.remedy))
+    at = found.get("as_of")
+    if at is not None and (fault := future("as_of", at, now)) is not None:
+        findings.append(fault)
     if findings:
         raise BadParametersError(
             found=f"{len(findings)} parameters that cannot be read",
@@ -96,7 +101,7 @@ def _read(location: str, instant: str, as_of: str | None) -> tuple[LocationId, d
             remedy="correct them",
             findings=tuple(findings),
         )
-    return found["location"], found["interval_start"], found["as_of"]
+    return found["location"], found["interval_start"], at
 
 
 def _instant(text: str) -> datetime:

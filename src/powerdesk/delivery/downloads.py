@@ -134,7 +134,7 @@ def _make(downloads: Downloads, caller: Caller, body: bytes) -> answers.Offered:
         ) from error
     if ordered.format not in BULK_FORMATS:
         raise DownloadError(found=f"format {ordered.format!r}", allowed=", ".join(BULK_FORMATS), remedy="choose one")
-    asked = _asked(downloads.store, ordered)
+    asked = _asked(downloads.store, ordered, now=caller.at)
     declared = queries.dataset(downloads.store, ordered.dataset)
     downloads.gate.afford(caller, product=declared.product)
     asker = queries.Asker(principal=caller.principal, channel=Channel.DOWNLOAD)
@@ -151,10 +151,10 @@ def _make(downloads: Downloads, caller: Caller, body: bytes) -> answers.Offered:
     return _offered(downloads, caller, ordered, written, left_out=tuple(each.market for each in missing))
 
 
-def _asked(store: Store, ordered: Ordered) -> parameters.Asked:
+def _asked(store: Store, ordered: Ordered, *, now: datetime | None = None) -> parameters.Asked:
     declared = queries.dataset(store, ordered.dataset)
     pairs = [(name, value) for name, value in ordered.query.items() if name != "format"]
-    asked = parameters.read(declared, pairs, accept="", display_only=False)
+    asked = parameters.read(declared, pairs, accept="", display_only=False, now=now)
     limit = MAX_ROWS if "limit" not in ordered.query else asked.request.limit
     return replace(asked, request=replace(asked.request, limit=limit), format=BULK_FORMATS[ordered.format])
 

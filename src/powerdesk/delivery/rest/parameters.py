@@ -29,6 +29,8 @@ DISPLAY_LIMIT = 5_000
 BULK_LIMIT = 1_000_000
 MAX_VALUES = 20_000
 MAX_COMMIT = 2**62
+CLOCKS_APART = timedelta(seconds=5)
+"""An answer's moment may be asked again of another process of the desk, whose clock is behind by no more."""
 
 
 class BadParametersError(problem.Problem):
@@ -106,6 +108,12 @@ class _Reading:
             self.fault(name, error.allowed, error.remedy)
             return None
 
+    def past(self, name: str, now: datetime | None) -> datetime | None:
+        found = self.instant(name)
+        if found is not None and now is not None and (fault := future(name, found, now)) is not None:
+            self.findings.append(fault)
+        return found
+
     def choice(self, name: str, allowed: Mapping[str, str]) -> str | None:
         text = self.one(name)
         if text is not None and text not in allowed:
@@ -137,11 +145,30 @@ class _Reading:
             return None
 
 
+def future(name: str, instant: datetime, now: datetime) -> problem.Finding | None:
+    """Return the fault of asking what will be known; None for an instant that is past by a clock CLOCKS_APART ahead."""
+    if instant - now <= CLOCKS_APART:
+        return None
+    allowed = f"an instant up to now, {intervals.format_instant(now)} by this desk's clock"
+    remedy = "leave it out for the present"
+    return problem.Finding(pointer=name, found=intervals.format_instant(instant), allowed=allowed, remedy=remedy)
+
+
 FLAGS = {"true": "yes", "false": "no"}
 
 
-def read(dataset: Dataset, pairs: Sequence[tuple[str, str]], *, accept: str, display_only: bool) -> Asked:
-    """Return what the query string asks of a dataset; raise BadParametersError naming every fault."""
+def read(
+    dataset: Dataset,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    accept: str,
+    display_only: bool,
+    now: datetime | None = None,
+) -> Asked:
+    """Return what the query string asks of a dataset; raise BadParametersError naming every fault.
+
+    With `now`, an `as_of` after it is one.
+    """
     reading = _Reading(pairs)
     filters = {column.name for column in dataset.columns if column.key and column.dtype is Dtype.TEXT}
     known_names = filters | set(COMMON) | {dataset.time_column}
@@ -175,7 +202,7 @@ def read(dataset: Dataset, pairs: Sequence[tuple[str, str]], *, accept: str, dis
             descending=order == "desc",
             allow_partial=partial == "true",
         ),
-        as_of=reading.instant("as_of"),
+        as_of=reading.past("as_of", now),
         knowledge=Knowledge(knowledge or Knowledge.PUBLISHED.value),
         commit=reading.integer("commit", 0, MAX_COMMIT),
         format=_format(reading, accept, display_only=display_only),

@@ -40,9 +40,8 @@ def router(rest: Rest, *, reason: Reason) -> APIRouter:
         caller = rest.gate.caller(request)
         declared = queries.dataset(rest.store, dataset_id)
         rest.gate.afford(caller, product=declared.product)
-        asked = parameters.read(
-            declared, request.query_params.multi_items(), accept="", display_only=caller.display_only
-        )
+        pairs = request.query_params.multi_items()
+        asked = parameters.read(declared, pairs, accept="", display_only=caller.display_only, now=caller.at)
         end = asked.request.end or asked.as_of or caller.at
         start = max(asked.request.start or end - DEFAULT_SPAN, end - LONGEST_SPAN)
         cut = queries.snapshot(rest.store, as_of=asked.as_of or caller.at, knowledge=asked.knowledge)

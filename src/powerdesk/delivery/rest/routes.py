@@ -160,7 +160,8 @@ def _asking(rest: Rest, request: Request, dataset_id: str) -> Asking:
     declared = queries.dataset(rest.store, dataset_id)
     pairs = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
     accept = request.headers.get("accept", "")
-    return Asking(caller, declared, parameters.read(declared, pairs, accept=accept, display_only=caller.display_only))
+    asked = parameters.read(declared, pairs, accept=accept, display_only=caller.display_only, now=caller.at)
+    return Asking(caller, declared, asked)
 
 
 def _light(rest: Rest, asking: Asking, *, newest: bool) -> bool:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from powerdesk.access import entitlements
 from powerdesk.access.types import Channel
+from powerdesk.delivery.rest import parameters
 from powerdesk.delivery.stream import frames, messages, reading, subscription, tokens
 from powerdesk.delivery.stream.channel import Delivery, Subscriber
 from powerdesk.kernel import intervals, problem
@@ -212,9 +213,9 @@ class Opening:
     async def _as_of(self, instant: datetime) -> None:
         """Send what was known at an instant, then the newest interval of each series published since."""
         now = self.hub.store.clock.now()
-        if instant > now:
+        if (fault := parameters.future("as_of", instant, now)) is not None:
             raise messages.BadMessageError(
-                found=f"as_of {instant.isoformat()}", allowed="a past instant", remedy="leave it out for the present"
+                found=f"as_of {fault.found}", allowed=fault.allowed, remedy=fault.remedy, findings=(fault,)
             )
         seq, stamped = self.subscriber.seq, replace(self.spec, columns=(*self.spec.columns, subscription.STAMP))
         stamped = replace(stamped, columns=tuple(dict.fromkeys(stamped.columns)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from powerdesk.delivery.rest import accepting, encoding, parameters
 from powerdesk.markets.datasets import PRICES
 
+DAY = timedelta(days=1)
 NAMES = st.sampled_from([*parameters.COMMON, "market", "location", "interval_start", "colour", ""])
 VALUES = st.one_of(
     st.text(max_size=12),
@@ -45,6 +46,21 @@ def test_any_query__is_understood_or_refused_by_name(
 
 def read(**values: str) -> parameters.Asked:
     return parameters.read(PRICES, list(values.items()), accept="", display_only=False)
+
+
+@given(st.timedeltas(min_value=-DAY, max_value=DAY))
+def test_as_of__is_refused_where_nobody_can_know_it_yet(ahead: timedelta) -> None:
+    now = datetime(2026, 11, 3, 20, tzinfo=UTC)
+    pairs = [("as_of", (now + ahead).isoformat()), ("limit", "x")]
+    with pytest.raises(parameters.BadParametersError) as refused:  # every fault is told at once
+        parameters.read(PRICES, pairs, accept="", display_only=False, now=now)
+    told = {finding.pointer: finding for finding in refused.value.findings}
+    assert ("as_of" in told) is (ahead > parameters.CLOCKS_APART)
+    if "as_of" in told:
+        assert "2026-11-03T20:00:00Z" in told["as_of"].allowed
+    else:
+        asked = parameters.read(PRICES, pairs[:1], accept="", display_only=False, now=now)
+        assert asked.as_of == now + ahead
 
 
 def test_a_plus_that_came_as_a_space__is_an_offset() -> None:

@@ -252,6 +252,29 @@ def test_as_of__shows_what_was_known_then(served: RunningDesk, operator: httpx.C
     assert records(operator, location=place, as_of="2026-11-01T00:00:00Z") == []
 
 
+@pytest.mark.parametrize("verb", ["rows", "latest", "history", "quality", "download", "explain", "estimate"])
+def test_as_of__after_the_desks_own_clock_is_refused_on_every_route(
+    served: RunningDesk, operator: httpx.Client, verb: str
+) -> None:
+    place = new_place(served)
+
+    def status(ahead: timedelta) -> httpx.Response:
+        at = intervals.format_instant(served.clock.now() + ahead)
+        if verb == "download":
+            query = {"location": place, "as_of": at}
+            return operator.post("/v1/downloads", json={"dataset": "markets.prices", "query": query})
+        if verb == "explain":
+            asked = {"location": place, "interval_start": "2026-11-03T08:00:00Z", "as_of": at}
+            return operator.get("/v1/grid/explain", params=asked)
+        path, more = ("rows", {"estimate": "true"}) if verb == "estimate" else (verb, {})
+        return operator.get(f"/v1/datasets/markets.prices/{path}", params={"location": place, "as_of": at, **more})
+
+    assert status(timedelta(0)).is_success
+    refused = status(timedelta(hours=1))
+    assert refused.status_code == 400
+    assert [fault["pointer"] for fault in refused.json()["errors"]] == ["as_of"]
+
+
 def test_knowledge__may_be_the_desks_own(served: RunningDesk, operator: httpx.Client) -> None:
     received = served.clock.now()
     place = new_place(served)
