@@ -56,6 +56,7 @@ def import_files(
                     "POST", f"/v1/imports/{connection.segment(source)}", params=params, data=_bytes(path)
                 ).json()
                 rows += answer["files"]
+                failed |= _useless(answer["files"])
             except Problem as error:
                 show(error)
                 rows.append(_refused(path.name, error))
@@ -63,6 +64,11 @@ def import_files(
     printing.records(rows, output=output, columns=tuple(dict.fromkeys(name for row in rows for name in row)))
     if failed:
         raise typer.Exit(Exit.FAILED)
+
+
+def _useless(lines: list[dict[str, Any]]) -> bool:
+    """Tell whether a file had rows and not one of them could be used."""
+    return any(line["rejected"] for line in lines) and not any(line["rows"] for line in lines)
 
 
 def _refused(file: str, error: Problem) -> dict[str, Any]:

@@ -165,7 +165,9 @@ def test_import__counts_every_row_and_every_interval_that_a_file_owed(
     path = tmp_path / "20261103damlbmp.csv"
     path.write_text(HEADER + "".join(rows))
     for dry in (("--dry-run",), ()):
-        (line,) = run("import", "nyiso", path, *dry, "--data", tmp_path / "desk", "-o", "json").lines
+        left = run("import", "nyiso", path, *dry, "--data", tmp_path / "desk", "-o", "json")
+        (line,) = left.lines
+        assert left.code == (1 if counts[2] == len(HOURS) else 0)
         assert line["dataset"] == "markets.prices"
         assert tuple(line[name] for name in ("rows", "duplicates", "rejected", "gaps")) == counts
 
