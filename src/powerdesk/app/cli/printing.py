@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from powerdesk.app.cli.root import Output
+from powerdesk.delivery import cells
 
 WIDEST = 1000
 """Columns keep their width; a terminal too narrow wraps lines, it never folds a number."""
@@ -28,7 +29,7 @@ def records(rows: list[dict[str, Any]], *, output: Output | None, columns: tuple
     if how is Output.TABLE:
         _table(rows, names)
     elif how is Output.CSV:
-        _csv(rows, names)
+        _csv([{name: _cell(row.get(name)) for name in names} for row in rows], names)
     else:
         for row in rows:
             print(msgspec.json.encode(row).decode())
@@ -38,7 +39,9 @@ def one(row: dict[str, Any], *, output: Output | None) -> None:
     """Print one thing: a line per fact, one JSON line, or CSV of one row."""
     how = chosen(output)
     if how is Output.CSV:
-        _csv([{name: value if isinstance(value, str) else text(value) for name, value in row.items()}], list(row))
+        _csv(
+            [{name: _cell(value) if isinstance(value, str) else text(value) for name, value in row.items()}], list(row)
+        )
     elif how is Output.TABLE:
         width = max((len(name) for name in row), default=0)
         for name, value in row.items():
@@ -104,6 +107,10 @@ def _table(rows: list[dict[str, Any]], names: list[str]) -> None:
     for row in rows:
         table.add_row(*(text(row.get(name), name=name) for name in names))
     Console(width=WIDEST, height=1).print(table)  # told both, it does not cut at 80 columns where TERM is dumb
+
+
+def _cell(value: Any) -> Any:
+    return cells.guarded(value) if isinstance(value, str) else value
 
 
 def _csv(rows: list[dict[str, Any]], names: list[str]) -> None:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
-from powerdesk.delivery import columns, instants
+from powerdesk.delivery import cells, columns, instants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -70,14 +70,23 @@ def json_bytes(table: pa.Table, *, shape: Format, envelope: Mapping[str, Any]) -
 
 
 def csv_bytes(table: pa.Table) -> bytes:
-    """Return CSV with a header; instants as RFC 3339, null as an empty field."""
-    written = [
-        instants.strings(column) if pa.types.is_timestamp(column.type) else column for column in table.itercolumns()
-    ]
+    """Return CSV with a header; instants as RFC 3339, null as an empty field, no text that begins a formula."""
+    written = [_csv_column(column) for column in table.itercolumns()]
     sink = pa.BufferOutputStream()
     options = pcsv.WriteOptions(quoting_style="needed")
     pcsv.write_csv(pa.table(written, names=table.column_names), sink, options)
     return bytes(sink.getvalue())
+
+
+def _csv_column(column: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    if pa.types.is_timestamp(column.type):
+        return instants.strings(column)
+    if not pa.types.is_string(column.type):
+        return column
+    formulas = pc.match_substring_regex(column, cells.FORMULA)
+    if not pc.any(formulas).as_py():
+        return column
+    return pc.if_else(formulas, pc.binary_join_element_wise(cells.QUOTE, column, ""), column)
 
 
 def arrow_bytes(table: pa.Table) -> bytes:

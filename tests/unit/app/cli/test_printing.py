@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from powerdesk.app.cli import printing
+from powerdesk.app.cli.root import Output
 
 
 @pytest.mark.parametrize(
@@ -27,3 +28,15 @@ from powerdesk.app.cli import printing
 )
 def test_text__never_shows_a_number_as_a_zero_that_it_is_not(value: object, name: str, shown: str) -> None:
     assert printing.text(value, name=name) == shown
+
+
+def test_csv__holds_no_text_that_a_spreadsheet_would_run(capsys: pytest.CaptureFixture[str]) -> None:
+    printing.records([{"location": "=cmd()", "price": -1.5}, {"location": None, "price": 2}], output=Output.CSV)
+    printing.one({"name": "@sum", "change": -3.0}, output=Output.CSV)
+    assert capsys.readouterr().out.splitlines() == [
+        "location,price",
+        "'=cmd(),-1.5",
+        ",2",
+        "name,change",
+        "'@sum,-3.00",
+    ]
