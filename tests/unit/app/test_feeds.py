@@ -28,8 +28,7 @@ def desk(tmp_path: Path) -> Any:
 
 def publish(desk: RunningDesk, *, age: timedelta) -> None:
     """Take in a real-time price file of the simulated market that was published so long ago."""
-    desk.clock.move(timedelta(minutes=20))
-    upto = desk.clock.now() - age
+    upto = desk.clock.now() + timedelta(minutes=20) - age
     due = feed.due(seed=1, after=upto - timedelta(minutes=10), upto=upto)
     newest = max((one for one in due if one.kind not in simfeed.OF_DAYS), key=lambda one: one.published_at)
     desk.clock.instant = newest.published_at + age
