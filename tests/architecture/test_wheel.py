@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
 import os
 import re
 import subprocess
 import sys
-import threading
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,14 +15,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from servers.waiting import PATIENCE_S, NotYet, until
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = "powerdesk/delivery/hub/static"
 INSTALL_S = 540
-START_S = 90.0
-POLL_S = 0.2
 LOG = "desk.log"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(INSTALL_S + 60)]
@@ -74,23 +72,26 @@ def bare_environment(programs: Path) -> dict[str, str]:
 
 def wait_for_owner(*, process: subprocess.Popen[bytes], data: Path) -> dict[str, str]:
     """Return what the desk announces in its data folder once it listens; fail when it ends or takes too long."""
-    waiting = threading.Event()
-    for _ in range(int(START_S / POLL_S)):
-        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
+
+    def announced() -> dict[str, str] | NotYet:
+        ended = process.poll() is not None
+        try:
             owner: dict[str, str] = json.loads((data / "owner.json").read_text(encoding="utf-8"))
-            return owner
-        if process.poll() is not None:
-            break
-        waiting.wait(POLL_S)
-    process.kill()
-    said = (data.parent / LOG).read_text(encoding="utf-8", errors="replace")
-    pytest.fail(f"the desk did not announce itself within {START_S} s: {said}")
+        except (FileNotFoundError, json.JSONDecodeError):
+            said = (data.parent / LOG).read_text(encoding="utf-8", errors="replace")
+            assert not ended, said
+            return NotYet(said)
+        return owner
+
+    found = until(announced, what="the desk's announcement")
+    assert not isinstance(found, NotYet)
+    return found
 
 
 def get(*, url: str, path: str) -> tuple[int, str, str]:
     """Return status, content type and text of one request to the desk."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=30)
+    connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=PATIENCE_S)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -111,11 +112,11 @@ def desk(scripts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     try:
         yield str(wait_for_owner(process=process, data=data)["url"])
         run(program, "down", "--data", str(data), env=env, cwd=data.parent)
-        assert process.wait(timeout=60) == 0, "the desk did not stop cleanly after `powerdesk down`"
+        assert process.wait(timeout=PATIENCE_S) == 0, "the desk did not stop cleanly after `powerdesk down`"
     finally:
         if process.poll() is None:
             process.kill()
-            process.wait(timeout=30)
+            process.wait(timeout=PATIENCE_S)
 
 
 def test_wheel__carries_the_hub_and_nothing_of_the_tests(wheel: Path) -> None:

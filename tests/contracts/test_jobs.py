@@ -14,6 +14,7 @@ import record_engines
 from powerdesk.engines import leased_jobs
 from powerdesk.engines.ports import jobs as port
 from powerdesk.engines.ports.jobs import JobSpec, JobState
+from servers.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -332,7 +333,7 @@ def test_workers__never_run_one_run_twice(opener: Callable[[], Jobs]) -> None:
 
     def drain(jobs: Jobs) -> None:
         try:
-            start.wait(timeout=20)
+            start.wait(timeout=PATIENCE_S)
             jobs.run_due()
         except BaseException as error:  # noqa: BLE001 - handed to the asserting thread
             failures.append(error)

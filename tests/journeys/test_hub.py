@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import subprocess
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import httpx  # noqa: TID251 - asks the desk over loopback
 import pytest
 import simulated_payloads as payloads
+
+from servers.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,27 +76,32 @@ def test_budget__of_the_first_load_is_kept() -> None:
 
 @contextlib.contextmanager
 def _prices_that_tick(folder: Path) -> Iterator[None]:
-    """Have files of NYISO's form come in every few seconds: SIM's next interval may be minutes away."""
+    """Have files of NYISO's form come in every few seconds, one at once: SIM's next interval may be minutes away."""
     owner = json.loads((folder / "owner.json").read_text(encoding="utf-8"))
     over = threading.Event()
-    importer = threading.Thread(target=_import_files, args=(owner, over))
-    importer.start()
-    try:
-        yield
-    finally:
-        over.set()
-        importer.join()
-
-
-def _import_files(owner: dict[str, Any], over: threading.Event) -> None:
-    number = 0
     headers = {"Authorization": f"Bearer {owner['token']}"}
     with httpx.Client(base_url=owner["url"], headers=headers, timeout=START_S) as client:
-        while not over.wait(TICK_S):
-            number += 1
-            now = datetime.now(UTC)  # noqa: TID251 - the market's own clock
-            file = payloads.nyiso_price_now_csv(now, price=30.0 + number)
-            client.post("/v1/imports/nyiso", params={"name": f"{number}.csv"}, content=file)
+        until(lambda: _import_file(client, number=0), what="the first price")
+        importer = threading.Thread(target=_import_files, args=(client, over))
+        importer.start()
+        try:
+            yield
+        finally:
+            over.set()
+            importer.join()
+
+
+def _import_files(client: httpx.Client, over: threading.Event) -> None:
+    for number in itertools.count(1):
+        if over.wait(TICK_S):
+            return
+        _import_file(client, number=number)
+
+
+def _import_file(client: httpx.Client, *, number: int) -> bool:
+    now = datetime.now(UTC)  # noqa: TID251 - the market's own clock
+    file = payloads.nyiso_price_now_csv(now, price=30.0 + number)
+    return client.post("/v1/imports/nyiso", params={"name": f"{number}.csv"}, content=file).is_success
 
 
 def _program() -> Path:

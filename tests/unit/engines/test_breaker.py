@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from powerdesk.engines.scaled.breaker import Breaker
+from servers.waiting import PATIENCE_S
 
 
 class Seconds:
@@ -55,7 +56,7 @@ def test_breaker__of_many_threads_lets_one_through_each_rest() -> None:
     start = threading.Barrier(8)
 
     def ask() -> None:
-        start.wait(timeout=20)
+        start.wait(timeout=PATIENCE_S)
         allowed.append(breaker.allows())
 
     threads = [threading.Thread(target=ask) for _ in range(8)]

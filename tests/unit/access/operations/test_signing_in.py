@@ -13,6 +13,7 @@ from powerdesk.access.operations import accounts, signing_in
 from powerdesk.access.policies import ForbiddenError, SignInRequiredError
 from powerdesk.access.queries import audit_log, credentials, directory
 from powerdesk.access.types import OPERATOR
+from servers.waiting import PATIENCE_S
 
 PASSWORD = "seven brown otters"
 
@@ -152,9 +153,9 @@ def test_guessing__side_by_side_gains_nothing(house: Any, monkeypatch: pytest.Mo
 
     def prove(verifier: str | None, password: str) -> bool:
         found = bool(genuine(verifier, password))
-        meet.wait(timeout=20)  # everybody has passed the first check of the lock
+        meet.wait(timeout=PATIENCE_S)  # everybody has passed the first check of the lock
         if password == PASSWORD:
-            late.wait(timeout=20)
+            late.wait(timeout=PATIENCE_S)
         return found
 
     late = threading.Event()
@@ -250,7 +251,7 @@ def test_link__used_by_many_at_once_lets_one_in(house: Any) -> None:
     start = threading.Barrier(6)
 
     def attempt() -> None:
-        start.wait(timeout=20)
+        start.wait(timeout=PATIENCE_S)
         try:
             open_link(house, code)
             outcomes.append("in")
