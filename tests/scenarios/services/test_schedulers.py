@@ -6,11 +6,14 @@ import itertools
 import subprocess
 import sys
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from powerdesk.app import clock as app_clock
+from powerdesk.engines import bookkeeping
 from powerdesk.engines.ports.jobs import JobSpec, JobState
 from servers import needed
 from servers.postgres import Postgres
@@ -19,6 +22,7 @@ from servers.waiting import PATIENCE_S, until
 HERE = Path(__file__).parent
 MIGRATIONS = HERE.parents[2] / "src/powerdesk/app/migrations"
 RUNS = 8
+HOUR = timedelta(hours=1)
 
 
 @pytest.mark.services
@@ -46,6 +50,32 @@ def test_schedulers__with_skewed_clocks_never_run_one_job_twice_at_once() -> Non
     ticks = sorted((begin, end) for run, ((begin, end),) in spans.items() if run not in asked)
     assert len(ticks) > 1
     assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(ticks)), "ticks overlapped"
+
+
+@pytest.mark.services
+def test_a_scheduler__that_starts_after_the_database_clock_was_set_back_goes_on_from_the_last_run() -> None:
+    server = needed.needed(Postgres, durable=False)
+    from powerdesk.engines.scaled import jobs as scaled_jobs  # noqa: PLC0415 - an extra that a laptop may lack
+    from powerdesk.engines.scaled import records as scaled_records  # noqa: PLC0415 - as above
+
+    clock, ids = app_clock.SystemClock(), app_clock.RandomIds()
+    records = scaled_records.PostgresRecords(server.database(needed.namespace()), clock=clock, migrations=MIGRATIONS)
+    records.migrate()
+    before = scaled_jobs.jobs_on(records, clock=clock, ids=ids)
+    before.define(JobSpec("work"), lambda _: "")
+    before.trigger("work")
+    before.run_due()
+    runs = bookkeeping.job_runs
+    with records.unit() as unit:  # as if the clock had told an hour more then
+        unit.connection.execute(sa.update(runs).values(started_at=clock.now() + HOUR))
+    (last,) = before.history()
+    after = scaled_jobs.jobs_on(records, clock=clock, ids=ids)
+    after.define(JobSpec("ticking", cron="* * * * *"), lambda _: "")
+    next_due = after.next_due()
+    records.close()
+    assert last.started_at is not None
+    assert next_due is not None
+    assert last.started_at < next_due <= last.started_at + HOUR
 
 
 def both(url: str) -> list[str]:
