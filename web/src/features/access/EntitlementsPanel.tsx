@@ -9,7 +9,7 @@ import { ConfirmChange } from './ConfirmChange'
 import { LineForm } from './LineForm'
 import { LinesTable } from './LinesTable'
 import { Matrix, type Verdict } from './Matrix'
-import type { Intent } from './lines'
+import { type Intent, mayTurn } from './lines'
 
 type Begin = EntitlementTuple & { deny: boolean }
 
@@ -28,9 +28,9 @@ function Why({ chosen, turn }: { chosen: Verdict | undefined; turn: ((begin: Beg
   )
 }
 
-/** Who may not edit is told who may. */
+/** Who may not edit, or may not grant, is told who may. */
 function OnlyAdmins({ tenant, roles }: { tenant: string; roles: readonly string[] }) {
-  return <p className="why only"><Icon name="lock" size={14} /><span>Lines are changed by people with the role <code>tenant-admin</code> of {tenant}, or by the owner of the desk with <code>powerdesk entitlement set</code>. You have {roles.length === 0 ? 'no role' : roles.join(', ')}.</span></p>
+  return <p className="why only"><Icon name="lock" size={14} /><span>People with the role <code>tenant-admin</code> of {tenant} deny and take lines away. Only the operator of this desk grants, here or with <code>powerdesk entitlement set</code>. You have {roles.length === 0 ? 'no role' : roles.join(', ')}.</span></p>
 }
 
 interface LinesProps {
@@ -50,7 +50,7 @@ function LinesPanel({ answer, tenant, chosen, begin, setBegin }: LinesProps) {
     <section className="panel" aria-labelledby="lines-head">
       <header><h2 id="lines-head">Lines of {tenant}</h2><span className="dim small">every grant and denial, in order; a denial wins</span>
         {isAdmin ? <div className="actions"><button type="button" className="button small" aria-expanded={begin !== undefined} onClick={() => setBegin(begin === undefined ? NOTHING : undefined)}>Add a line</button></div> : null}</header>
-      {isAdmin ? null : <OnlyAdmins tenant={tenant} roles={roles} />}
+      {isAdmin && roles.includes('operator') ? null : <OnlyAdmins tenant={tenant} roles={roles} />}
       {begin === undefined ? null : <LineForm key={JSON.stringify(begin)} answer={answer} begin={begin} onLine={(line) => setIntent({ verb: 'add', line })} onCancel={() => setBegin(undefined)} />}
       {answer.grants.length === 0 ? <EmptyState title="No lines">Nothing is granted, so nothing may be read: deny by default.</EmptyState> : <LinesTable grants={answer.grants} chosen={chosen} act={isAdmin ? setIntent : undefined} />}
       <p className="visually-hidden" role="status">{said}</p>
@@ -66,8 +66,7 @@ function LinesPanel({ answer, tenant, chosen, begin, setBegin }: LinesProps) {
 /** What the tenant may read: the verdict on every cell with its reason, and the lines that make it so. */
 export function EntitlementsPanel() {
   const query = useEntitlements()
-  const tenant = useMe().data?.user.tenant ?? ''
-  const isAdmin = useRole('tenant-admin')
+  const { tenant = '', roles = [] } = useMe().data?.user ?? {}
   const [at, setAt] = useState<Verdict | undefined>(undefined)
   const [begin, setBegin] = useState<Begin | undefined>(undefined)
   const chosen = query.data?.verdicts.find((one) => one.market === at?.market && one.product === at.product && one.channel === at.channel)
@@ -79,7 +78,7 @@ export function EntitlementsPanel() {
             <header><h2 id="matrix-head">What this account may see</h2><span className="dim small">deny by default; choose a cell to see why</span></header>
             {answer.verdicts.length === 0 ? <EmptyState title="No market here">The matrix appears with the first dataset and market.</EmptyState> : (
               <>
-                <Why chosen={chosen} turn={isAdmin ? setBegin : undefined} />
+                <Why chosen={chosen} turn={chosen !== undefined && mayTurn(roles, chosen.allowed) ? setBegin : undefined} />
                 <Matrix answer={answer} chosen={chosen} choose={setAt} />
               </>
             )}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Line, changesOf, lineText, speaksOf, stateOf } from './lines'
+import { type Line, changesOf, lineText, mayTurn, speaksOf, stateOf } from './lines'
 import { cellBeside } from './Matrix'
 
 const NOW = Date.parse('2026-11-21T12:00:00.700Z')
@@ -33,6 +33,13 @@ describe('a line', () => {
 
   it('is told without stars', () => {
     expect(lineText(line)).toBe('SIM × every product × api')
+  })
+})
+
+describe('who may turn a verdict', () => {
+  it('lets a tenant-admin deny, and grant only as the operator too', () => {
+    const may = (...roles: string[]) => [mayTurn(roles, true), mayTurn(roles, false)]
+    expect([may('tenant-admin'), may('tenant-admin', 'operator'), may('operator'), may('viewer'), may()]).toEqual([[true, false], [true, true], [false, false], [false, false], [false, false]])
   })
 })
 

@@ -46,3 +46,8 @@ const everyOr = (code: string, many: string) => (code === '*' ? many : code)
 export function lineText({ market, product, channel }: EntitlementTuple): string {
   return `${everyOr(market, 'every market')} × ${everyOr(product, 'every product')} × ${everyOr(channel, 'every channel')}`
 }
+
+/** Whether a person may turn a verdict: a tenant-admin takes away, and only one who is the operator too grants. */
+export function mayTurn(roles: readonly string[], allowed: boolean): boolean {
+  return roles.includes('tenant-admin') && (allowed || roles.includes('operator'))
+}
