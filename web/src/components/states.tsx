@@ -36,7 +36,7 @@ export function RefusedPanel({ missing, remedy }: { missing: readonly Entitlemen
           <li key={`${market}${product}${channel}`}><code>{market}</code> × <code>{product}</code> × <code>{channel}</code></li>
         ))}
       </ul>
-      <p className="remedy">{remedy ?? 'A tenant administrator grants it under Access, Entitlements.'}</p>
+      <p className="remedy">{remedy ?? 'The operator of this desk grants it to your tenant.'}</p>
       <div className="actions"><Link className="button" to="/access" patch={{ tab: 'entitlements' }}>What I may see</Link></div>
     </div>
   )
