@@ -25,7 +25,7 @@ STATIC = "powerdesk/delivery/hub/static"
 INSTALL_S = 540
 LOG = "desk.log"
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(INSTALL_S + 60)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ from tables_cases import (
 from powerdesk.engines.ports.tables import Cut, Selection, Tables
 from powerdesk.kernel.belief import Knowledge
 
+pytestmark = pytest.mark.slow
 MOMENTS = st.integers(0, 6).map(lambda n: START + hours(n))
 ROWS = st.fixed_dictionaries(
     {

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from powerdesk.grid.forecast.known import Features
     from powerdesk.grid.forecast.rolling import Score
 
-pytestmark = pytest.mark.timeout(600)  # two weeks of clearing, on machines that do other things too
-
+pytestmark = pytest.mark.slow
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 FIRST, DAYS, LEARNED = date(2026, 6, 21), 14, 8
 AHEAD_US = (14 * panels.HOUR_US, 38 * panels.HOUR_US)

@@ -27,7 +27,6 @@ def copied(tmp_path: Path) -> pages.Place:
     return pages.Place(tmp_path, source=tmp_path / "src")
 
 
-@pytest.mark.timeout(300)  # a dozen commands, each a process
 @pytest.mark.skipif(sys.platform == "win32", reason="the page's commands are written for a POSIX shell")
 def test_tutorial__adds_a_dataset(tmp_path: Path) -> None:
     place = copied(tmp_path)

@@ -13,7 +13,7 @@ from powerdesk.app.moving import moves
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 
 def test_copy__to_servers_and_back_brings_the_same_rows_and_accounts(

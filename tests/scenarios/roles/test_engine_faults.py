@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from servers.base import Server
 
-pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 SERVERS: dict[str, tuple[type[Server], dict[str, bool]]] = {
     "tables": (ClickHouse, {}),
     "records": (Postgres, {"durable": False}),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from powerdesk.engines.ports.records import Records
 
-pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 DAYS = "30"
 """Of history: more than is made before the first process is killed, whatever the machine."""
 LONGER_S = 3 * alone.LOOK_EVERY_S

@@ -29,7 +29,7 @@ from powerdesk.engines.scaled import tables, tables_address, tables_ledger
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = [pytest.mark.services, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 START = datetime(2025, 1, 31, 20, tzinfo=UTC)  # batches of eight hours lie in two months, hence in two parts
 EVER = Cut(as_of=datetime(2100, 1, 1, tzinfo=UTC), commit=2**60)

@@ -24,7 +24,7 @@ from powerdesk.engines.scaled import tables, tables_ledger, tables_questions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.services, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.services
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from powerdesk.engines.ports.bus import Bus
 
-pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 TOPIC = events.COMMITTED_TOPIC
 TIMEOUT_S = 2.0
 THREADS, QUESTIONS = 8, 400

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from powerdesk.engines.ports.bus import Bus, Consumer, Message
 
-pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 T = TypeVar("T")
 TOPIC = "made.things.v1"
 STALL_S = 10.0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from powerdesk.engines.ports.objects import Objects
 
-pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 STALL_S = 10.0
 MEGABYTES_MAX = 200
 FEW = 4

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from powerdesk.engines.ports.records import Records
 
-pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 MIGRATIONS = Path(__file__).parents[3] / "src/powerdesk/app/migrations"
 WRITERS = 6
 CALLERS = 40
