@@ -69,9 +69,15 @@ class Topics:
         """Return the cluster's name of a topic that is there now, made if need be with the stated partitions."""
         if topic not in self._partitions:
             names.on_bus(topic, what="topic")
-            with self._lock:
+            if not self._lock.acquire(timeout=self._timeout_s):
+                raise bus_client.silent(
+                    f"asking for topic {topic}: others wait for the same, within {self._timeout_s:g} s"
+                )
+            try:
                 if topic not in self._partitions:
                     self._partitions[topic] = self._found_or_made(topic)
+            finally:
+                self._lock.release()
         return self._address.prefix + topic
 
     def only_partition(self, topic: str) -> int:
