@@ -111,5 +111,8 @@ def test_sim__writes_whole_days_keeps_those_that_are_there_and_refuses_another_s
     assert "delete the folder" in damaged.exception.remedy
 
 
-def test_sim__refuses_what_is_no_day() -> None:
-    assert told("--start", "yesterday").exit_code == 2
+@pytest.mark.parametrize("start", ["yesterday", "2027-02-29", "0001-01-01", "9999-12-31"])
+def test_sim__refuses_what_is_no_day_or_too_far_off(start: str) -> None:
+    refused = told("--start", start)
+    assert refused.exit_code == 2
+    assert start in refused.output

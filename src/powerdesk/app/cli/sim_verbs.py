@@ -26,6 +26,8 @@ ABOUT = "about.json"
 FORMAT = 1
 HUB = "SIM:HUB_AVERAGE"
 MOST_DAYS = 4_000
+FIRST_YEAR, LAST_YEAR = 1900, 2200
+"""Of the first day, so that a history stays within the calendar."""
 WRITABLE = "a folder that this user may write to"
 
 
@@ -73,9 +75,12 @@ def sim(
 
 def _day(text: str) -> date:
     try:
-        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day of the market's calendar
+        day = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day of the market's calendar
     except ValueError as error:
         raise typer.BadParameter(f"'{text}' is no day: give YYYY-MM-DD") from error
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise typer.BadParameter(f"'{text}' is too far off: give a day of the years {FIRST_YEAR} to {LAST_YEAR}")
+    return day
 
 
 def _world(case: str) -> tuple[World, str]:
