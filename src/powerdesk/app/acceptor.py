@@ -14,10 +14,15 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 from uvicorn.config import Config
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
+
+from powerdesk.app import admission
+from powerdesk.delivery.rest import problems
+from powerdesk.kernel import problem
 
 if TYPE_CHECKING:
     import ssl
@@ -29,11 +34,21 @@ _INTERNET = frozenset({socket.AF_INET, socket.AF_INET6})
 _log = logging.getLogger(__name__)
 
 
+class HeadersTooLargeError(problem.Problem):
+    """The headers of a request are larger than this desk reads."""
+
+    status = 431
+    slug = "headers-too-large"
+    title = "The headers are too large"
+
+
 @dataclass(frozen=True, slots=True)
 class AcceptorLimits:
     """Bounds of the port."""
 
     connections: int = 4_000
+    connections_of_address: int = 1_000
+    """Of one client: an IPv4 address or an IPv6 /64. Trusted proxies speak for many; their streams count by client."""
     first_bytes_s: float = 10.0
     """A connection that has not shown what it wants by then is dropped."""
     headers_s: float = 10.0
@@ -84,7 +99,7 @@ class Acceptor:
         self._config.load()
         self._state = ServerState()
         self._servers: list[asyncio.Server] = []
-        self._open: set[asyncio.Transport] = set()
+        self._open = admission.Admission(most=self.limits.connections, of_address=self.limits.connections_of_address)
         self._idle = asyncio.Event()
         self._idle.set()
         self.fronts: set[Front] = set()
@@ -133,23 +148,21 @@ class Acceptor:
             _log.warning("%d connections were cut after %.0f s", len(self._open), self.limits.stop_s)
         for task in tuple(self._state.tasks):
             task.cancel()
-        for transport in tuple(self._open):
+        for transport in self._open:
             transport.abort()
         if self._dating is not None:
             self._dating.cancel()
         await asyncio.sleep(0)
 
-    def admit(self, transport: asyncio.Transport) -> bool:
-        """Count a connection; False when there are too many."""
-        if len(self._open) >= self.limits.connections:
-            return False
-        self._open.add(transport)
+    def admit(self, transport: asyncio.Transport) -> None:
+        """Count a connection; raise a Problem when there are too many."""
+        peer = _peer(transport)
+        self._open.admit(transport, address=None if peer in self._proxies else peer)
         self._idle.clear()
-        return True
 
     def leave(self, transport: asyncio.Transport) -> None:
         """Uncount a connection."""
-        self._open.discard(transport)
+        self._open.leave(transport)
         if not self._open:
             self._idle.set()
 
@@ -166,12 +179,13 @@ class Acceptor:
         """Return a protocol that serves the stream to whoever sent these headers."""
         if self._stream_factory is None:
             raise AssertionError("found a stream on a port that serves none; ask `streams` first")
-        return self._stream_factory(self._address(transport, seen), lambda: self.leave(transport))
+        address = self._address(transport, seen)
+        self._open.know(transport, address=address)
+        return self._stream_factory(address, lambda: self.leave(transport))
 
     def _address(self, transport: asyncio.Transport, seen: bytes) -> str:
         """Return where a client is: its socket's peer, or what a trusted proxy says, by uvicorn's rule for HTTP."""
-        peer = transport.get_extra_info("peername")
-        host = str(peer[0]) if isinstance(peer, tuple) else ""
+        host = _peer(transport)
         if host not in self._proxies:
             return host
         forwarded = b", ".join(value for name, value in _headers(seen) if name == b"x-forwarded-for").decode("latin-1")
@@ -206,8 +220,10 @@ class Front(asyncio.Protocol):
         """Give the client a while to say what it wants."""
         self._transport = cast("asyncio.Transport", transport)
         _unhold(self._transport)
-        if not self._acceptor.admit(self._transport):
-            self._refuse(503, "Too many connections; try again shortly.")
+        try:
+            self._acceptor.admit(self._transport)
+        except problem.Problem as error:
+            self._refuse(error)
             return
         self._acceptor.fronts.add(self)
         loop = asyncio.get_running_loop()
@@ -235,7 +251,13 @@ class Front(asyncio.Protocol):
             else:
                 self._hand_over_to_http()
         elif len(self._seen) > self._acceptor.limits.header_bytes:
-            self._refuse(431, "The request's headers are too large.")
+            self._refuse(
+                HeadersTooLargeError(
+                    found=f"more than {self._acceptor.limits.header_bytes} bytes of headers",
+                    allowed=f"{self._acceptor.limits.header_bytes} bytes",
+                    remedy="send fewer or shorter headers",
+                )
+            )
 
     def _hand_over_to_http(self) -> None:
         transport = self._taken()
@@ -246,7 +268,11 @@ class Front(asyncio.Protocol):
 
     def _hand_over_to_stream(self) -> None:
         transport = self._taken()
-        protocol = self._acceptor.stream(transport, bytes(self._seen))
+        try:
+            protocol = self._acceptor.stream(transport, bytes(self._seen))
+        except problem.Problem as error:
+            self._refuse(error)
+            return
         transport.pause_reading()  # uvloop chooses how to read when reading begins
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
@@ -265,11 +291,12 @@ class Front(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
 
-    def _refuse(self, status: int, words: str) -> None:
+    def _refuse(self, error: problem.Problem) -> None:
         transport = self._taken()
-        body = words.encode()
-        head = f"HTTP/1.1 {status} Refused\r\ncontent-type: text/plain\r\ncontent-length: {len(body)}\r\n"
-        transport.write(head.encode() + b"connection: close\r\n\r\n" + body)
+        body = msgspec.json.encode(problems.problem_body(error, instance="", request_id=""))
+        retry = "" if error.retry_after_s is None else f"retry-after: {error.retry_after_s:.0f}\r\n"
+        head = f"HTTP/1.1 {error.status} Refused\r\ncontent-type: {problems.MEDIA_TYPE}\r\n{retry}"
+        transport.write(f"{head}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body)
         transport.close()
 
 
@@ -391,6 +418,12 @@ def _unhold(transport: asyncio.Transport) -> None:
     connected = transport.get_extra_info("socket")
     if connected is not None and connected.family in _INTERNET:
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _peer(transport: asyncio.Transport) -> str:
+    """Return the address of a connection's other end, empty where it has none."""
+    peer = transport.get_extra_info("peername")
+    return str(peer[0]) if isinstance(peer, tuple) else ""
 
 
 def _may_be_stream(seen: bytes | bytearray) -> bool:

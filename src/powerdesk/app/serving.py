@@ -162,6 +162,7 @@ async def _port_server(opened: Desk, listening: socket.socket) -> acceptor.Accep
         stop_stream=None if hub is None else hub.stop,
         trusted_proxies=opened.settings.trusted_proxies,
         tls=tls_context(opened.settings),
+        limits=acceptor.AcceptorLimits(connections_of_address=opened.settings.connections_of_address),
     )
 
 

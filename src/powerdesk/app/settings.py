@@ -138,6 +138,12 @@ class Settings(_Part):
         default=(),
         description="Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
     )
+    connections_of_address: int = Field(
+        default=1_000,
+        gt=0,
+        description="Most connections open at once from one client, an IPv4 address or an IPv6 /64; of a trusted proxy "
+        "only the streams that it passes on are counted, by their client.",
+    )
     secure_cookies: bool = Field(default=False, description="Set to true behind a proxy that speaks https.")
     feeds: tuple[FeedName, ...] = Field(default=("sim", "caiso", "nyiso"), description="Feeds that run.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

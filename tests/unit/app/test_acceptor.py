@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import json
 import socket  # noqa: TID251 - names of options
 import ssl
 from typing import TYPE_CHECKING, Any, cast
@@ -12,9 +13,12 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 import running_desk
 import trustme
+from hypothesis import given
+from hypothesis import strategies as st
 from stream_cases import connect, desk, dial, run
 
 from powerdesk.app.acceptor import AcceptorLimits, GuardedHttp
+from powerdesk.app.admission import Admission, PortFullError, TooManyConnectionsError
 from servers.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
@@ -224,6 +228,77 @@ def test_connections__beyond_the_cap_are_refused(tmp_path: Path) -> None:
         await connect(served)
 
     at_desk(tmp_path, body, port_limits=AcceptorLimits(connections=1))
+
+
+def test_connections__of_one_address_beyond_its_bound_are_refused_as_a_problem(tmp_path: Path) -> None:
+    async def body(served: Desk) -> None:
+        async with raw(served.port) as (reader, writer):
+            async with raw(served.port) as (second, _):
+                status, headers, found = await answer(second)
+                assert (status, headers["content-type"]) == (429, "application/problem+json")
+                assert int(headers["retry-after"]) > 0
+                told = json.loads(found)
+                assert told["type"] == "/docs/problems/too-many-connections"
+                assert "127.0.0.1" in told["found"]
+            writer.write(b"GET /one HTTP/1.1\r\nHost: a\r\n\r\n")  # who is in is served
+            assert (await answer(reader))[0] == 200
+        await asyncio.wait_for(served.acceptor.idle(), PATIENCE_S)
+        async with raw(served.port) as (reader, writer):
+            writer.write(b"GET /two HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert (await answer(reader))[0] == 200
+
+    at_desk(tmp_path, body, port_limits=AcceptorLimits(connections_of_address=1))
+
+
+PROXY = None
+"""What a trusted proxy's connection counts as."""
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 7), st.sampled_from(["10.0.0.1", "2001:db8::1", "2001:db8::2", PROXY])), max_size=40
+    )
+)
+def test_admission__counts_what_is_open_and_nothing_else(acts: list[tuple[int, str | None]]) -> None:
+    known, mine = Admission(most=5, of_address=2), dict[Any, str | None]()
+    transports: list[Any] = [object() for _ in range(8)]
+    for number, address in acts:
+        transport = transports[number]
+        if transport in mine:
+            known.leave(transport)
+            del mine[transport]
+            continue
+        whose = None if address is None else address[:9]
+        own = sum(1 for each in mine.values() if each is not None and each == whose)
+        try:
+            known.admit(transport, address=address)
+        except PortFullError:
+            assert len(mine) == 5
+        except TooManyConnectionsError:
+            assert own == 2
+        else:
+            assert len(mine) < 5
+            assert own < 2
+            mine[transport] = whose
+        assert set(known) == set(mine)
+    for transport in transports:
+        known.leave(transport)
+    assert len(known) == 0
+    assert not known._of_address
+
+
+def test_a_proxys_streams__count_by_the_client_that_they_are_for() -> None:
+    known = Admission(most=9, of_address=1)
+    one, two, other = (cast("Any", object()) for _ in range(3))
+    for transport in (one, two, other):
+        known.admit(transport, address=PROXY)
+    known.know(one, address="10.0.0.1")
+    known.know(one, address="10.0.0.1")
+    known.know(other, address="10.0.0.2")
+    with pytest.raises(TooManyConnectionsError):
+        known.know(two, address="10.0.0.1")
+    known.leave(one)
+    known.know(two, address="10.0.0.1")
 
 
 def test_stop__lets_requests_end_and_says_bye(tmp_path: Path) -> None:
