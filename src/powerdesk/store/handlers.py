@@ -21,6 +21,7 @@ GROUP = "store.projector"
 POLL_S = 0.25
 FOLLOW_EVERY_S = 0.02
 AWAY_S = 0.5
+AGAIN_S = 1.0
 HEARD_AT_ONCE = operations.NEWEST_KEPT
 log = logging.getLogger("powerdesk.store")
 
@@ -41,19 +42,21 @@ def _apply(store: Store, consumer: Consumer, message: Message) -> None:
     consumer.commit(message)
 
 
-def run(store: Store, consumer: Consumer, stop: threading.Event) -> None:
+def run(store: Store, consumer: Consumer | None, stop: threading.Event) -> None:
     """Apply batches until told to stop; a failure stays at its message, is logged, and is tried again."""
     while not stop.is_set():
         try:
+            consumer = consumer or store.bus.consume(events.BATCHES_TOPIC, group=GROUP)
             for message in consumer.poll(timeout_s=POLL_S):
                 if stop.is_set():
                     return  # what was not done comes again at the next start
                 _apply(store, consumer, message)
         except Exception:
             log.exception("the projection stopped at a batch and will try it again")
-            stop.wait(1.0)
-            consumer.close()
-            consumer = store.bus.consume(events.BATCHES_TOPIC, group=GROUP)
+            stop.wait(AGAIN_S)
+            if consumer is not None:
+                consumer.close()
+            consumer = None  # joins again above, however often the log lets nobody in
 
 
 def follow(store: Store, heard: int, stop: threading.Event) -> None:
