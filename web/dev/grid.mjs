@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs'
 
 const recorded = JSON.parse(readFileSync(new URL('grid.json', import.meta.url), 'utf8'))
 const DAY = 86_400_000
+const HOUR = 3_600_000
 /** The recorded day begins at midnight of a market that is six hours behind UTC. */
-const MIDNIGHT = 6 * 3_600_000
+const MIDNIGHT = 6 * HOUR
 const SINCE = '2026-01-01T06:00:00Z'
 const iso = (instant) => new Date(instant).toISOString().replace('.000Z', 'Z')
 const cents = (value) => Math.round(value * 10_000) / 10_000
@@ -77,7 +78,39 @@ function* intervals(params, asOf) {
   }
 }
 
+/** The intervals of an hour of the recorded day, day-ahead one, in real time twelve. */
+const within = (run, hour) => Array.from({ length: HOUR / step(run) }, (_, at) => hour + at * step(run))
+const quantile = (sorted, level) => sorted[Math.min(sorted.length - 1, Math.floor(level * sorted.length))]
+const average = (values) => values.reduce((sum, value) => sum + value, 0) / values.length
+
+/** A forecast that knows the recorded day: how many of an hour's intervals bind in it, and at what. */
+function forecast(params, asOf) {
+  const found = []
+  for (let start = Math.ceil(Date.parse(params.get('start') ?? iso(asOf)) / HOUR) * HOUR; start < Date.parse(params.get('end') ?? iso(asOf + DAY)); start += HOUR) {
+    for (const run of ['DA', 'RT5']) {
+      CONSTRAINTS.forEach(({ constraint }, at) => {
+        const shadows = within(run, start).map((one) => clearing(run, one).binding.find(([bound]) => bound === at)?.[1] ?? 0).sort((a, b) => a - b)
+        const [q10, q50, q90] = [0.1, 0.5, 0.9].map((level) => quantile(shadows, level))
+        found.push({ market: 'SIM', constraint, forecast_run: `regression-${run}`, interval_start: iso(start), interval_end: iso(start + HOUR), binding_probability: average(shadows.map((one) => Number(one > 0))), shadow_price_mean_per_mwh: cents(average(shadows)), shadow_price_q10_per_mwh: q10, shadow_price_q50_per_mwh: q50, shadow_price_q90_per_mwh: q90, currency: 'USD', published_at: iso(Math.floor(asOf / HOUR) * HOUR) })
+      })
+    }
+  }
+  return found
+}
+
+/** How a location stood against a hub in each hour of the recorded day. */
+function surface(params) {
+  const [location, hub, start] = ['location', 'hub', 'start'].map((name) => params.get(name))
+  return Array.from({ length: 24 }, (_, hour) => {
+    const basis = within('RT5', MIDNIGHT + hour * HOUR).map((at) => gridParts(location, 'RT5', at).price - gridParts(hub, 'RT5', at).price).sort((a, b) => a - b)
+    const row = (level, value) => ({ market: 'SIM', market_run: 'DA', hub, location, interval_start: start, hour_block: String(hour).padStart(2, '0'), quantile: level, interval_end: params.get('end'), basis_per_mwh: cents(value), observations: basis.length, currency: 'USD' })
+    return [...['0.05', '0.25', '0.5', '0.75', '0.95'].map((level) => row(level, quantile(basis, Number(level)))), row('mean', average(basis))]
+  }).flat()
+}
+
 const MAKERS = {
+  'grid.binding_forecast': forecast,
+  'grid.basis_surface': (params) => (params.has('location') && params.has('hub') ? surface(params) : []),
   'grid.networks': () => NETWORKS,
   'grid.constraints': () => CONSTRAINTS,
   'grid.shift_factors': () => FACTORS,
@@ -96,7 +129,7 @@ export const isGrid = (dataset) => dataset in MAKERS
 /** Rows of a dataset of the grid that the query wants, oldest first. */
 export function gridRows(dataset, params, asOf) {
   if (params.has('market') && !params.get('market').split(',').includes('SIM')) return []
-  const filters = ['kind', 'element', 'constraint', 'location', 'branch'].filter((name) => params.has(name)).map((name) => [name, new Set(params.get(name).split(','))])
+  const filters = ['kind', 'element', 'constraint', 'location', 'branch', 'forecast_run'].filter((name) => params.has(name)).map((name) => [name, new Set(params.get(name).split(','))])
   return MAKERS[dataset](params, asOf).filter((row) => filters.every(([name, wanted]) => !(name in row) || wanted.has(row[name])))
 }
 

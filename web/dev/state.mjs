@@ -67,11 +67,12 @@ export function quality(dataset, market) {
     { group: [market, 'RT5'], market, market_run: 'RT5', series: ['*'], start: iso(now - 3.6 * 3_600_000), end: iso(now - 3 * 3_600_000), intervals: missing, reason: dead ? 'UNREACHABLE' : 'NO_DATA_FINAL', detail: dead ? 'No answer since the last payload.' : 'The file of the hour lacks these intervals and will not be published again.' },
   ]
   const known = dataset === 'markets.prices' || (dataset === 'markets.load' && market === 'NYISO')
-  if (!known) return { dataset, expected: 0, present: 0, missing: 0, completeness: null, freshness: { newest_interval_end: null, age_s: null, state: 'never' }, gaps: [], gap_count: 0, restatements: { in_span: 0, last_24h: 0, last: [] } }
+  if (!known) return { dataset, expected: 0, present: 0, missing: 0, completeness: null, freshness: { newest_interval_end: null, age_s: null, state: 'never' }, gaps: [], gap_count: 0, restatements: { in_span: 0, last_24h: 0, last: [] }, left_out: [] }
   return {
     dataset, expected, present: expected - missing, missing, completeness: 1 - missing / expected,
     freshness: { newest_interval_end: iso(now - late * 1000), age_s: late, state: late > 1800 ? 'stale' : late > 600 ? 'late' : 'ok' }, gaps, gap_count: gaps.length,
     restatements: { in_span: market === 'SIM' ? 612 : 31, last_24h: market === 'SIM' ? 612 : 31, last: [{ location: LOCATIONS.find((one) => one.market === market).id, market_run: 'RT5', interval_start: iso(now - 5_400_000), price_per_mwh: 31.44, published_at: iso(now - 4_500_000), revision: 1 }] },
+    left_out: [],
   }
 }
 

@@ -1,9 +1,9 @@
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { Suspense, lazy, useEffect, useState } from 'react'
 import { ProblemPanel, Skeleton } from '@/components/states'
 import { keepCsrf } from '@/lib/api/client'
 import { ProblemError, problemOf } from '@/lib/api/problem'
-import { useMe } from '@/lib/api/queries'
+import { meQuery, useMe } from '@/lib/api/queries'
 import { StreamContext, browserStream, pauseWhileHidden } from '@/lib/stream/stream-context'
 import { parseInstant } from '@/lib/time/format'
 import { keepSkew } from '@/lib/time/use-now'
@@ -16,7 +16,13 @@ function retry(count: number, error: Error): boolean {
   return count < 2 && error instanceof ProblemError && (error.problem.status === 0 || error.problem.status >= 500)
 }
 
-const client = new QueryClient({ defaultOptions: { queries: { retry, staleTime: 10_000, refetchOnWindowFocus: false } } })
+/** Whatever is refused for want of a session asks who is there: the answer leads to signing in. */
+function onError(error: Error): void {
+  const me = client.getQueryState(meQuery.queryKey)
+  if (error instanceof ProblemError && error.problem.status === 401 && me?.status === 'success') void client.invalidateQueries(meQuery)
+}
+
+const client = new QueryClient({ queryCache: new QueryCache({ onError }), mutationCache: new MutationCache({ onError }), defaultOptions: { queries: { retry, staleTime: 10_000, refetchOnWindowFocus: false } } })
 
 function SignedIn() {
   const [stream] = useState(browserStream)

@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
+import { ProblemLine } from '@/components/states'
 import { send } from '@/lib/api/client'
-import { problemOf } from '@/lib/api/problem'
 import { useMe } from '@/lib/api/queries'
 
 const LATER_KEY = 'pd-password-later'
@@ -45,7 +45,7 @@ export function FirstRun() {
       <input id="first-password" className="input" type="password" autoComplete="new-password" minLength={12} required value={password} onChange={(event) => setPassword(event.target.value)} placeholder="At least 12 characters" />
       <button type="submit" className="button small primary" disabled={save.isPending}>Set password</button>
       <button type="button" className="button small quiet" onClick={putOff}>Later</button>
-      {save.isError ? <span className="alarm" role="alert">{problemOf(save.error).detail ?? problemOf(save.error).title}</span> : null}
+      {save.isError ? <ProblemLine error={save.error} /> : null}
     </form>
   )
 }

@@ -43,12 +43,21 @@ const ROUTES: readonly [prefix: string, page: LazyPage][] = [
 const DESIGN: LazyPage = { load: () => import('./design/DesignPage') }
 const NOT_FOUND: LazyPage = { load: () => import('@/features/problems/NotFoundPage') }
 
+/** Return the text of a part of an address; one that is not encoded as addresses are stands for itself. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
+
 /** Return the page of a path and what follows its prefix. */
 export function route(path: string): { page: LazyPage; rest: string } {
   const at = path === '/' || path.startsWith('/sign-in') ? '/prices' : path
   for (const [prefix, page] of ROUTES) {
     if (prefix.endsWith('/') ? at.startsWith(prefix) && at.length > prefix.length : at === prefix) {
-      return { page, rest: decodeURIComponent(at.slice(prefix.length)) }
+      return { page, rest: decoded(at.slice(prefix.length)) }
     }
   }
   return at === '/design' ? { page: DESIGN, rest: '' } : { page: NOT_FOUND, rest: at }

@@ -1,4 +1,4 @@
-import { useRef } from 'react'
+import { useEffect, useRef } from 'react'
 import { addDays, isDay } from '@/lib/time/zone'
 import { Icon } from './Icon'
 
@@ -16,9 +16,13 @@ interface DayProps {
 /** An operating day as the desk writes it everywhere, YYYY-MM-DD with its weekday, where the browser's own field follows the machine's country; up and down go by days. */
 export function DayInput({ day, choose }: DayProps) {
   const calendar = useRef<HTMLInputElement>(null)
+  const text = useRef<HTMLInputElement>(null)
+  useEffect(() => {
+    if (text.current !== null) text.current.value = day
+  }, [day])
   return (
     <span className="day-input">
-      <input key={day} className="input" type="text" inputMode="numeric" aria-label="Operating day, YYYY-MM-DD" defaultValue={day} maxLength={10} onFocus={(event) => event.currentTarget.select()}
+      <input ref={text} className="input" type="text" inputMode="numeric" aria-label="Operating day, YYYY-MM-DD" defaultValue={day} maxLength={10} onFocus={(event) => event.currentTarget.select()}
         onBlur={(event) => {
           if (!accept(event.currentTarget.value, day, choose)) event.currentTarget.value = day
         }}

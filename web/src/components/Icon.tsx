@@ -13,7 +13,6 @@ const PATHS = {
   close: 'M6 6l12 12M18 6L6 18',
   copy: 'M9 9h11v11H9zM5 15H4V4h11v1',
   star: 'M12 4l2.5 5.2 5.5.7-4 3.9 1 5.6-5-2.7-5 2.7 1-5.6-4-3.9 5.5-.7z',
-  out: 'M14 4h6v6M20 4l-9 9M18 14v6H4V6h6',
   sort_up: 'M12 5v14M6 11l6-6 6 6',
   sort_down: 'M12 19V5M6 13l6 6 6-6',
   calendar: 'M4 6h16v14H4zM4 10h16M8 3v4M16 3v4',

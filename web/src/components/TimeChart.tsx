@@ -104,6 +104,9 @@ function pathsOf(): uPlot.Series.PathBuilder {
   return (plot, index, from, to) => ((to - from > plot.bbox.width ? line : stepped)?.(plot, index, from, to)) ?? null
 }
 
+/** The interval of a point; the last point is only the end of the last one. */
+const intervalAt = (plot: uPlot, index: number) => Math.max(0, Math.min(index, plot.data[0].length - 2))
+
 function wholeOf({ time_s, end_s }: TimeChartProps) {
   return { low: time_s[0] ?? 0, high: end_s }
 }
@@ -115,14 +118,12 @@ function options(props: TimeChartProps, width: number): uPlot.Options {
   const every = Math.max(1, Math.ceil((marked.length * LABEL_PX) / width))
   const labels = new Map(props.ticks.map((tick) => [tick.mark_s, tick.label]))
   const whole = wholeOf(props)
-  const last = props.time_s.at(-1)
   return {
     width, height: props.height, padding: [8, 8, 0, 0],
-    cursor: { sync: { key: props.linked }, points: { size: 6 }, drag: { x: true, y: false } },
+    cursor: { sync: { key: props.linked }, dataIdx: (plot, _series, index) => intervalAt(plot, index), points: { size: 6 }, drag: { x: true, y: false } },
     legend: { show: true, live: true, markers: { show: true, width: 2, stroke: (_plot, index) => markerColor(props, index), fill: (_plot, index) => markerColor(props, index) } },
     plugins: [marks(props.selected_s), grip(props.linked, () => whole)],
-    // The last interval has a width too: the whole axis ends where it does.
-    scales: { x: { time: false, range: (_plot, low, high) => [low, high === last ? whole.high : high] } },
+    scales: { x: { time: false, range: (_plot, low, high) => [low, high] } },
     axes: [
       {
         ...axis, size: 24, values: (_plot, splits) => splits.map((at) => labels.get(at) ?? ''),
@@ -156,7 +157,7 @@ export default function TimeChart(props: TimeChartProps) {
   const host = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | undefined>(undefined)
   const theme = useTheme()
-  const { time_s, values, onPick, selected_s } = props
+  const { time_s, end_s, values, onPick, selected_s } = props
   const shape = JSON.stringify([props.series, props.bands, props.ticks[0], props.ticks.length, props.end_s, props.selected_s, props.height, theme])
 
   useEffect(() => {
@@ -170,7 +171,7 @@ export default function TimeChart(props: TimeChartProps) {
     watcher.observe(node)
     const pick = () => {
       const index = chart.cursor.idx
-      const at_s = index === null || index === undefined ? undefined : chart.data[0][index]
+      const at_s = index === null || index === undefined ? undefined : chart.data[0][intervalAt(chart, index)]
       if (at_s !== undefined && chart.select.width < 4) onPick?.(at_s)
     }
     chart.over.addEventListener('click', pick)
@@ -183,12 +184,13 @@ export default function TimeChart(props: TimeChartProps) {
   }, [shape, onPick])
 
   useEffect(() => {
-    const gapped = values.map((line) => line.map((value) => (Number.isFinite(value) ? value : null)))
+    // The last interval has a width too: its value stands until its end.
+    const gapped = values.map((line) => line.concat(line.at(-1) ?? Number.NaN).map((value) => (Number.isFinite(value) ? value : null)))
     const chart = plot.current
     if (chart === undefined) return
-    chart.setData([time_s, ...gapped])
+    chart.setData([time_s.concat(end_s), ...gapped])
     if (chart.cursor.idx === null || chart.cursor.idx === undefined) tellChosen(chart, selected_s)
-  }, [time_s, values, shape, selected_s])
+  }, [time_s, end_s, values, shape, selected_s])
 
   const onKey = (event: KeyboardEvent) => {
     const chart = plot.current

@@ -1,6 +1,6 @@
 import type { UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
-import { problemOf, problemSlug } from '@/lib/api/problem'
+import { faultOf, problemOf, problemSlug } from '@/lib/api/problem'
 import type { EntitlementTuple, Problem } from '@/lib/api/types'
 import { Icon } from './Icon'
 import { Link } from './Link'
@@ -42,16 +42,24 @@ export function RefusedPanel({ missing, remedy }: { missing: readonly Entitlemen
   )
 }
 
+/** A failure in one line, for a button or a form beside which there is no room for a panel. */
+export function ProblemLine({ error }: { error: unknown }) {
+  const problem = problemOf(error)
+  return <span className="alarm small" role="alert">{faultOf(problem)}{problem.remedy === undefined ? null : <>: <span className="remedy">{problem.remedy}</span></>}{problem.retry_after === undefined ? '' : `, in ${Math.ceil(problem.retry_after)} s`}</span>
+}
+
 /** A problem in the server's own words: what failed, what was found and allowed, what to do. */
 export function ProblemPanel({ problem, retry, still }: { problem: Problem; retry?: (() => void) | undefined; still?: string | undefined }) {
   if (problem.status === 403 && problem.entitlement !== undefined && problem.entitlement.length > 0) {
-    return <RefusedPanel missing={problem.entitlement} remedy={problem.remedy} />
+    // Its remedy speaks to programs (allow_partial); who reads a page asks a person.
+    return <RefusedPanel missing={problem.entitlement} />
   }
   const slug = problemSlug(problem)
+  const fault = faultOf(problem)
   return (
     <div className="state" role="alert">
       <h2 className="alarm"><Icon name="alert" /> {problem.title}</h2>
-      {problem.detail === undefined || problem.detail === problem.title ? null : <p>{problem.detail}</p>}
+      {fault === problem.title ? null : <p>{fault}</p>}
       <ul>
         {problem.errors?.map((part, index) => (
           <li key={index}><code>{part.pointer ?? 'request'}</code> found {part.found ?? 'nothing'}; allowed: {part.allowed ?? 'see the documentation'}. {part.remedy}</li>

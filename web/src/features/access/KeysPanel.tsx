@@ -1,9 +1,8 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { InstantLabel, AgeLabel, StatusPill, type Tone } from '@/components/labels'
-import { EmptyState, QueryStates } from '@/components/states'
+import { EmptyState, ProblemLine, QueryStates } from '@/components/states'
 import { getJson, send } from '@/lib/api/client'
-import { problemOf } from '@/lib/api/problem'
 import type { ApiKey } from '@/lib/api/types'
 import { serverNow } from '@/lib/time/use-now'
 import { DAY_MS } from '@/lib/time/zone'
@@ -51,7 +50,7 @@ function KeyRow({ apiKey, onMade }: { apiKey: ApiKey; onMade: (made: MadeKey) =>
       <td data-head="Expires">{apiKey.expires_at === null ? <span className="dim">never</span> : <InstantLabel instant={instant(apiKey.expires_at)} />}</td>
       <td data-head="Last used" className="number"><AgeLabel instant={instant(apiKey.last_used_at)} /></td>
       <td className="number actions">
-        {failed === null ? null : <span className="alarm small" role="alert">{problemOf(failed).title}</span>}
+        {failed === null ? null : <ProblemLine error={failed} />}
         {!alive ? null : sure ? (
           <><button type="button" className="button small" onClick={() => revoke.mutate()} disabled={revoke.isPending}>Revoke now</button><button type="button" className="button small quiet" onClick={() => setSure(false)}>Keep</button></>
         ) : (

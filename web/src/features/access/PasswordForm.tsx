@@ -1,7 +1,7 @@
 import { useMutation } from '@tanstack/react-query'
 import { type SyntheticEvent, useState } from 'react'
+import { ProblemLine } from '@/components/states'
 import { send } from '@/lib/api/client'
-import { problemOf } from '@/lib/api/problem'
 
 /** Change the password; in a session opened by a one-time link the old one is not asked. */
 export function PasswordForm() {
@@ -18,7 +18,6 @@ export function PasswordForm() {
     event.preventDefault()
     save.mutate()
   }
-  const problem = save.isError ? problemOf(save.error) : undefined
   return (
     <section className="panel" aria-labelledby="password-head">
       <header><h2 id="password-head">Password</h2><span className="dim small">leave the old one empty if you came by a one-time link</span></header>
@@ -27,7 +26,7 @@ export function PasswordForm() {
         <label>New password<input className="input" type="password" autoComplete="new-password" required minLength={12} placeholder="At least 12 characters" value={next} onChange={(event) => setNext(event.target.value)} /></label>
         <button type="submit" className="button" disabled={save.isPending}>Change</button>
         {save.isSuccess ? <span className="ok" role="status">Changed.</span> : null}
-        {problem === undefined ? null : <span className="alarm" role="alert">{problem.detail ?? problem.title} {problem.remedy}</span>}
+        {save.isError ? <ProblemLine error={save.error} /> : null}
       </form>
     </section>
   )

@@ -1,8 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { AgeLabel, InstantLabel } from '@/components/labels'
-import { QueryStates } from '@/components/states'
+import { ProblemLine, QueryStates } from '@/components/states'
 import { getJson, send } from '@/lib/api/client'
-import { problemOf } from '@/lib/api/problem'
 import type { Session } from '@/lib/api/types'
 
 /** Where this account is signed in, and the way to end it there. */
@@ -12,7 +11,7 @@ export function SessionsPanel() {
   const end = useMutation({ mutationFn: (id: string) => send('DELETE', `/v1/sessions/${id}`), onSuccess: () => client.invalidateQueries({ queryKey: ['sessions'] }) })
   return (
     <section className="panel" aria-labelledby="sessions-head">
-      <header><h2 id="sessions-head">Sessions</h2>{end.isError ? <span className="alarm small" role="alert">{problemOf(end.error).title}</span> : null}</header>
+      <header><h2 id="sessions-head">Sessions</h2>{end.isError ? <ProblemLine error={end.error} /> : null}</header>
       <QueryStates query={query} lines={3}>
         {(sessions) => (
           <table className="grid-table access-table">

@@ -45,7 +45,7 @@ function Rules({ dataset }: { dataset: Dataset }) {
         <dt>Key</dt><dd><code>{dataset.key.join(', ')}</code></dd>
         <dt>Published</dt><dd>{dataset.publication.meaning} <span className="dim">({dataset.publication.name})</span></dd>
         <dt>Late, stale</dt><dd>after {spanText(dataset.freshness.late_after_s)}, after {spanText(dataset.freshness.stale_after_s)}</dd>
-        <dt>Kept</dt><dd>{dataset.retention_s === null ? 'for good' : `${Math.round(dataset.retention_s / 86_400 / 365)} years`}</dd>
+        <dt>Kept</dt><dd>{dataset.retention_s === null ? 'for good' : spanText(dataset.retention_s)}</dd>
         <dt>Entitlement</dt><dd>product <code>{dataset.product}</code> of the row&rsquo;s market</dd>
       </dl>
     </section>
@@ -86,10 +86,9 @@ export default function DatasetPage({ rest: id }: { rest: string }) {
             <PageHead title={dataset.title} figures={<><KeyFigure name="Columns" note={`${dataset.key.length} of them the key`}>{dataset.columns.length}</KeyFigure><KeyFigure name="Store position" note="last batch with it">{countText(dataset.position)}</KeyFigure><KeyFigure name="Declaration">v{dataset.version}</KeyFigure></>}
               actions={<><AsOfBadge /><Link className="button quiet" to="/datasets">All datasets</Link></>} />
             <div className="page-scroll dataset-page">
-              <div className="stack">
-                <p className="meaning">{dataset.meaning} <code className="dim">{dataset.id}</code></p>
-                <ColumnTable columns={dataset.columns} />
-              </div>
+              <p className="meaning">{dataset.meaning} <code className="dim">{dataset.id}</code></p>
+              <SampleTable dataset={dataset} />
+              <div className="stack"><ColumnTable columns={dataset.columns} /></div>
               <div className="stack side">
                 <Rules dataset={dataset} />
                 <section className="panel" aria-labelledby="read-head">
@@ -98,7 +97,6 @@ export default function DatasetPage({ rest: id }: { rest: string }) {
                 </section>
                 <Licences dataset={dataset} />
               </div>
-              <SampleTable dataset={dataset} />
             </div>
           </>
         )

@@ -5,6 +5,7 @@ import { KeyFigure, PageHead } from '@/components/labels'
 import { EmptyState, QueryStates } from '@/components/states'
 import { datasetsQuery } from '@/lib/api/queries'
 import type { Dataset } from '@/lib/api/types'
+import { answers } from '@/lib/searching'
 import { countText, spanText } from '@/lib/units/format'
 import { setParams } from '@/lib/url/use-place'
 import './datasets.css'
@@ -17,7 +18,6 @@ function unitsOf(dataset: Dataset): string {
 export default function DatasetsPage() {
   const query = useQuery(datasetsQuery)
   const [search, type] = useSearch()
-  const words = search.toLowerCase()
   const position = query.data?.reduce((newest, one) => Math.max(newest, one.position), 0)
   return (
     <>
@@ -26,7 +26,8 @@ export default function DatasetsPage() {
       <div className="page-scroll">
         <QueryStates query={query} lines={10}>
           {(datasets) => {
-            const found = datasets.filter((one) => `${one.id} ${one.title} ${one.meaning} ${one.columns.map((column) => column.name).join(' ')}`.toLowerCase().includes(words))
+            const isWanted = answers(search)
+            const found = datasets.filter((one) => isWanted(`${one.id} ${one.title} ${one.meaning} ${one.columns.map((column) => column.name).join(' ')}`))
             if (found.length === 0) return <EmptyState title="No dataset answers the search" action={<button type="button" className="button" onClick={() => setParams({ q: null }, 'replace')}>Show all</button>}>Titles, meanings and column names were searched.</EmptyState>
             return (
               <section className="panel" aria-label="Catalogue">

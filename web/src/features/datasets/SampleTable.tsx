@@ -9,11 +9,15 @@ import { countText, numberText, unitIn } from '@/lib/units/format'
 import { useClock, useScope } from '@/lib/url/scope'
 import { useColumns } from '@/lib/url/use-columns'
 
+/** Ratios and places in a layout need more decimals than power and money. */
+const decimalsOf = ({ unit }: DatasetColumn) => (unit === null || unit === '1' ? 4 : 2)
+const isNumber = ({ dtype }: DatasetColumn) => /^(float|int|uint)\d+$/.test(dtype)
+
 function cellText(column: DatasetColumn, cell: Cell | undefined, zone: string): string {
   if (cell === null || cell === undefined) return '–'
   if (column.dtype === 'instant' && typeof cell === 'string') return instantText(zone, Date.parse(cell))
-  if (typeof cell === 'number' && column.dtype === 'float64') return numberText(cell)
-  return typeof cell === 'number' ? countText(cell) : String(cell)
+  if (typeof cell !== 'number') return String(cell)
+  return column.dtype === 'float64' ? numberText(cell, decimalsOf(column)) : countText(cell)
 }
 
 const SAMPLE_ROWS = 5
@@ -30,10 +34,10 @@ function Rows({ dataset, sample, chosen }: { dataset: Dataset; sample: Columns; 
     <div className="scroll-x" tabIndex={0} role="region" aria-label="Newest rows">
       <table className="grid-table sample-table">
         <thead><tr>{shown.map((column) => (
-          <th key={column.name} className={column.dtype === 'float64' ? 'number' : ''}>{column.name}{column.unit === null ? column.dtype === 'instant' ? <span className="unit"> {clock.abbreviation}</span> : null : <span className="unit"> {unitIn(column.unit, currencies)}</span>}</th>
+          <th key={column.name} className={isNumber(column) ? 'number' : ''}>{column.name}{column.unit === null ? column.dtype === 'instant' ? <span className="unit"> {clock.abbreviation}</span> : null : <span className="unit"> {unitIn(column.unit, currencies)}</span>}</th>
         ))}</tr></thead>
         <tbody>{Array.from({ length: sample.count }, (_, row) => (
-          <tr key={row}>{shown.map((column) => <td key={column.name} className={column.dtype === 'float64' ? 'number' : 'nowrap'}>{cellText(column, sample.columns[column.name]?.[row], clock.zone)}</td>)}</tr>
+          <tr key={row}>{shown.map((column) => <td key={column.name} className={isNumber(column) ? 'number' : 'nowrap'}>{cellText(column, sample.columns[column.name]?.[row], clock.zone)}</td>)}</tr>
         ))}</tbody>
       </table>
     </div>
@@ -53,7 +57,7 @@ export function SampleTable({ dataset }: { dataset: Dataset }) {
     <section className="panel sample" aria-labelledby="sample-head">
       <header><h2 id="sample-head">Newest rows</h2><span className="dim small">of the first {SAMPLE_ROWS} series{market === undefined ? '' : ` of ${market}`}</span>
         <div className="actions"><ColumnChooser all={dataset.columns.map((column) => ({ id: column.name, name: column.name, meaning: column.meaning }))} chosen={chosen} shown={chosen} standard={standard} choose={choose} /></div></header>
-      <QueryStates query={query} lines={SAMPLE_ROWS} still="The declaration above is open to everyone.">{(sample) => <Rows dataset={dataset} sample={sample} chosen={chosen} />}</QueryStates>
+      <QueryStates query={query} lines={SAMPLE_ROWS} still="The declaration is open to everyone.">{(sample) => <Rows dataset={dataset} sample={sample} chosen={chosen} />}</QueryStates>
     </section>
   )
 }

@@ -7,17 +7,20 @@ import { VirtualTable } from '@/components/VirtualTable'
 import { AgeLabel, AsOfBadge, KeyFigure, PageHead } from '@/components/labels'
 import { EmptyState, ProblemPanel, Skeleton } from '@/components/states'
 import { problemOf } from '@/lib/api/problem'
-import { locationsQuery, useDataset } from '@/lib/api/queries'
+import { locationsQuery, useDataset, useUnit } from '@/lib/api/queries'
 import { bindingsOf } from '@/lib/grid/binding'
 import { type BoardRow, boardRows } from '@/lib/grid/board'
+import { likeliest, useForecast } from '@/lib/grid/forecast'
 import type { Run } from '@/lib/grid/intervals'
 import { useConstraints, useNewest, useOneMarket, useShadowPrices } from '@/lib/grid/queries'
 import { kindRank } from '@/lib/kinds'
+import { answers } from '@/lib/searching'
 import { clickedSort, parseOneSort, sortedBy } from '@/lib/sorting'
 import { chosenClock } from '@/lib/time/markets'
 import { useNowEvery } from '@/lib/time/use-now'
-import { addDays, dayOf, dayStart } from '@/lib/time/zone'
-import { countText, numberText, unitIn } from '@/lib/units/format'
+import { clockText } from '@/lib/time/format'
+import { HOUR_MS, addDays, dayOf, dayStart, hourEndingLabel } from '@/lib/time/zone'
+import { countText, numberText } from '@/lib/units/format'
 import { useScope } from '@/lib/url/scope'
 import { place, setParams, useParam } from '@/lib/url/use-place'
 import { ConstraintDetail } from './ConstraintDetail'
@@ -29,6 +32,7 @@ import { useFactors } from './factors'
 import './grid.css'
 
 const BOTH: readonly Run[] = ['DA', 'RT5']
+const LIVE: readonly Run[] = ['RT5']
 const SLOT_MS = 300_000
 const STANDARD = { column: 'now', descending: true }
 const FILTERS: readonly [id: string, words: string, keep: (row: BoardRow) => boolean][] = [
@@ -57,14 +61,14 @@ function useBoard(market: string | undefined) {
     [before.data, sinceToday.data, constraints, newest, today, moment],
   )
   const currencies = [before.data, sinceToday.data].flatMap((one) => (one === undefined || one.count === 0 ? [] : [one.text('currency', 0)]))
-  const declared = useDataset('grid.shadow_prices')?.columns.find((column) => column.name === 'shadow_price_per_mwh')?.unit ?? 'currency/MWh'
+  const unit = useUnit('grid.shadow_prices', 'shadow_price_per_mwh', currencies)
   return {
-    rows, newest, day, unit: unitIn(declared, currencies), constraints, isLoading: before.isPending || sinceToday.isPending, error: sinceToday.error ?? before.error,
+    rows, newest, day, unit, tz, clock, moment, constraints, isLoading: before.isPending || sinceToday.isPending, error: sinceToday.error ?? before.error,
     isPartial: before.data?.isPartial === true || sinceToday.data?.isPartial === true, retry: () => void Promise.all([before.refetch(), sinceToday.refetch()]),
   }
 }
 
-function Figures({ rows, newest, unit }: { rows: readonly BoardRow[]; newest: number | undefined; unit: string }) {
+function Figures({ rows, newest, unit, isKnown }: { rows: readonly BoardRow[]; newest: number | undefined; unit: string; isKnown: boolean }) {
   const bound = rows.filter((row) => row.now > 0)
   const rule = useDataset('markets.prices')?.freshness
   const dearest = bound.reduce<BoardRow | undefined>((most, row) => (most === undefined || row.now > most.now ? row : most), undefined)
@@ -74,7 +78,7 @@ function Figures({ rows, newest, unit }: { rows: readonly BoardRow[]; newest: nu
       <KeyFigure name="Dearest" unit={unit} note={dearest?.name}>{dearest === undefined ? '–' : numberText(dearest.now)}</KeyFigure>
       <KeyFigure name="RT, not DA" note="this hour">{newest === undefined ? '–' : rows.filter((row) => row.since === 'rt').length}</KeyFigure>
       <KeyFigure name="DA, not RT" note="this hour">{newest === undefined ? '–' : rows.filter((row) => row.since === 'da').length}</KeyFigure>
-      <KeyFigure name="Bound in 7 days" note="DA or RT">{countText(rows.length)}</KeyFigure>
+      <KeyFigure name="Bound in 7 days" note="DA or RT">{isKnown ? countText(rows.length) : '–'}</KeyFigure>
     </>
   )
 }
@@ -96,7 +100,7 @@ export default function BoardPage() {
 }
 
 function Board({ market }: { market: string }) {
-  const { rows, newest, day, unit, constraints, isLoading, isPartial, error, retry } = useBoard(market)
+  const { rows, newest, day, unit, tz, clock, moment, constraints, isLoading, isPartial, error, retry } = useBoard(market)
   const [search, type] = useSearch()
   const show = useParam('show') ?? 'all'
   const selected = useParam('row')
@@ -105,20 +109,18 @@ function Board({ market }: { market: string }) {
   const inView = useMemo(() => new Set(shown), [shown])
   const all = useMemo(() => rows.map(rowId), [rows])
   const factors = useFactors(market, all, inView)
-  const columns = useMemo(() => boardColumns(unit, factors), [unit, factors])
+  const forecast = useForecast(market, LIVE, Math.floor(moment / HOUR_MS) * HOUR_MS).data
+  const columns = useMemo(() => boardColumns(unit, factors, likeliest(forecast ?? []), (start) => (tz === 'market' ? `HE ${hourEndingLabel(clock.zone, start)}` : clockText(clock.zone, start))), [unit, factors, forecast, tz, clock])
   const keep = FILTERS.find(([id]) => id === show)?.[2]
-  const words = search.toLowerCase().split(/\s+/).filter((word) => word !== '')
-  const found = rows.filter((row) => {
-    const hay = `${row.name} ${row.constraint?.monitored ?? ''} ${row.constraint?.contingency ?? ''}`.toLowerCase()
-    return keep?.(row) !== false && words.every((word) => hay.includes(word))
-  })
+  const isWanted = answers(search)
+  const found = rows.filter((row) => keep?.(row) !== false && isWanted(`${row.name} ${row.constraint?.monitored ?? ''} ${row.constraint?.contingency ?? ''}`))
   const value = columns.find((one) => one.id === sort.column)?.value ?? rowId
   const ordered = sortedBy(sort.column === STANDARD.column ? sortedBy(found, (row) => row.week_h, true) : found, value, sort.descending)
   const onSort = (column: string, isNumber: boolean) => setParams({ sort: clickedSort(sort, column, isNumber) }, 'replace')
   const chosen = selected === undefined ? undefined : constraints?.get(selected)
   return (
     <>
-      <PageHead title="Constraints" figures={<Figures rows={rows} newest={newest} unit={unit} />} />
+      <PageHead title="Constraints" figures={<Figures rows={rows} newest={newest} unit={unit} isKnown={rows.length > 0 || (!isLoading && error === null)} />} />
       <div className="grid-split">
         <div className="grid-main">
           <GridTools label="Search constraints" type={type} note={`${countText(ordered.length)} shown, ${market}`}>

@@ -13,12 +13,14 @@ import { topEffects } from '@/lib/grid/board'
 import { type Run, dayIntervals } from '@/lib/grid/intervals'
 import type { Constraint } from '@/lib/grid/network'
 import { isSameRead, useShadowPrices } from '@/lib/grid/queries'
+import { nameOf } from '@/lib/kinds'
 import { isoInstant } from '@/lib/time/format'
 import { type MarketClock, chosenClock } from '@/lib/time/markets'
 import { addDays, dayStart } from '@/lib/time/zone'
 import { numberText } from '@/lib/units/format'
 import { useScope } from '@/lib/url/scope'
 import { setParams, useParam } from '@/lib/url/use-place'
+import { Forecast } from './Forecast'
 import { slotted, ticksOf } from './chart-day'
 import { useFactors } from './factors'
 
@@ -57,7 +59,7 @@ function line(run: Run, bindings: readonly Binding[], cleared: ReadonlySet<strin
 }
 
 function History({ market, constraint, day, at, newest, unit, clock }: DetailProps & { clock: MarketClock }) {
-  const { tz } = useScope()
+  const { asOf, tz } = useScope()
   const span = useParam('span') ?? '7'
   const start = dayStart(clock.zone, span === '1' ? day : addDays(day, -6))
   const end = dayStart(clock.zone, addDays(day, 1))
@@ -76,7 +78,7 @@ function History({ market, constraint, day, at, newest, unit, clock }: DetailPro
       <QueryStates query={query} lines={6} still="The board keeps its figures.">
         {() => <Suspense fallback={<Skeleton lines={6} />}><TimeChart label={`Shadow price of ${constraint.name}`} time_s={time_s} end_s={end / 1000} values={values} series={SHADOW} ticks={ticks} unit={unit} height={170} linked={`constraint ${constraint.name}`} selected_s={at === undefined ? undefined : at / 1000} /></Suspense>}
       </QueryStates>
-      <SnippetTabs snippets={snippets(window.location.origin, rowsPath('grid.shadow_prices'), { market, constraint: [constraint.name], start: isoInstant(start), end: isoInstant(end) })} />
+      <SnippetTabs snippets={snippets(window.location.origin, rowsPath('grid.shadow_prices'), { market, constraint: [constraint.name], start: isoInstant(start), end: isoInstant(end), as_of: asOf })} />
     </figure>
   )
 }
@@ -99,7 +101,7 @@ function Effects({ market, constraint, at, run, unit, newest }: DetailProps) {
           <thead><tr><th>Location</th><th className="number">Shift factor</th><th className="number">{unit}</th></tr></thead>
           <tbody>{effects.map((one) => (
             <tr key={one.location}>
-              <td><Link to="/map" patch={{ row: one.location, run: run === 'DA' ? 'DA' : null, at: at === undefined ? null : isoInstant(at) }}>{one.location.slice(one.location.indexOf(':') + 1)}</Link></td>
+              <td><Link to="/map" patch={{ row: one.location, run: run === 'DA' ? 'DA' : null, at: at === undefined ? null : isoInstant(at) }}>{nameOf(one.location)}</Link></td>
               <td className="number">{numberText(one.factor, 4)}</td><td className="number"><Difference value={one.per_mwh} /></td>
             </tr>
           ))}</tbody>
@@ -114,15 +116,15 @@ export function ConstraintDetail(props: DetailProps) {
   const { constraint, market } = props
   const { tz } = useScope()
   const clock = useMemo(() => chosenClock(tz, market), [tz, market])
-  const name = (location: string) => location.slice(location.indexOf(':') + 1)
   return (
     <>
       <dl className="facts">
-        <dt>Limits</dt><dd>{constraint.monitored === '' ? 'not published' : constraint.monitored}{constraint.from === '' ? '' : `, flow ${constraint.direction === 'to_from' ? `${name(constraint.to)} → ${name(constraint.from)}` : constraint.direction === 'both' ? 'both ways' : `${name(constraint.from)} → ${name(constraint.to)}`}`}</dd>
+        <dt>Limits</dt><dd>{constraint.monitored === '' ? 'not published' : constraint.monitored}{constraint.from === '' ? '' : `, flow ${constraint.direction === 'to_from' ? `${nameOf(constraint.to)} → ${nameOf(constraint.from)}` : constraint.direction === 'both' ? 'both ways' : `${nameOf(constraint.from)} → ${nameOf(constraint.to)}`}`}</dd>
         <dt>Case</dt><dd>{constraint.contingency === '' ? 'base case, nothing out' : `after the loss of ${constraint.contingency}`}</dd>
         <dt>Limit</dt><dd>{numberText(constraint.limit_mw, 1)} MW as declared</dd>
       </dl>
       <History {...props} clock={clock} />
+      <Forecast market={market} constraint={constraint.name} unit={props.unit} clock={clock} />
       <Effects {...props} />
     </>
   )

@@ -8,6 +8,7 @@ import { useDataset } from '@/lib/api/queries'
 import { type Run, runOf, stepMs } from '@/lib/grid/intervals'
 import type { Network } from '@/lib/grid/network'
 import { useNetwork, useNetworkAt, useNewest, useOneMarket } from '@/lib/grid/queries'
+import { answers } from '@/lib/searching'
 import { clickedSort, parseOneSort, sortedBy } from '@/lib/sorting'
 import { instantText, intervalText } from '@/lib/time/format'
 import { hourEndingLabel } from '@/lib/time/zone'
@@ -72,14 +73,14 @@ function Tables({ view, network, data, search }: { view: string; network: Networ
   const sort = parseOneSort(useParam('sort'), { column: isLines ? 'loading' : 'price', descending: true })
   const onSort = (column: string, isNumber: boolean) => setParams({ sort: clickedSort(sort, column, isNumber) }, 'replace')
   const selected = useParam(isLines ? 'line' : 'row')
-  const words = search.toLowerCase()
+  const isWanted = answers(search)
   if (isLines) {
     const columns = lineColumns(data.unit)
-    const rows = sortedBy(lineRows(network, data).filter((row) => `${row.name} ${row.constraint}`.toLowerCase().includes(words)), columns.find((one) => one.id === sort.column)?.value ?? lineId, sort.descending)
+    const rows = sortedBy(lineRows(network, data).filter((row) => isWanted(`${row.name} ${row.constraint}`)), columns.find((one) => one.id === sort.column)?.value ?? lineId, sort.descending)
     return <VirtualTable label="Lines of the grid" columns={columns} rows={rows} id={lineId} sort={sort} onSort={onSort} selected={selected} onOpen={openLine} tone={(row) => (row.constraint === '' ? '' : 'binds')} />
   }
   const columns = busColumns(data.unit)
-  const rows = sortedBy(busRows(network, data).filter((row) => row.bus.location.toLowerCase().includes(words)), columns.find((one) => one.id === sort.column)?.value ?? busId, sort.descending)
+  const rows = sortedBy(busRows(network, data).filter((row) => isWanted(row.bus.location)), columns.find((one) => one.id === sort.column)?.value ?? busId, sort.descending)
   return <VirtualTable label="Buses of the grid" columns={columns} rows={rows} id={busId} sort={sort} onSort={onSort} selected={selected} onOpen={openBus} />
 }
 
@@ -93,8 +94,10 @@ function MapBody({ model, market, run }: { model: Network; market: string; run: 
   const [search, type] = useSearch()
   const row = useParam('row')
   const line = useParam('line')
-  const words = search.trim().toLowerCase()
-  const found = useMemo(() => (words === '' ? undefined : new Set(network.buses.flatMap((bus, at) => (bus.location.toLowerCase().includes(words) ? [at] : [])))), [network, words])
+  const found = useMemo(() => {
+    const isWanted = answers(search)
+    return search.trim() === '' ? undefined : new Set(network.buses.flatMap((bus, at) => (isWanted(bus.location) ? [at] : [])))
+  }, [network, search])
   const plants = useMemo(() => new Set(network.generators.flatMap((one) => network.busAt.get(one.location) ?? [])), [network])
   const selected = useMemo((): Mark[] => {
     const bus = network.busAt.get(row ?? '')

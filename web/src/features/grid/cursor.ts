@@ -5,8 +5,8 @@ import { isoInstant } from '@/lib/time/format'
 import { type MarketClock, type ZoneChoice, chosenClock } from '@/lib/time/markets'
 import { useNowEvery } from '@/lib/time/use-now'
 import { HOUR_MS, addDays, dayOf, dayStart } from '@/lib/time/zone'
-import { useScope } from '@/lib/url/scope'
-import { setParams, useParam } from '@/lib/url/use-place'
+import { useInstantParam, useScope } from '@/lib/url/scope'
+import { setParams } from '@/lib/url/use-place'
 
 const PLAY_MS = 450
 
@@ -36,12 +36,12 @@ export function useCursor(market: string | undefined, run: Run, newest: number |
   const clock = useMemo(() => chosenClock(tz, market), [tz, market])
   const now = useNowEvery(60_000)
   const moment = asOf === undefined ? now : Date.parse(asOf)
-  const asked = useParam('at')
+  const asked = useInstantParam('at')
   const [playing, play] = useState(false)
   const step_ms = stepMs(run)
   const current = run === 'DA' ? Math.floor(moment / HOUR_MS) * HOUR_MS : newest
-  const found = asked === undefined ? current : Math.floor(Date.parse(asked) / step_ms) * step_ms
-  const day = dayOf(clock.zone, Number.isFinite(found) && found !== undefined ? found : moment)
+  const found = asked === undefined ? current : Math.floor(asked / step_ms) * step_ms
+  const day = dayOf(clock.zone, found ?? moment)
   const start = dayStart(clock.zone, day)
   const end = dayStart(clock.zone, addDays(day, 1))
   const last = run === 'DA' ? end : Math.min(end, (newest ?? moment) + step_ms)

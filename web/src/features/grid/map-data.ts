@@ -1,12 +1,11 @@
 import { useMemo } from 'react'
-import { useDataset } from '@/lib/api/queries'
+import { useUnit } from '@/lib/api/queries'
 import { type Binding, bindingsOf } from '@/lib/grid/binding'
 import { type Run, stepMs } from '@/lib/grid/intervals'
 import { loading } from '@/lib/grid/loading'
 import type { Constraint, Network } from '@/lib/grid/network'
 import { type Snapshot, useConstraints, useShadowPrices, useSnapshot } from '@/lib/grid/queries'
 import { type HeatScale, heatScale } from '@/lib/units/heat'
-import { unitIn } from '@/lib/units/format'
 import type { Cursor } from './cursor'
 
 /** Prices that differ by less than this on both sides of the middle are not blown up into all nine colours. */
@@ -40,10 +39,9 @@ export function useMapData(network: Network | undefined, market: string | undefi
   const query = useSnapshot(network, market, run, cursor.at, newest)
   const shadows = useShadowPrices(market, [run], cursor.dayStart, cursor.dayEnd, newest)
   const constraints = useConstraints(market).data ?? NO_CONSTRAINTS
-  const declared = useDataset('grid.shadow_prices')?.columns.find((column) => column.name === 'shadow_price_per_mwh')?.unit ?? 'currency/MWh'
   const snapshot = cursor.at === undefined ? undefined : query.data?.get(cursor.at)
   const ofDay = useMemo(() => bindingsOf(shadows.data), [shadows.data])
-  const currency = shadows.data?.count === 0 ? 'USD' : shadows.data?.text('currency', 0) ?? 'USD'
+  const unit = useUnit('grid.shadow_prices', 'shadow_price_per_mwh', [shadows.data?.count === 0 ? 'USD' : shadows.data?.text('currency', 0) ?? 'USD'])
   const { dayStart, dayEnd, at } = cursor
   const bindings = useMemo(() => ofDay.filter((one) => one.start === at).sort((a, b) => b.shadow - a.shadow), [ofDay, at])
   const sums = useMemo(() => {
@@ -71,7 +69,6 @@ export function useMapData(network: Network | undefined, market: string | undefi
     return loading(snapshot?.flow_mw[index] ?? Number.NaN, Number.isFinite(limit) ? limit : branch.rating_mw)
   }), [network, snapshot])
   return {
-    snapshot, isLoading: query.isFetching && snapshot === undefined, error: query.error, binding, bindings, constraints, scale, loadings, sums,
-    unit: unitIn(declared, [currency]),
+    snapshot, isLoading: query.isFetching && snapshot === undefined, error: query.error, binding, bindings, constraints, scale, loadings, sums, unit,
   }
 }

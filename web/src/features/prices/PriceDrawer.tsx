@@ -1,25 +1,24 @@
 import { Suspense, lazy, useEffect, useMemo } from 'react'
-import { DayInput } from '@/components/DayInput'
 import { Drawer } from '@/components/Drawer'
 import { Difference } from '@/components/Difference'
-import { Icon } from '@/components/Icon'
 import { AgeLabel, AsOfBadge, type FreshnessRule, KeyFigure, ageTone } from '@/components/labels'
 import { EmptyState, QueryStates, Skeleton } from '@/components/states'
 import type { Location } from '@/lib/api/types'
 import { isoInstant } from '@/lib/time/format'
 import { chosenClock } from '@/lib/time/markets'
 import { useNowEvery } from '@/lib/time/use-now'
-import { addDays, dayHours, dayOf } from '@/lib/time/zone'
-import { useScope } from '@/lib/url/scope'
+import { dayHours, dayOf } from '@/lib/time/zone'
+import { useDayParam, useInstantParam, useScope } from '@/lib/url/scope'
 import { numberText } from '@/lib/units/format'
-import { setParams, useParam } from '@/lib/url/use-place'
+import { setParams } from '@/lib/url/use-place'
+import { Basis } from './Basis'
 import { DayTable } from './DayTable'
+import { DayTools, goToDay, onDayKey } from './DayTools'
 import { Explain } from './Explain'
 import { type PriceDay, usePriceDay } from './day-data'
 import type { Figures } from './rows'
 
 const SLOT_MS = 300_000
-const goToDay = (day: string) => setParams({ day, at: null }, 'replace')
 
 const DayCharts = lazy(() => import('./DayCharts'))
 
@@ -57,12 +56,12 @@ export function PriceDrawer({ id, location, unit, found, rule, onClose }: Drawer
   const clock = useMemo(() => chosenClock(tz, market), [tz, market])
   const now = useNowEvery(60_000)
   const today = dayOf(clock.zone, asOf === undefined ? now : Date.parse(asOf))
-  const day = useParam('day') ?? today
-  const at = useParam('at')
+  const day = useDayParam('day') ?? today
+  const at = useInstantParam('at')
   const hours = useMemo(() => dayHours(clock.zone, day), [clock.zone, day])
   const query = usePriceDay(id, day, hours, asOf)
 
-  const chosen = at === undefined ? query.data && newestStart(query.data) : Date.parse(at)
+  const chosen = at ?? (query.data && newestStart(query.data))
   useEffect(() => {
     const step = (by: number) => {
       if (chosen === undefined) return
@@ -74,9 +73,7 @@ export function PriceDrawer({ id, location, unit, found, rule, onClose }: Drawer
       if (event.defaultPrevented || event.ctrlKey || event.target instanceof HTMLInputElement) return
       if (event.key === '[') step(-1)
       else if (event.key === ']') step(1)
-      else if (event.key === '{') goToDay(addDays(day, -1))
-      else if (event.key === '}') goToDay(addDays(day, 1))
-      else if (event.key === 't') setParams({ day: null, at: null }, 'replace')
+      else onDayKey(event.key, day)
     }
     window.addEventListener('keydown', onKey)
     return () => window.removeEventListener('keydown', onKey)
@@ -93,16 +90,13 @@ export function PriceDrawer({ id, location, unit, found, rule, onClose }: Drawer
     <Drawer title={title} onClose={onClose}>
       {found === undefined ? null : <Newest found={found} unit={unit} rule={rule} isStale={ageTone((asOf === undefined ? now : Date.parse(asOf)) - found.end, rule) === 'alarm'} />}
       <div className="day-tools">
-        <button type="button" className="button small" onClick={() => goToDay(addDays(day, -1))} aria-label="One day back ({)"><Icon name="left" size={14} /></button>
-        <DayInput day={day} choose={goToDay} />
-        <button type="button" className="button small" onClick={() => goToDay(addDays(day, 1))} aria-label="One day on (})"><Icon name="right" size={14} /></button>
-        <button type="button" className="button small quiet" disabled={day === today} onClick={() => setParams({ day: null, at: null }, 'replace')}>Today</button>
+        <DayTools day={day} today={today} />
         <span className="dim small">{hours.length} hours{hours.length === 25 ? ', clocks go back' : hours.length === 23 ? ', clocks go forward' : ''}</span>
       </div>
       <QueryStates query={query} lines={12} still="The grid beside keeps its last prices.">
         {(data) => {
           if (data.rtCount === 0 && !data.da.some(Number.isFinite)) {
-            return <EmptyState title="Nothing known for this day" action={<button type="button" className="button" onClick={() => setParams({ day: null }, 'replace')}>Today</button>}>No price of {id} on {day} was published{asOf === undefined ? '' : ' by the chosen moment'}.</EmptyState>
+            return <EmptyState title="Nothing known for this day" action={<button type="button" className="button" onClick={() => goToDay(undefined)}>Today</button>}>No price of {id} on {day} was published{asOf === undefined ? '' : ' by the chosen moment'}.</EmptyState>
           }
           return (
             <>
@@ -111,6 +105,7 @@ export function PriceDrawer({ id, location, unit, found, rule, onClose }: Drawer
               </Suspense>
               {chosen === undefined ? null : <Explain id={id} market={market} start={chosen} unit={unit} clock={clock} />}
               <DayTable day={data} hours={hours} clock={clock} tz={tz} unit={unit} />
+              <Basis id={id} market={market} day={day} unit={unit} />
             </>
           )
         }}

@@ -3,6 +3,7 @@ import { type CSSProperties, type MouseEvent, type RefObject, useEffect, useMemo
 import { Icon } from '@/components/Icon'
 import type { FreshnessRule } from '@/components/labels'
 import type { Location } from '@/lib/api/types'
+import { nameOf } from '@/lib/kinds'
 import { useScope } from '@/lib/url/scope'
 import { PriceRow } from './PriceRow'
 import type { ColumnFace } from './columns'
@@ -79,7 +80,7 @@ export function PriceGrid(props: GridProps) {
           const location = names.get(id)
           const ofMarket = model.store.text('market', row)
           return (
-            <PriceRow key={item.index} id={id} domId={`price-row-${item.index}`} name={location?.name ?? id.slice(id.indexOf(':') + 1)} kind={location?.kind ?? ''} market={ofMarket} showMarket={market === undefined}
+            <PriceRow key={item.index} id={id} domId={`price-row-${item.index}`} name={location?.name ?? nameOf(id)} kind={location?.kind ?? ''} market={ofMarket} showMarket={market === undefined}
               tz={tz} bump={model.store.bumps[row] ?? 0} found={figures(model.store, row, prices)} spark={model.sparks.line(id)} sparkRevision={model.sparks.revision.get(id) ?? 0}
               rule={props.rule} asOf={asOf} index={item.index} top={item.start} columns={columns} active={item.index === active} column={item.index === active ? props.column : undefined} selected={props.selected === id} pinned={props.pins.includes(id)} onOpen={props.onOpen} onPin={props.onPin} />
           )

@@ -53,7 +53,7 @@ export function PriceTools({ type, kind, kinds, count, view, faces, tsv }: Tools
       {isGrid ? <ColumnChooser all={faces.all} chosen={faces.chosen} shown={faces.shown.map((face) => face.id)} standard={STANDARD} choose={faces.choose} /> : null}
       {isGrid ? <CopyButton text={tsv} label="Copy TSV" /> : null}
       <div className="segmented" role="group" aria-label="View">
-        <button type="button" className="button small" aria-pressed={view === 'grid'} onClick={() => setParams({ view: null }, 'replace')}>{narrow ? 'List' : 'Grid'}</button>
+        <button type="button" className="button small" aria-pressed={view === 'grid'} onClick={() => setParams({ view: null, day: null }, 'replace')}>{narrow ? 'List' : 'Grid'}</button>
         <button type="button" className="button small" aria-pressed={view === 'heat'} onClick={() => setParams({ view: 'heat' }, 'replace')}>Heat</button>
       </div>
     </div>

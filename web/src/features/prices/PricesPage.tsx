@@ -4,7 +4,7 @@ import { useSearch } from '@/components/SearchBox'
 import { PageHead } from '@/components/labels'
 import { EmptyState, ProblemPanel, RefusedPanel, Skeleton } from '@/components/states'
 import { Link } from '@/components/Link'
-import { locationsQuery, useDataset } from '@/lib/api/queries'
+import { locationsQuery, useDataset, useUnit } from '@/lib/api/queries'
 import { useStreamStatus } from '@/lib/stream/stream-context'
 import { useScope } from '@/lib/url/scope'
 import { place, setParams, usePlace } from '@/lib/url/use-place'
@@ -17,7 +17,6 @@ import { PriceGrid } from './PriceGrid'
 import { HeatView } from './HeatView'
 import { useGridKeys } from './grid-keys'
 import { DATASET, type PricesModel } from './model'
-import { unitIn } from '@/lib/units/format'
 import { type ColumnId, candidates, figures, formatSort, nextSort, parseSort, shownRows, sorted } from './rows'
 import { PriceTools } from './PriceTools'
 import { priceTsv } from './tsv'
@@ -32,7 +31,8 @@ function toggled(list: readonly string[], id: string): string {
 const sortBy = (column: ColumnId, add: boolean) => setParams({ sort: formatSort(nextSort(parseSort(place().params.get('sort')), column, add)) }, 'replace')
 const pin = (id: string) => setParams({ pin: toggled((place().params.get('pin') ?? '').split(',').filter(Boolean), id) }, 'replace')
 const openRow = (id: string) => setParams({ row: id, at: null }, place().params.has('row') ? 'replace' : 'push')
-const closeRow = () => setParams({ row: null, at: null, day: null, run: null })
+/** The heat view keeps the day that it shows. */
+const closeRow = () => setParams({ row: null, at: null, run: null, ...(place().params.get('view') === 'heat' ? {} : { day: null }) })
 
 /** Why there is no grid, when there is none. */
 function Absence({ model, empty, market }: { model: PricesModel; empty: boolean; market: string | undefined }) {
@@ -81,8 +81,7 @@ export default function PricesPage() {
     [store, all, order, prices, sort],
   )
   const rows = useMemo(() => shownRows(ordered, { search, kind, pins }), [ordered, search, kind, pins])
-  const declared = dataset?.columns.find((column) => column.name === 'price_per_mwh')?.unit ?? 'currency/MWh'
-  const unit = useMemo(() => unitIn(declared, all.map(({ row }) => store.text('currency', row))), [declared, all, store])
+  const unit = useUnit(DATASET, 'price_per_mwh', useMemo(() => new Set(all.map(({ row }) => store.text('currency', row))), [all, store]))
   const main = useRef<HTMLDivElement>(null)
   const scroller = useRef<HTMLDivElement>(null)
   const faces = useFaces(main, unit)
@@ -113,7 +112,7 @@ export default function PricesPage() {
             <EmptyState title="No location is called that" action={<button type="button" className="button" onClick={() => setParams({ q: null, kind: null }, 'replace')}>Show all</button>}>Nothing in scope answers the search.</EmptyState>
           ) : null}
           {rows.length === 0 ? null : view === 'heat'
-            ? <HeatView store={store} rows={rows} names={names} unit={unit} onOpen={open} selected={selected} />
+            ? <HeatView store={store} rows={rows} names={names} unit={unit} active={activeNow} onOpen={open} selected={selected} />
             : narrow
               ? <PriceCards model={model} rows={rows} names={names} prices={prices} unit={unit} rule={dataset?.freshness} onOpen={open} />
               : <PriceGrid faces={faces.shown} scroller={scroller} model={model} version={version} rows={rows} names={names} prices={prices} unit={unit} rule={dataset?.freshness} sort={sort} pins={pins} active={activeNow} column={column} selected={selected} onSort={sortBy} onOpen={open} onPin={pin} />}

@@ -6,7 +6,8 @@ import { DATASET } from './model'
 
 export type HeatValue = 'rt' | 'da' | 'dart'
 
-const BATCH = 12
+/** Locations read at once. */
+export const BATCH = 12
 
 interface Sums {
   sum: number
@@ -37,8 +38,8 @@ async function hourMeans(run: string, locations: readonly string[], start: numbe
 
 export type HeatLookup = (location: string, hour: number) => number
 
-/** Read the day of the locations in view, in batches; the lookup gives NaN where nothing is known. */
-export function useHeat(locations: readonly string[], hours: readonly MarketHour[], value: HeatValue, asOf: string | undefined): { lookup: HeatLookup; loading: boolean } {
+/** Read the day of locations in batches, again each minute while it runs; the lookup gives NaN where nothing is known. */
+export function useHeat(locations: readonly string[], hours: readonly MarketHour[], value: HeatValue, asOf: string | undefined, isRunning: boolean): { lookup: HeatLookup; loading: boolean } {
   const start = hours[0]?.start ?? 0
   const end = hours.at(-1)?.end ?? 0
   const batches: string[][] = []
@@ -49,7 +50,7 @@ export function useHeat(locations: readonly string[], hours: readonly MarketHour
       queryKey: ['heat', run, batch, start, end, asOf],
       queryFn: ({ signal }: { signal: AbortSignal }) => hourMeans(run, batch, start, end, asOf, signal),
       staleTime: run === 'DA' ? 300_000 : 60_000,
-      refetchInterval: asOf === undefined && run === 'RT5' ? 60_000 : (false as const),
+      refetchInterval: isRunning && run === 'RT5' ? 60_000 : (false as const),
     }))),
   })
   const of = (run: string, key: string): number => {

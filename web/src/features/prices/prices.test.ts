@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { Rows } from '@/lib/api/dataset-rows'
 import type { Location } from '@/lib/api/types'
 import { SeriesStore } from '@/lib/stream/series-store'
 import { HOUR_MS, dayHours } from '@/lib/time/zone'
+import { basisHours, extentOf, monthAfter } from './basis-data'
 import { hourLines, priceDay, stacked } from './day-data'
 import { type RowQuery, type SortKey, candidates, figures, formatSort, nextSort, parseSort, shownRows, sorted } from './rows'
 import { priceTsv } from './tsv'
@@ -110,5 +112,26 @@ describe('a price day', () => {
     expect([up.map((line) => line[0]), down.map((line) => line[0])]).toEqual([[35, 35, 36], [0, -6, -6]])
     expect((up[2]?.[0] ?? 0) + (down[2]?.[0] ?? 0)).toBe(30)
     expect(up[0]?.[1]).toBeNaN()
+  })
+})
+
+describe('a basis surface', () => {
+  const cells: [block: string, quantile: string, basis: number][] = [['all', 'mean', 1.5], ['07', '0.95', 9], ['07', '0.05', -3], ['00', '0.5', 2], ['on_peak', '0.5', 7]]
+  const hours = basisHours(new Rows<'grid.basis_surface'>({
+    dataset: 'grid.basis_surface', as_of: iso(START), knowledge: 'published', commit: 1, count: cells.length, units: {}, next: null, left_out: [],
+    columns: { hour_block: cells.map(([block]) => block), quantile: cells.map(([, quantile]) => quantile), basis_per_mwh: cells.map(([, , basis]) => basis), observations: cells.map(() => 8) },
+  }))
+
+  it('is told by hour, the whole day last, peaks left out, with what is absent as missing', () => {
+    expect(hours.map(({ block }) => block)).toEqual(['00', '07', 'all'])
+    expect(hours[1]).toEqual({ block: '07', q05: -3, q25: Number.NaN, q50: Number.NaN, q75: Number.NaN, q95: 9, mean: Number.NaN, observations: 8 })
+  })
+
+  it('has zero in its scale, and none where nothing is known', () => {
+    expect([extentOf(hours), extentOf([])]).toEqual([{ low: -3, high: 9 }, { low: 0, high: 0 }])
+  })
+
+  it('is of a month whose end is the start of the next', () => {
+    expect([monthAfter('2026-11'), monthAfter('2026-12')]).toEqual(['2026-12', '2027-01'])
   })
 })

@@ -1,5 +1,6 @@
 import type { Location } from '@/lib/api/types'
 import { kindRank } from '@/lib/kinds'
+import { answers } from '@/lib/searching'
 import type { SeriesStore } from '@/lib/stream/series-store'
 import { type DayAhead, dayAheadOf } from './use-prices'
 
@@ -94,7 +95,7 @@ export function candidates(store: SeriesStore, names: ReadonlyMap<string, Locati
   for (const [id, row] of store.rows) {
     if (store.present[row] !== 1) continue
     const kind = names.get(id)?.kind ?? ''
-    found.push({ row, id, kind, hay: `${id} ${kind}`.toLowerCase(), rank: kindRank(kind) })
+    found.push({ row, id, kind, hay: `${id} ${kind}`, rank: kindRank(kind) })
   }
   return found.sort((a, b) => (a.rank !== b.rank ? a.rank - b.rank : a.id < b.id ? -1 : 1))
 }
@@ -118,14 +119,14 @@ export function sorted(store: SeriesStore, from: readonly Candidate[], prices: D
 
 /** Return the store rows to show, in order: pinned first, then as the candidates stand. O(n). */
 export function shownRows(from: readonly Candidate[], { search, kind, pins }: RowQuery): number[] {
-  const words = search.toLowerCase().split(/\s+/).filter((word) => word !== '')
+  const isWanted = answers(search)
   const order = new Map(pins.map((id, at) => [id, at]))
   const first: number[] = []
   const rest: number[] = []
   for (const one of from) {
     const pin = order.get(one.id)
     if (kind !== undefined && one.kind !== kind && pin === undefined) continue
-    if (!words.every((word) => one.hay.includes(word))) continue
+    if (!isWanted(one.hay)) continue
     if (pin === undefined) rest.push(one.row)
     else first[pin] = one.row
   }

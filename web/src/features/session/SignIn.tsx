@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type SyntheticEvent, useState } from 'react'
+import { ProblemLine } from '@/components/states'
 import { send } from '@/lib/api/client'
-import { problemOf } from '@/lib/api/problem'
 import './session.css'
 
 /** Name and password; says where a one-time link comes from when there is no password yet. */
@@ -14,7 +14,6 @@ export default function SignIn() {
     onSuccess: () => client.resetQueries(),
     onError: () => setPassword(''),
   })
-  const problem = signIn.isError ? problemOf(signIn.error) : undefined
   const submit = (event: SyntheticEvent) => {
     event.preventDefault()
     signIn.mutate()
@@ -26,9 +25,7 @@ export default function SignIn() {
         <h1 id="sign-in-head">Sign in to Powerdesk</h1>
         <label>Name<input className="input" autoComplete="username" autoFocus required value={name} onChange={(event) => setName(event.target.value)} /></label>
         <label>Password<input className="input" type="password" autoComplete="current-password" required value={password} onChange={(event) => setPassword(event.target.value)} /></label>
-        {problem === undefined ? null : (
-          <p className="alarm" role="alert">{problem.detail ?? problem.title}{problem.retry_after === undefined ? '' : ` Try again in ${Math.ceil(problem.retry_after)} s.`}</p>
-        )}
+        {signIn.isError ? <ProblemLine error={signIn.error} /> : null}
         <button type="submit" className="button primary" disabled={signIn.isPending}>{signIn.isPending ? 'Signing in' : 'Sign in'}</button>
         <p className="dim small">No password yet, or lost it? On the machine that runs the desk, type <code>powerdesk sign-in-link</code> and open the link that it prints. It works once.</p>
       </form>

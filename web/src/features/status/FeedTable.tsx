@@ -1,9 +1,8 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@/components/Link'
 import { AgeLabel, StatusPill, TimeLabel, type Tone } from '@/components/labels'
-import { EmptyState } from '@/components/states'
+import { EmptyState, ProblemLine } from '@/components/states'
 import { send } from '@/lib/api/client'
-import { problemOf } from '@/lib/api/problem'
 import { useRole } from '@/lib/api/queries'
 import type { Feed, FeedState } from '@/lib/api/types'
 import { useNowEvery } from '@/lib/time/use-now'
@@ -31,7 +30,7 @@ function Actions({ feed }: { feed: Feed }) {
   const paused = feed.state === 'paused'
   return (
     <span className="feed-actions">
-      {act.isError ? <span className="alarm small" role="alert">{problemOf(act.error).title}</span> : null}
+      {act.isError ? <ProblemLine error={act.error} /> : null}
       {paused ? null : <button type="button" className="button small quiet" disabled={act.isPending} onClick={() => act.mutate('retry')} aria-label={`Fetch now: ${feed.title}`}>Fetch now</button>}
       <button type="button" className="button small quiet" disabled={act.isPending} onClick={() => act.mutate(paused ? 'resume' : 'pause')} aria-label={`${paused ? 'Resume' : 'Pause'} ${feed.title}`}>{paused ? 'Resume' : 'Pause'}</button>
     </span>

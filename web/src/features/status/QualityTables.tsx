@@ -36,6 +36,7 @@ function QualityBox({ cell }: { cell: QualityCell | undefined }) {
   if (cell.quality === undefined) {
     return cell.error === null ? <span className="dim">…</span> : <span className="dim" title={problemOf(cell.error).detail}>{problemOf(cell.error).title}</span>
   }
+  if (cell.quality.left_out.length > 0) return <span className="dim">not entitled</span>
   if (cell.quality.freshness.state === 'never' && cell.quality.expected === 0) return <span className="dim">not collected</span>
   return <span className="quality-box"><Freshness quality={cell.quality} /><Completeness quality={cell.quality} /></span>
 }
@@ -72,10 +73,11 @@ export function GapTable({ cells }: { cells: readonly QualityCell[] }) {
   const gaps = cells.flatMap((cell) => (cell.quality?.gaps ?? []).map((gap) => ({ ...gap, dataset: cell.dataset })))
   const total = cells.reduce((sum, cell) => sum + (cell.quality?.gap_count ?? 0), 0)
   const isAnswered = cells.length > 0 && cells.every((cell) => cell.quality !== undefined)
+  const isWhole = cells.every((cell) => cell.quality === undefined || cell.quality.left_out.length === 0)
   return (
     <section className="panel" aria-labelledby="gaps-head">
       <header><h2 id="gaps-head">Gaps</h2><span className="dim small">expected intervals that are not there, each with its reason{total > gaps.length ? `; ${countText(gaps.length)} of ${countText(total)} shown` : ''}</span></header>
-      {gaps.length === 0 ? <p className="body dim">{isAnswered ? 'None: every interval that was expected in the last 24 hours is stored.' : 'Not every dataset has answered yet.'}</p> : (
+      {gaps.length === 0 ? <p className="body dim">{!isAnswered ? 'Not every dataset has answered yet.' : isWhole ? 'None: every interval that was expected in the last 24 hours is stored.' : 'None among the datasets that this account may see.'}</p> : (
         <table className="grid-table gap-table">
           <thead><tr><th>Dataset</th><th>Series</th><th>From</th><th>To</th><th className="number">Intervals</th><th>Reason</th></tr></thead>
           <tbody>

@@ -49,6 +49,12 @@ export async function problemFrom(response: Response): Promise<Problem> {
   return { type: 'about:blank', title: response.statusText || 'Request failed', status: response.status }
 }
 
+/** What is wrong, without the remedy with which the server ends its sentence. */
+export function faultOf({ title, detail, remedy }: Problem): string {
+  if (detail === undefined) return title
+  return remedy !== undefined && detail.endsWith(`; ${remedy}`) ? detail.slice(0, -remedy.length - 2) : detail
+}
+
 /** The slug of the problem's documentation page, when its type names one. */
 export function problemSlug(problem: Problem): string | undefined {
   return /\/problems\/([a-z0-9-]+)/.exec(problem.type)?.[1]

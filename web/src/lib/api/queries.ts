@@ -1,5 +1,6 @@
 import { type UseQueryResult, queryOptions, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useCallback } from 'react'
+import { unitIn } from '@/lib/units/format'
 import { getJson, send } from './client'
 import type { Dataset, Feed, Location, Me } from './types'
 
@@ -33,6 +34,11 @@ export const locationsQuery = queryOptions({
 
 export function useDataset(id: string): Dataset | undefined {
   return useQuery(datasetsQuery).data?.find((dataset) => dataset.id === id)
+}
+
+/** The unit that a dataset declares for a column, in the currency of the rows shown. */
+export function useUnit(id: string, column: string, currencies: Iterable<string>): string {
+  return unitIn(useDataset(id)?.columns.find((one) => one.name === column)?.unit ?? '', currencies)
 }
 
 export function useMe(): UseQueryResult<Me> {

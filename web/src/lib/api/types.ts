@@ -148,6 +148,8 @@ export interface Quality {
   gaps: Gap[]
   gap_count: number
   restatements: { in_span: number; last_24h: number; last: Record<string, Cell>[] }
+  /** What the caller may not see and the figures leave out. */
+  left_out: EntitlementTuple[]
 }
 
 export interface Location {

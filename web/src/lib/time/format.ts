@@ -41,6 +41,11 @@ export function isoInstant(instant: number): string {
   return text.endsWith('.000Z') ? `${text.slice(0, -5)}Z` : text
 }
 
+/** Whether the text is an instant: a day and a time with an offset. */
+export function isInstant(text: string): boolean {
+  return /^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:?\d{2})$/.test(text) && !Number.isNaN(Date.parse(text))
+}
+
 /** Parse an instant of the API; NaN is refused because a silent NaN becomes a blank cell. */
 export function parseInstant(text: string): number {
   const instant = Date.parse(text)

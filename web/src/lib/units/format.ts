@@ -3,7 +3,7 @@
 const MINUS = '−'
 /** Between thousands: a narrow space that does not break, the same on every page and read alike in America and Europe. */
 const GROUP = '\u202f'
-export const ABSENT = '–'
+const ABSENT = '–'
 
 const fixed = new Map<number, Intl.NumberFormat>()
 
@@ -55,13 +55,6 @@ export function shareText(share: number | null | undefined): string {
   if (share === null || share === undefined || !Number.isFinite(share)) return ABSENT
   if (share >= 1) return '100%'
   return `${formatterOf(1).format(Math.floor(share * 1000) / 10)}%`
-}
-
-/** Return a size in bytes as kB or MB. */
-export function bytesText(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`
-  if (bytes < 1_000_000) return `${(bytes / 1000).toFixed(1)} kB`
-  return `${(bytes / 1_000_000).toFixed(1)} MB`
 }
 
 /** A declared unit in the currency of the rows shown: `currency/MWh` of USD rows is `USD/MWh`. */

@@ -1,4 +1,6 @@
+import { isInstant } from '@/lib/time/format'
 import { type MarketClock, type ZoneChoice, chosenClock } from '@/lib/time/markets'
+import { isDay } from '@/lib/time/zone'
 import { usePlace } from './use-place'
 
 /** What travels on every page: whose data, as known when, told in which clock. */
@@ -10,13 +12,30 @@ export interface Scope {
   tz: ZoneChoice
 }
 
+/** What a hand has spoilt in the address counts as not said: the page is then visibly of now. */
+function instantIn(text: string | undefined): string | undefined {
+  return text !== undefined && isInstant(text) ? text : undefined
+}
+
+/** The instant of a parameter, in milliseconds; undefined when the address names none. */
+export function useInstantParam(name: string): number | undefined {
+  const text = instantIn(usePlace().params.get(name))
+  return text === undefined ? undefined : Date.parse(text)
+}
+
+/** The day of a parameter, YYYY-MM-DD. */
+export function useDayParam(name: string): string | undefined {
+  const text = usePlace().params.get(name)
+  return text !== undefined && isDay(text) ? text : undefined
+}
+
 export function useScope(): Scope {
   const { params } = usePlace()
   const tz = params.get('tz')
   return {
     market: params.get('market'),
     hub: params.get('hub'),
-    asOf: params.get('as_of'),
+    asOf: instantIn(params.get('as_of')),
     tz: tz === 'utc' || tz === 'local' ? tz : 'market',
   }
 }
