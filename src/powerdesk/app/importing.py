@@ -103,7 +103,7 @@ def _tried(desk: Desk, source: str, name: str, data: bytes) -> list[dict[str, An
 
 def _unreadable(name: str, market: str, found: str, findings: tuple[Finding, ...]) -> UnreadableFileError:
     return UnreadableFileError(
-        found=f"{name}: {found}",
+        found=f"{name}: {found.removeprefix(f'{name}: ')}",
         allowed=f"a recorded report of {market}",
         remedy="see errors; nothing of it was stored" if findings else "get the file anew: it holds no data",
         findings=findings,

@@ -155,9 +155,9 @@ def _parsed(feed: FeedSpec, *, event: PayloadReceivedV1, payload: bytes) -> Pars
     try:
         return feed.parse(payload, name=event.name, not_after=intervals.parse_instant(event.received_at))
     except PayloadError as fault:
-        findings = fault.findings or (
-            problem.Finding(event.name or "payload", fault.found, fault.allowed, fault.remedy),
-        )
+        name = event.name or "payload"
+        found = fault.found.removeprefix(f"{name}: ")
+        findings = fault.findings or (problem.Finding(name, found, fault.allowed, fault.remedy),)
         return Parsed(kind="unreadable", source="", outcome=fault.outcome, findings=findings, detail=fault.found)
 
 
