@@ -249,8 +249,8 @@ def test_recover__does_not_depend_on_ratings() -> None:
         (one_reactance, 0.95, 0.95, 0.0, 0.0),  # what is too much is told one by one
         (many_reactances, 0.6, 0.2, 0.0, 0.8),
         (all_reactances, 0.6, 0.1, 0.0, 0.8),
-        (one_missing_line, 0.95, 0.85, 0.06, 0.05),
-        (missing_lines, 0.7, 0.5, 0.08, 0.5),
+        (one_missing_line, 0.95, 0.85, 0.01, 0.05),
+        (missing_lines, 0.7, 0.5, 0.03, 0.5),
         (one_line_too_many, 0.9, 0.4, 0.0, 0.5),
         (moved_lines, 0.5, 0.1, 0.02, 0.9),
     ],
