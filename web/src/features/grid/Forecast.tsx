@@ -60,7 +60,7 @@ export function Forecast({ market, constraint, unit, clock }: ForecastProps) {
       <div><h2>Forecast</h2>{query.data === undefined || query.data.length === 0 ? null : <span className="dim small">issued <InstantLabel instant={issued} market={market} />, for the hours from now on</span>}</div>
       <QueryStates query={query} lines={6} still="The history above still holds.">
         {(hours) => (hours.length === 0
-          ? <p className="dim">None for the hours from now on. One is issued at 10:00 each day for the next, of constraints that have bound in 90 days. <Link to="/datasets/grid.binding_forecast">Look at the dataset</Link></p>
+          ? <p className="dim">None for the hours from now on. One is issued at 10:00 each day for the next, once two days are known, of constraints that have bound in 90 days. <Link to="/datasets/grid.binding_forecast">Look at the dataset</Link></p>
           : <Charts hours={hours} constraint={constraint} unit={unit} clock={clock} />)}
       </QueryStates>
     </section>
