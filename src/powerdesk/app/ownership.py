@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOCK_NAME, OWNER_NAME, IDENTITY_NAME = "owner.lock", "owner.json", "desk.json"
-LOCK_TRIES, LOCK_PAUSE_S = 150, 0.01
+LOCK_TRIES, LOOK_TRIES, LOCK_PAUSE_S = 150, 3, 0.01
 EPOCHS_KEPT = 1000
 LOCKED_BYTE = 1 << 30
 """Windows locks are mandatory: lock a byte far past the text, so that others may read who owns the folder."""
@@ -117,7 +117,7 @@ def find(folder: Path) -> Owner | None:
     except OSError:
         return None
     try:
-        _lock(handle)
+        lock_patiently(handle, tries=LOOK_TRIES)
     except OSError:
         return _announced(folder)
     finally:
@@ -185,9 +185,9 @@ def write_private(path: Path, data: bytes) -> None:
     waiting.replace(path)
 
 
-def lock_patiently(handle: IO[bytes]) -> None:
+def lock_patiently(handle: IO[bytes], *, tries: int | None = None) -> None:
     """Lock the file, or raise OSError; who looks for a folder's owner holds its lock for a moment: try a few times."""
-    for _ in range(LOCK_TRIES - 1):
+    for _ in range((tries or LOCK_TRIES) - 1):
         try:
             _lock(handle)
         except OSError:

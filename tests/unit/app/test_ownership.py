@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import threading
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import pytest
 
@@ -72,13 +72,33 @@ def test_a_torn_announcement__is_no_owner(tmp_path: Path, text: str) -> None:
     owned.release()
 
 
+def test_those_who_look__do_not_take_each_other_for_a_killed_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owned = ownership.take(tmp_path)
+    owned.announce(url="http://127.0.0.1:9")
+    (tmp_path / "killed").write_bytes((tmp_path / ownership.OWNER_NAME).read_bytes())
+    owned.release()
+    (tmp_path / "killed").rename(tmp_path / ownership.OWNER_NAME)
+    genuine, tries = ownership._lock, []
+
+    def once_looked_at(handle: IO[bytes]) -> None:
+        tries.append(handle)
+        if len(tries) == 1:
+            raise BlockingIOError
+        genuine(handle)
+
+    monkeypatch.setattr(ownership, "_lock", once_looked_at)
+    assert ownership.find(tmp_path) is None
+
+
 def test_those_who_look__do_not_hinder_an_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ownership, "LOCK_TRIES", round(PATIENCE_S / ownership.LOCK_PAUSE_S))
     (tmp_path / ownership.OWNER_NAME).write_text("{}")
     stop = threading.Event()
 
     def look() -> None:
-        while not stop.is_set():
+        while not stop.wait(0.001):
             ownership.find(tmp_path)
 
     lookers = [threading.Thread(target=look) for _ in range(2)]
