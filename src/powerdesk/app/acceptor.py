@@ -8,6 +8,7 @@ uvloop, asyncio on Windows, and TLS.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 from dataclasses import dataclass
@@ -417,7 +418,8 @@ def _unhold(transport: asyncio.Transport) -> None:
     """
     connected = transport.get_extra_info("socket")
     if connected is not None and connected.family in _INTERNET:
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(OSError):  # a client that has gone already; macOS says so here
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _peer(transport: asyncio.Transport) -> str:
